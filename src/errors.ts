@@ -1,0 +1,92 @@
+/**
+ * What rooms throw, and what a code means: whether the same call may succeed later, and which exit status a run
+ * that ends with it has. Callers match `code`, never text.
+ */
+
+/** Exit statuses of the program; the table in README.md says the same in words. */
+export const exitStatus = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  partial: 3,
+  different: 4,
+  guarded: 5,
+  nothingToRestore: 10,
+  locked: 11,
+  wrongPassphrase: 12,
+  targetUnreachable: 13,
+  waitingForThaw: 14,
+  sourceUnavailable: 75,
+} as const;
+
+interface CodeTraits {
+  readonly exit: number;
+  readonly retry: boolean;
+}
+
+const codes = {
+  /** Command line or configuration is wrong. */
+  usage: { exit: exitStatus.usage, retry: false },
+  /** An object, packet, tar stream, signature or delta breaks its format or its integrity check. */
+  damaged: { exit: exitStatus.failed, retry: false },
+  /** A volume that a manifest names is not at the target, or its SHA-1 differs. */
+  'volume-missing': { exit: exitStatus.failed, retry: false },
+  'volume-damaged': { exit: exitStatus.failed, retry: true },
+  /** Correct OpenPGP, but of a kind that we do not read (AEAD, unknown algorithm …). */
+  unsupported: { exit: exitStatus.failed, retry: false },
+  'wrong-passphrase': { exit: exitStatus.wrongPassphrase, retry: false },
+  'passphrase-missing': { exit: exitStatus.wrongPassphrase, retry: false },
+  /** No backup at the target, no set for the time, or the path is in none. */
+  'nothing-to-restore': { exit: exitStatus.nothingToRestore, retry: false },
+  'no-chain': { exit: exitStatus.failed, retry: false },
+  'source-mismatch': { exit: exitStatus.failed, retry: false },
+  locked: { exit: exitStatus.locked, retry: false },
+  'source-missing': { exit: exitStatus.sourceUnavailable, retry: true },
+  'source-unavailable': { exit: exitStatus.sourceUnavailable, retry: true },
+  'guard-stopped': { exit: exitStatus.guarded, retry: false },
+  'target-not-empty': { exit: exitStatus.usage, retry: false },
+  /** Storage: the place itself can't be reached or refuses us. */
+  'target-unreachable': { exit: exitStatus.targetUnreachable, retry: true },
+  'target-denied': { exit: exitStatus.targetUnreachable, retry: false },
+  'target-full': { exit: exitStatus.failed, retry: false },
+  'object-missing': { exit: exitStatus.failed, retry: false },
+  /** The local disk (archive cache, temporary folder, restore target) failed or is full. */
+  'local-io': { exit: exitStatus.failed, retry: false },
+  interrupted: { exit: exitStatus.failed, retry: false },
+} as const satisfies Record<string, CodeTraits>;
+
+export type ErrorCode = keyof typeof codes;
+
+/** What rooms throw: a stable code, a sentence for the user, the facts as data; `cause` keeps the first reason. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError';
+  readonly code: ErrorCode;
+  readonly facts: Readonly<Record<string, string | number>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    facts: Readonly<Record<string, string | number>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** What a code means for a caller: the exit status of a run that ends with it, and whether trying again can help. */
+export function traitsOf(code: ErrorCode): CodeTraits {
+  return codes[code];
+}
+
+/** The system's error name (`ENOENT` …) of anything thrown, or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/** A thrown thing in one line for a person, without stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+/** The few words about streams that all rooms share. Currency: AsyncIterable<Uint8Array>, chunks of 64 KiB to 1 MiB. */
+
+export type Chunks = AsyncIterable<Uint8Array>;
+
+/** Works on up to `width` given items at once; yields results in source order; the first failure ends the run. */
+export async function* mapOrdered<In, Out>(
+  source: AsyncIterable<In>,
+  width: number,
+  work: (item: In) => Promise<Out>,
+): AsyncGenerator<Out, void, undefined> {
+  const inFlight: Promise<Out>[] = [];
+  try {
+    for await (const item of source) {
+      const result = work(item);
+      result.catch(() => {}); // it is reported when its turn comes
+      inFlight.push(result);
+      if (inFlight.length >= width) yield await inFlight.shift()!;
+    }
+    while (inFlight.length > 0) yield await inFlight.shift()!;
+  } finally {
+    await Promise.allSettled(inFlight); // nothing keeps running behind the caller's back
+  }
+}
+
+/** All bytes of a stream in one array; only for things that are known to be small. */
+export async function collect(source: Chunks): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of source) parts.push(Uint8Array.from(chunk));
+  return Buffer.concat(parts);
+}
+
+/** A stream of the given chunks. */
+export async function* fromChunks(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* chunks;
+}
+
+/** The same bytes in chunks of exactly `size` (the last may be shorter). Yielded chunks are given. */
+export async function* rechunk(source: Chunks, size: number): AsyncGenerator<Uint8Array, void, undefined> {
+  let slab = Buffer.allocUnsafeSlow(size);
+  let filled = 0;
+  for await (const chunk of source) {
+    for (let offset = 0; offset < chunk.length; ) {
+      const take = Math.min(size - filled, chunk.length - offset);
+      slab.set(chunk.subarray(offset, offset + take), filled);
+      filled += take;
+      offset += take;
+      if (filled === size) {
+        yield slab;
+        slab = Buffer.allocUnsafeSlow(size);
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield slab.subarray(0, filled);
+}
