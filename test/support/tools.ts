@@ -1,0 +1,29 @@
+/** Debian tools that interop tests trade bytes with. */
+
+import { spawnSync } from 'node:child_process';
+import type { TestContext } from 'node:test';
+
+const found = new Map<string, boolean>();
+
+/** Whether a program is on the PATH. */
+export function haveTool(name: string): boolean {
+  let answer = found.get(name);
+  if (answer === undefined) {
+    answer = spawnSync('sh', ['-c', 'command -v -- "$1"', 'sh', name], { stdio: 'ignore' }).status === 0;
+    found.set(name, answer);
+  }
+  return answer;
+}
+
+/**
+ * For tests that need a Debian tool: skips with a printed reason on a user's machine, fails when CI=true.
+ * @returns whether the test can go on: `if (!needTool(t, 'rdiff')) return;`
+ */
+export function needTool(t: TestContext, ...names: string[]): boolean {
+  const missing = names.filter(name => !haveTool(name));
+  if (missing.length === 0) return true;
+  const reason = `needs ${missing.join(', ')} (Debian packages of these names)`;
+  if (process.env['CI'] === 'true') throw new Error(`${reason}; in CI nothing may be skipped`);
+  t.skip(reason);
+  return false;
+}
