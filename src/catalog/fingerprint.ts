@@ -1,0 +1,27 @@
+/**
+ * What lstat says of a file, as one short string: equal strings mean that nobody has touched the file. It sees what
+ * the archive's whole seconds do not: an edit within the same second (nanoseconds), a restored mtime (ctime), another
+ * file put in its place (inode).
+ */
+
+/** The numbers of an lstat with `bigint: true`. */
+export interface StatNumbers {
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly ino: bigint;
+}
+
+/** @param stableInodes false on file systems that number their files anew at every mount (SMB, FUSE) */
+export function fingerprintOf({ size, mtimeNs, ctimeNs, ino }: StatNumbers, stableInodes: boolean): string {
+  const head = `${size.toString(36)}.${mtimeNs.toString(36)}.${ctimeNs.toString(36)}`;
+  return stableInodes ? `${head}.${ino.toString(36)}` : head;
+}
+
+/** File system types (statfs) whose inode numbers do not last: SMB, SMB2, FUSE. */
+const passingInodes: ReadonlySet<number> = new Set([0x517b, 0xff534d42, 0xfe534d42, 0x65735546]);
+
+/** Whether inode numbers of a file system (type as statfs gives it) mean the same tomorrow. */
+export function hasStableInodes(fileSystemType: number): boolean {
+  return !passingInodes.has(fileSystemType >>> 0);
+}

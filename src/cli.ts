@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/**
+ * argv → command; the real clock, random bytes, terminal and signals; sets the exit status. What is cheap comes first,
+ * so that `--version` costs no more than Node itself.
+ */
+
+import { readFileSync } from 'node:fs';
+import { messageOf } from './errors.ts';
+
+/** The version in package.json, two folders above the compiled file. */
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+// A reader that closes our standard output (`| head`) wants no more: that is its right and no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+process.stderr.on('error', () => {});
+process.on('unhandledRejection', reason => {
+  process.stderr.write(
+    `Error: ${messageOf(reason)} (this is a fault of tsbackup itself; please report it)\n`,
+  );
+  process.exit(1);
+});
+
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`tsbackup ${version()}\n`);
+} else {
+  const { main } = await import('./cli/main.ts');
+  process.exitCode = await main(argv, version());
+}

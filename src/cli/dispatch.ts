@@ -1,0 +1,137 @@
+/** One parsed invocation → one command. Commands are loaded when they are called: start-up matters on a small board. */
+
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathFromText } from '../bytes.ts';
+import type { CommonOptions, Host } from '../commands/host.ts';
+import { BackupError } from '../errors.ts';
+import type { Invocation, OptionValue } from './parse.ts';
+
+const MIB = 1024 * 1024;
+
+/** @returns the exit status */
+export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
+  const { action, values } = invocation;
+  const common = commonOptions(values);
+  const [first, second] = invocation.arguments as [string, string];
+  const wanted = () => ({
+    time: values.time as string | undefined,
+    paths: ((values['path-to-restore'] as readonly string[] | undefined) ?? []).map(relativePath),
+  });
+  switch (action) {
+    case 'full':
+    case 'backup': {
+      requireOrder(action, second, first);
+      const { backup } = await import('../commands/backup.ts');
+      return backup(
+        {
+          ...common,
+          url: second,
+          source: pathFromText(first),
+          full: action === 'full',
+          encrypt: values['no-encryption'] !== true,
+          compress: values['no-compression'] !== true,
+          level: ranged(values, 'compression-level', 0, 9) ?? 6,
+          volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
+          dryRun: values['dry-run'] === true,
+          sourceErrorsOk: values['source-errors-ok'] === true,
+          printStatistics: values['no-print-statistics'] !== true,
+        },
+        host,
+      );
+    }
+    case 'restore': {
+      requireOrder(action, first, second);
+      const { restore } = await import('../commands/restore.ts');
+      return restore(
+        {
+          ...common,
+          ...wanted(),
+          url: first,
+          target: pathFromText(second),
+          force: values.force === true,
+          dryRun: values['dry-run'] === true,
+          numericOwner: values['numeric-owner'] === true,
+          ownership: values['no-restore-ownership'] !== true,
+        },
+        host,
+      );
+    }
+    case 'verify': {
+      requireOrder(action, first, second);
+      const { verify } = await import('../commands/verify.ts');
+      return verify(
+        {
+          ...common,
+          ...wanted(),
+          url: first,
+          directory: pathFromText(second),
+          compareData: values['compare-data'] === true,
+          numericOwner: values['numeric-owner'] === true,
+        },
+        host,
+      );
+    }
+    case 'collection-status': {
+      const { status } = await import('../commands/status.ts');
+      return status({ ...common, url: first }, host);
+    }
+    case 'list-current-files': {
+      const { list } = await import('../commands/list.ts');
+      return list({ ...common, url: first, time: wanted().time }, host);
+    }
+  }
+}
+
+function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
+  const text = (name: string) => values[name] as string | undefined;
+  return {
+    archiveDir: resolve(
+      text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+    ),
+    name: text('name'),
+    tempdir: resolve(text('tempdir') ?? tmpdir()),
+    filePrefix: text('file-prefix'),
+  };
+}
+
+function ranged(
+  values: Readonly<Record<string, OptionValue>>,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = values[name] as number | undefined;
+  if (value !== undefined && (value < least || value > most)) {
+    throw new BackupError('usage', `--${name} takes ${least} to ${most}, not ${value}`);
+  }
+  return value;
+}
+
+/** A slip in the order of arguments must never turn a restore into a backup or the other way round. */
+function requireOrder(action: string, url: string, path: string): void {
+  if (isUrl(path) && !isUrl(url)) {
+    const order = action === 'full' || action === 'backup' ? 'SOURCE URL' : 'URL DIR';
+    throw new BackupError(
+      'usage',
+      `'${action}' takes its arguments in the order ${order}: '${path}' is a URL`,
+    );
+  }
+  if (!isUrl(url)) {
+    throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
+  }
+  if (isUrl(path)) throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
+}
+
+function isUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^file:\//i.test(text);
+}
+
+/** A path inside the backup: slashes at both ends do not matter; `.` is the whole. */
+function relativePath(text: string): string {
+  const parts = pathFromText(text)
+    .split('/')
+    .filter(part => part !== '' && part !== '.');
+  if (parts.includes('..')) throw new BackupError('usage', `'${text}' leads out of the backup`);
+  return parts.join('/');
+}

@@ -1,0 +1,103 @@
+/** One invocation from argv to exit status: the host for the command, its errors as one line, signals. */
+
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../commands/host.ts';
+import { BackupError, exitStatus, messageOf, traitsOf } from '../errors.ts';
+import { dispatch } from './dispatch.ts';
+import { actions } from './options.ts';
+import { type Invocation, parseCommandLine } from './parse.ts';
+import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import { createTextReporter } from './reporters.ts';
+
+const NOTICE = 3;
+const DEBUG = 9;
+
+/** @returns the exit status */
+export async function main(argv: readonly string[], version: string): Promise<number> {
+  let verbosity = NOTICE;
+  const interruption = listenForSignals();
+  try {
+    const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
+    if (!invocation) return exitStatus.done;
+    verbosity = (invocation.values['verbosity'] as number | undefined) ?? NOTICE;
+    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption.signal));
+    return interruption.status() ?? status;
+  } catch (error) {
+    const interrupted = interruption.status();
+    if (interrupted !== undefined) {
+      process.stderr.write(
+        'Interrupted; what was finished stays, the set that was being written does not count.\n',
+      );
+      return interrupted;
+    }
+    process.stderr.write(`Error: ${describe(error)}\n`);
+    if (verbosity >= DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return error instanceof BackupError ? traitsOf(error.code).exit : exitStatus.failed;
+  } finally {
+    interruption.close();
+  }
+}
+
+/** One line: a BackupError says it all; anything else was not foreseen and names itself. */
+function describe(error: unknown): string {
+  const text = messageOf(error).replaceAll('\n', ' ');
+  return error instanceof BackupError ? text : `${text} (unexpected; -v debug shows where)`;
+}
+
+function createHost(invocation: Invocation, verbosity: number, signal: AbortSignal): Host {
+  const { values } = invocation;
+  const dataOnStdout = actions.find(({ action }) => action === invocation.action)!.dataOnStdout;
+  const reporter = createTextReporter({
+    verbosity,
+    notices: dataOnStdout ? process.stderr : process.stdout,
+    alerts: process.stderr,
+  });
+  return {
+    now: () => Date.now() / 1000,
+    sleep: async ms => {
+      await sleep(ms, undefined, { signal });
+    },
+    random: size => randomBytes(size),
+    hostname,
+    reporter,
+    print: printTo(process.stdout),
+    passphrase: createPassphraseSource(
+      {
+        passphraseFile: values['passphrase-file'] as string | undefined,
+        passphraseCommand: values['passphrase-command'] as string | undefined,
+      },
+      process.env,
+      askOnTerminal,
+    ),
+    signal,
+    cores: availableParallelism(),
+  };
+}
+
+function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {
+  return text =>
+    new Promise(resolve => {
+      if (stream.write(text)) resolve();
+      else stream.once('drain', resolve);
+    });
+}
+
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** The first signal asks the run to end in order, the second ends it at once. */
+function listenForSignals(): { signal: AbortSignal; status(): number | undefined; close(): void } {
+  const controller = new AbortController();
+  let status: number | undefined;
+  const handlers = Object.entries(signalNumbers).map(([name, number]) => {
+    const handler = () => {
+      if (status !== undefined) process.exit(128 + number);
+      status = 128 + number;
+      controller.abort(new BackupError('interrupted', `ended by ${name}`));
+    };
+    process.on(name, handler);
+    return () => process.off(name, handler);
+  });
+  return { signal: controller.signal, status: () => status, close: () => handlers.forEach(off => off()) };
+}

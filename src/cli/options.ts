@@ -1,0 +1,226 @@
+/**
+ * The command line as data: every action and option once, with its help. The parser, the help text and the
+ * documentation are made from this table.
+ */
+
+export type Action = 'full' | 'backup' | 'restore' | 'verify' | 'collection-status' | 'list-current-files';
+
+export interface ActionSpec {
+  readonly action: Action;
+  /** Positional arguments in order. */
+  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR')[];
+  readonly summary: string;
+  /** More than the summary, for the action's own help. */
+  readonly detail: string;
+  /** Whether standard output carries data, so that notices go to standard error. */
+  readonly dataOnStdout: boolean;
+}
+
+export const actions: readonly ActionSpec[] = [
+  {
+    action: 'backup',
+    positionals: ['SOURCE', 'URL'],
+    summary: 'back up a folder or file (the action when only SOURCE and URL are given)',
+    detail:
+      'Stores SOURCE at URL. The first backup is a full one.\n\nExample:\n  tsbackup ~/Pictures file:///mnt/nas/pictures',
+    dataOnStdout: false,
+  },
+  {
+    action: 'full',
+    positionals: ['SOURCE', 'URL'],
+    summary: 'back up everything, beginning a new chain',
+    detail:
+      'Stores every file of SOURCE at URL, whatever is there already.\n\nExamples:\n  tsbackup full ~/Pictures file:///mnt/nas/pictures\n  tsbackup full --volsize 50 "/srv/my data" "file://backups/my data"',
+    dataOnStdout: false,
+  },
+  {
+    action: 'restore',
+    positionals: ['URL', 'DIR'],
+    summary: 'get a backup, or one file of it, back into DIR',
+    detail:
+      'DIR must be absent or an empty folder, unless --force is given: then files of the same name are replaced and all\nothers are kept.\n\nExamples:\n  tsbackup restore file:///mnt/nas/pictures ~/restored\n  tsbackup restore -t 3D --path-to-restore 2014/summer file:///mnt/nas/pictures ~/summer',
+    dataOnStdout: false,
+  },
+  {
+    action: 'verify',
+    positionals: ['URL', 'DIR'],
+    summary: 'prove that a backup can be restored; with --compare-data, that it equals DIR',
+    detail:
+      'Reads, hashes, decrypts and rebuilds everything in the archive. Contents of DIR are looked at only with\n--compare-data; the last line says which of the two was done.\n\nExample:\n  tsbackup verify --compare-data file:///mnt/nas/pictures ~/Pictures',
+    dataOnStdout: false,
+  },
+  {
+    action: 'collection-status',
+    positionals: ['URL'],
+    summary: 'show the backup chains and sets at URL',
+    detail: 'Needs no passphrase.\n\nExample:\n  tsbackup collection-status file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'list-current-files',
+    positionals: ['URL'],
+    summary: 'list the files in a backup',
+    detail:
+      'One line per entry: date, then the path as it is stored.\n\nExample:\n  tsbackup list-current-files -t 2024-12-24 file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+];
+
+export type OptionKind = 'flag' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
+
+export interface OptionSpec {
+  readonly long: string;
+  /** Other long names with the same meaning, of either generation of duplicity. */
+  readonly aliases?: readonly string[];
+  readonly short?: string;
+  readonly kind: OptionKind;
+  /** How the value is called in the help. */
+  readonly value?: string;
+  readonly repeatable?: boolean;
+  readonly help: string;
+  /** Actions that know the option; all if absent. */
+  readonly actions?: readonly Action[];
+}
+
+const backups: readonly Action[] = ['full', 'backup'];
+const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
+
+export const options: readonly OptionSpec[] = [
+  {
+    long: 'volsize',
+    kind: 'count',
+    value: 'MiB',
+    help: 'size of a volume (200)',
+    actions: backups,
+  },
+  {
+    long: 'no-encryption',
+    kind: 'flag',
+    help: 'store plain volumes that everybody can read',
+    actions: [...backups, 'restore', 'verify', 'collection-status', 'list-current-files'],
+  },
+  {
+    long: 'no-compression',
+    kind: 'flag',
+    help: 'do not compress volumes',
+    actions: backups,
+  },
+  {
+    long: 'compression-level',
+    kind: 'count',
+    value: '0-9',
+    help: 'how hard to compress: 1 is fast, 9 small (6)',
+    actions: backups,
+  },
+  {
+    long: 'passphrase-file',
+    kind: 'path',
+    value: 'FILE',
+    help: 'read the passphrase from the first line of FILE',
+  },
+  {
+    long: 'passphrase-command',
+    kind: 'text',
+    value: 'COMMAND',
+    help: 'read the passphrase from the first line that the shell command COMMAND prints',
+  },
+  {
+    long: 'time',
+    aliases: ['restore-time'],
+    short: 't',
+    kind: 'time',
+    value: 'TIME',
+    help: 'state at TIME: now, 2024-12-24, 2024-12-24T18:00:00Z, or ago: 3D, 1W2D, 5h (now)',
+    actions: readers,
+  },
+  {
+    long: 'path-to-restore',
+    aliases: ['file-to-restore'],
+    short: 'r',
+    kind: 'path',
+    value: 'PATH',
+    repeatable: true,
+    help: 'only this file or folder, relative to the backed up folder; may be repeated',
+    actions: ['restore', 'verify'],
+  },
+  {
+    long: 'compare-data',
+    kind: 'flag',
+    help: 'compare contents and attributes with DIR',
+    actions: ['verify'],
+  },
+  {
+    long: 'force',
+    kind: 'flag',
+    help: 'restore into a folder that is not empty',
+    actions: ['restore'],
+  },
+  {
+    long: 'numeric-owner',
+    kind: 'flag',
+    help: 'restore owners by number, not by name',
+    actions: ['restore', 'verify'],
+  },
+  {
+    long: 'no-restore-ownership',
+    aliases: ['do-not-restore-ownership'],
+    kind: 'flag',
+    help: 'restored files belong to whoever restores',
+    actions: ['restore'],
+  },
+  {
+    long: 'dry-run',
+    kind: 'flag',
+    help: 'do all but storing or restoring',
+    actions: [...backups, 'restore'],
+  },
+  {
+    long: 'source-errors-ok',
+    kind: 'flag',
+    help: 'end with 0 instead of 3 when some sources could not be read, as duplicity does',
+    actions: backups,
+  },
+  {
+    long: 'no-print-statistics',
+    kind: 'flag',
+    help: 'no statistics at the end',
+    actions: backups,
+  },
+  {
+    long: 'progress',
+    kind: 'flag',
+    help: 'show how far it is: a bar on a terminal, else a line a minute',
+    actions: [...backups, 'restore', 'verify'],
+  },
+  {
+    long: 'archive-dir',
+    kind: 'path',
+    value: 'DIR',
+    help: 'where manifests and signatures are kept ($XDG_CACHE_HOME/tsbackup or ~/.cache/tsbackup)',
+  },
+  {
+    long: 'name',
+    kind: 'text',
+    value: 'NAME',
+    help: 'sub-folder of the archive dir (a hash of URL)',
+  },
+  {
+    long: 'tempdir',
+    kind: 'path',
+    value: 'DIR',
+    help: 'for temporary files ($TMPDIR or /tmp)',
+  },
+  {
+    long: 'file-prefix',
+    kind: 'text',
+    value: 'TEXT',
+    help: 'begin every object name at the target with TEXT',
+  },
+  {
+    long: 'verbosity',
+    short: 'v',
+    kind: 'verbosity',
+    value: 'LEVEL',
+    help: '0-9 or error, warning, notice, info, debug (notice)',
+  },
+];

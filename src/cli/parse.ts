@@ -1,0 +1,144 @@
+/** argv → one action with its arguments and options as plain values; commander does the parsing. */
+
+import { Command, CommanderError, Option } from 'commander';
+import { BackupError } from '../errors.ts';
+import { type Action, type ActionSpec, actions, type OptionSpec, options } from './options.ts';
+import { parseVerbosity } from './reporters.ts';
+
+export interface Invocation {
+  readonly action: Action;
+  readonly arguments: readonly string[];
+  /** By long name; flags are true, counts numbers, repeatable options arrays of text. */
+  readonly values: Readonly<Record<string, OptionValue>>;
+}
+
+export type OptionValue = string | number | boolean | readonly string[];
+
+/**
+ * @param argv without the program's own two
+ * @param show prints help
+ * @returns undefined when help was asked for and printed
+ * @throws BackupError `usage`
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  version: string,
+  show: (text: string) => void,
+): Invocation | undefined {
+  let invocation: Invocation | undefined;
+  const program = new Command('tsbackup');
+  const quiet = { writeOut: show, writeErr: () => {}, outputError: () => {} };
+  program
+    .exitOverride()
+    .configureOutput(quiet)
+    .version(`tsbackup ${version}`, '-V, --version')
+    .usage('[action] [options] arguments')
+    .description('Incremental, encrypted backups in the archive format of duplicity.')
+    .addHelpText('after', programNotes)
+    .helpCommand(false)
+    .showSuggestionAfterError();
+  for (const spec of actions) {
+    const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
+    describe(command, spec);
+    command.configureOutput(quiet).action((...received: unknown[]) => {
+      const self = received.at(-1) as Command;
+      invocation = { action: spec.action, arguments: [...self.args], values: valuesOf(self) };
+    });
+  }
+  try {
+    program.parse(normalize(argv), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new BackupError('usage', `${text}; see tsbackup --help`, {}, { cause: error });
+  }
+  return invocation;
+}
+
+const programNotes = `
+Without an action, SOURCE URL is a backup.
+
+URL is file:///folder, or file://folder relative to the current folder.
+
+First backup and its way back, with a passphrase that is asked for:
+  tsbackup full ~/Documents file://$HOME/backups
+  tsbackup restore file://$HOME/backups ~/restored
+
+Help for one action: tsbackup restore --help
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some sources could not be read, 4 differences found,
+10 nothing to restore, 11 another run holds the lock, 12 wrong passphrase, 13 target unreachable,
+75 source unavailable, 128+n ended by signal n.`;
+
+function describe(command: Command, spec: ActionSpec): void {
+  command
+    .summary(spec.summary)
+    .description(`${spec.summary[0]!.toUpperCase()}${spec.summary.slice(1)}.\n\n${spec.detail}`);
+  for (const name of spec.positionals) command.argument(`<${name}>`);
+  command.allowExcessArguments(false).showSuggestionAfterError();
+  for (const option of options) {
+    if (option.actions && !option.actions.includes(spec.action)) continue;
+    command.addOption(toOption(option, option.long, option.short));
+    for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
+  }
+}
+
+function toOption(spec: OptionSpec, long: string, short?: string): Option {
+  // Commander reads `--no-x` as the negation of `--x`; ours are names like any other, so the key is set by hand.
+  const flags = `${short ? `-${short}, ` : ''}--${long}${spec.kind === 'flag' ? '' : ` <${spec.value}>`}`;
+  const option = new Option(flags, spec.help);
+  option.negate = false;
+  option.attributeName = () => spec.long;
+  if (spec.kind !== 'flag') {
+    option.argParser((text: string, previous: unknown) => {
+      const value = convert(spec, text);
+      return spec.repeatable ? [...((previous as string[] | undefined) ?? []), value] : value;
+    });
+  }
+  return option;
+}
+
+function convert(spec: OptionSpec, text: string): string | number {
+  const wrong = (wanted: string) =>
+    new BackupError('usage', `--${spec.long} takes ${wanted}, not '${text}'`, { option: spec.long });
+  switch (spec.kind) {
+    case 'count': {
+      if (!/^[0-9]{1,9}$/.test(text)) throw wrong('a whole number');
+      return Number(text);
+    }
+    case 'verbosity': {
+      const level = parseVerbosity(text);
+      if (level === undefined) throw wrong('0-9 or one of error, warning, notice, info, debug');
+      return level;
+    }
+    default: {
+      if (text === '') throw wrong('something that is not empty');
+      return text;
+    }
+  }
+}
+
+function valuesOf(command: Command): Record<string, OptionValue> {
+  return { ...command.opts() } as Record<string, OptionValue>;
+}
+
+/** Options may stand before the action; commander wants the action first. */
+function normalize(argv: readonly string[]): string[] {
+  const takesValue = new Map<string, boolean>();
+  for (const { long, aliases = [], short, kind } of options) {
+    for (const name of [long, ...aliases]) takesValue.set(`--${name}`, kind !== 'flag');
+    if (short) takesValue.set(`-${short}`, kind !== 'flag');
+  }
+  const names = new Set<string>(actions.map(({ action }) => action));
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') break;
+    if (word.startsWith('-')) {
+      if (takesValue.get(word)) i++;
+    } else if (names.has(word)) {
+      return [word, ...argv.slice(0, i), ...argv.slice(i + 1)];
+    } else break;
+  }
+  return [...argv];
+}

@@ -1,0 +1,155 @@
+/**
+ * Where the passphrase comes from, in this order: `--passphrase-file`, `--passphrase-command`, the environment
+ * variable PASSPHRASE, a question on the terminal. It is bytes, the first line only (gpg reads one line), and is never
+ * put on a command line, into a log or a message.
+ */
+
+import { execFile } from 'node:child_process';
+import { openSync, readFileSync, writeSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import { BackupError, messageOf } from '../errors.ts';
+
+export interface PassphraseOptions {
+  readonly passphraseFile?: string | undefined;
+  readonly passphraseCommand?: string | undefined;
+}
+
+/** Asks a question without echo; undefined when there is no terminal. Handed in so that tests can answer. */
+export type AskHidden = (question: string) => Promise<Uint8Array | undefined>;
+
+/**
+ * The passphrase, asked for at most once per run.
+ * @param confirm whether a typed passphrase must be typed twice (a backup, where a slip would lock the user out)
+ * @throws BackupError `passphrase-missing` without any source of one, `usage` for an empty one or a file or command
+ *   that gives none
+ */
+export function createPassphraseSource(
+  options: PassphraseOptions,
+  environment: NodeJS.ProcessEnv,
+  ask: AskHidden,
+): (confirm: boolean) => Promise<Uint8Array> {
+  let known: Promise<Uint8Array> | undefined;
+  return confirm => (known ??= find(options, environment, ask, confirm));
+}
+
+async function find(
+  options: PassphraseOptions,
+  environment: NodeJS.ProcessEnv,
+  ask: AskHidden,
+  confirm: boolean,
+): Promise<Uint8Array> {
+  if (options.passphraseFile !== undefined) {
+    return notEmpty(readFirstLine(options.passphraseFile), `the passphrase file ${options.passphraseFile}`);
+  }
+  if (options.passphraseCommand !== undefined) {
+    return notEmpty(firstLine(await outputOf(options.passphraseCommand)), 'the passphrase command');
+  }
+  const fromEnvironment = environment['PASSPHRASE'];
+  if (fromEnvironment !== undefined) {
+    return notEmpty(firstLine(Buffer.from(fromEnvironment, 'utf8')), 'the environment variable PASSPHRASE');
+  }
+  for (;;) {
+    const typed = await ask('Passphrase of the backup: ');
+    if (typed === undefined) {
+      throw new BackupError(
+        'passphrase-missing',
+        'no passphrase: set PASSPHRASE, or use --passphrase-file or --passphrase-command (there is no terminal to ask on); --no-encryption stores without one',
+      );
+    }
+    if (typed.length === 0) {
+      writeSync(2, 'An empty passphrase would protect nothing; once more.\n');
+      continue;
+    }
+    if (!confirm) return typed;
+    const again = await ask('The same once more: ');
+    if (again !== undefined && Buffer.from(typed).equals(again)) return typed;
+    writeSync(2, 'The two differ; once more.\n');
+  }
+}
+
+function notEmpty(passphrase: Uint8Array, source: string): Uint8Array {
+  if (passphrase.length === 0) {
+    throw new BackupError('usage', `${source} is empty: an empty passphrase would protect nothing`);
+  }
+  return passphrase;
+}
+
+function firstLine(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0x0a);
+  return end < 0 ? bytes : bytes.subarray(0, end);
+}
+
+function readFirstLine(path: string): Buffer {
+  try {
+    return firstLine(readFileSync(path));
+  } catch (error) {
+    throw new BackupError(
+      'usage',
+      `cannot read the passphrase file: ${messageOf(error)}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+function outputOf(command: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options = { encoding: 'buffer', timeout: 60_000, maxBuffer: 1 << 20 } as const;
+    const child = execFile('/bin/sh', ['-c', command], options, (error, stdout) => {
+      // The command's own output may hold the secret, so the message says only how it ended.
+      if (error) {
+        const how = error.killed
+          ? 'took longer than 60 seconds'
+          : `ended with status ${error.code ?? error.signal}`;
+        reject(new BackupError('usage', `the passphrase command ${how}`));
+      } else resolve(stdout);
+    });
+    child.stdin?.end();
+  });
+}
+
+/** Asks on the controlling terminal, echo off; undefined where there is none. */
+export const askOnTerminal: AskHidden = async question => {
+  let fd: number;
+  try {
+    fd = openSync('/dev/tty', 'r+');
+  } catch {
+    return undefined;
+  }
+  const terminal = new ReadStream(fd);
+  try {
+    terminal.setRawMode(true);
+    writeSync(fd, question);
+    return await readHidden(terminal);
+  } finally {
+    terminal.setRawMode(false);
+    writeSync(fd, '\n');
+    terminal.destroy();
+  }
+};
+
+/** One line in raw mode: backspace and Ctrl-U edit, Ctrl-C and Ctrl-D give up. */
+function readHidden(terminal: ReadStream): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const typed: number[] = [];
+    const done = (end: () => void) => {
+      terminal.off('data', onData);
+      terminal.pause();
+      end();
+    };
+    const onData = (data: Buffer) => {
+      for (const byte of data) {
+        if (byte === 0x0d || byte === 0x0a) return done(() => resolve(Uint8Array.from(typed)));
+        if (byte === 0x03 || byte === 0x04) {
+          return done(() => reject(new BackupError('passphrase-missing', 'no passphrase was given')));
+        }
+        if (byte === 0x15) typed.length = 0;
+        else if (byte === 0x7f || byte === 0x08) {
+          while (typed.length > 0 && (typed.pop()! & 0xc0) === 0x80); // a whole UTF-8 character
+        } else typed.push(byte);
+      }
+    };
+    terminal.on('data', onData);
+    terminal.on('error', error => done(() => reject(error)));
+  });
+}

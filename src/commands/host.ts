@@ -1,0 +1,32 @@
+/**
+ * What a command needs of the outside world: handed in by `cli.ts`, so that every byte that we write can be pinned by
+ * a test, and no command reaches for the clock, for chance or for the terminal by itself.
+ */
+
+import type { Reporter } from '../report.ts';
+
+export interface Host {
+  /** Seconds since 1970, with fraction. */
+  now(): number;
+  /** Waits; used where two sets would get the same second. */
+  sleep(ms: number): Promise<void>;
+  random(size: number): Uint8Array;
+  hostname(): string;
+  readonly reporter: Reporter;
+  /** Writes a result (listing, status, statistics) to standard output; resolves when more may be written. */
+  print(text: string | Uint8Array): Promise<void>;
+  /** The passphrase's bytes; `confirm` asks twice if it has to be typed. */
+  passphrase(confirm: boolean): Promise<Uint8Array>;
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal;
+  /** Processors that may be used. */
+  readonly cores: number;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly archiveDir: string;
+  readonly name?: string | undefined;
+  readonly tempdir: string;
+  readonly filePrefix?: string | undefined;
+}

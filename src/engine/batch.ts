@@ -1,0 +1,40 @@
+/**
+ * The packed form in which a tree travels from the source to the volumes: slabs of whole difftar members with the
+ * sigtar records, manifest lines and warnings that belong to them. A batch boundary is always a member boundary, and
+ * everything that the batches so far say is consistent: that makes it a place to cut a volume, and to resume.
+ */
+
+import type { Counts } from './counts.ts';
+
+/** A member's place in the archive's order: the entry, and the part number if it is a non-final part of several. */
+export interface Place {
+  readonly path: string;
+  readonly block: number | undefined;
+}
+
+export interface PackBatch {
+  /** Whole tar members; given. Its buffer goes back to the packer through `recycle`. */
+  readonly difftar: Uint8Array;
+  /** Places of the first and last member in `difftar`; absent if it is empty. */
+  readonly first: Place | undefined;
+  readonly last: Place | undefined;
+  /** Whole sigtar members of the entries that were finished in this batch; given. */
+  readonly sigtar: Uint8Array;
+  /** Manifest lines (see manifest room) of the same entries, and their number; given. */
+  readonly filelist: Uint8Array;
+  readonly filelistLines: number;
+  /** Files of which only the beginning could be read, although parts of them are already in the archive. */
+  readonly incomplete: readonly string[];
+  readonly warnings: readonly PackWarning[];
+  readonly counts: Readonly<Counts>;
+}
+
+/** A source that was left out or may not be what it should; counted under Errors. */
+export interface PackWarning {
+  readonly code: 'source-unreadable' | 'source-changed' | 'source-vanished';
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A slab holds several of the largest members; big enough for zlib to work well on, small enough to have a dozen. */
+export const SLAB_SIZE = 256 * 1024;

@@ -1,0 +1,31 @@
+/** What a backup run has seen and stored so far; the statistics block is made from it. */
+
+/** Cumulative counts of a run; sizes in bytes. */
+export interface Counts {
+  /** Entries seen in the source, folders and the root included, and the sum of their `st_size`. */
+  sourceFiles: number;
+  sourceFileSize: number;
+  newFiles: number;
+  newFileSize: number;
+  deletedFiles: number;
+  changedFiles: number;
+  changedFileSize: number;
+  /** Bytes of new contents and of deltas in the difftar, without headers and padding. */
+  rawDeltaSize: number;
+  /** Sources that could not be read and kept their previous version, or are missing from a full set. */
+  errors: number;
+}
+
+export function createCounts(): Counts {
+  return {
+    sourceFiles: 0,
+    sourceFileSize: 0,
+    newFiles: 0,
+    newFileSize: 0,
+    deletedFiles: 0,
+    changedFiles: 0,
+    changedFileSize: 0,
+    rawDeltaSize: 0,
+    errors: 0,
+  };
+}

@@ -1,0 +1,32 @@
+/** A byte buffer that grows, for records whose total is small but not known before. */
+export class Growable {
+  private buffer: Buffer;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.buffer = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  /** Makes room for `size` more bytes and returns the buffer to write them into, from `length` on. */
+  reserve(size: number): Buffer {
+    if (this.length + size > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + size));
+      this.buffer.copy(larger, 0, 0, this.length);
+      this.buffer = larger;
+    }
+    return this.buffer;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.reserve(bytes.length).set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** A copy of what was pushed (given, exactly as long as it is), and the buffer is empty again. */
+  take(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    bytes.set(this.buffer.subarray(0, this.length));
+    this.length = 0;
+    return bytes;
+  }
+}

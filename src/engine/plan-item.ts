@@ -1,0 +1,38 @@
+/** What the collation of a walk with the chain's state decides for one path. */
+
+import type { SourceEntry } from '../files/walk.ts';
+
+/** A regular file stored as a delta against the signature of its last version. */
+export interface ChangedItem {
+  readonly kind: 'changed';
+  readonly entry: SourceEntry;
+  /** Whole signature file of the version in the chain; given. */
+  readonly signature: Uint8Array;
+}
+
+/** Anything stored as it is: not in the chain, of another type than there, or a changed non-file. */
+export interface SnapshotItem {
+  readonly kind: 'new' | 'replaced';
+  readonly entry: SourceEntry;
+}
+
+export interface DeletedItem {
+  readonly kind: 'deleted';
+  readonly path: string;
+  readonly wasFile: boolean;
+}
+
+/** Seen, and as in the chain: nothing is stored. */
+export interface UnchangedItem {
+  readonly kind: 'unchanged';
+  readonly entry: SourceEntry;
+}
+
+/** A path that could not be examined; its previous version stays as it is. */
+export interface ProblemItem {
+  readonly kind: 'problem';
+  readonly path: string;
+  readonly message: string;
+}
+
+export type PlanItem = ChangedItem | SnapshotItem | DeletedItem | UnchangedItem | ProblemItem;

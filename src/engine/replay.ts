@@ -1,0 +1,206 @@
+/**
+ * The sets of a chain become one tree: entries are collated path by path, and for each path the newest set that is not
+ * a delta wins, with the deltas after it applied (FORMAT.md, "Restore"). What comes out goes to a sink in walk order.
+ */
+
+import { comparePaths } from '../bytes.ts';
+import type { Entry } from '../entry.ts';
+import type { PatchChain } from './patch-chain.ts';
+import type { Piece, SetEntry } from './set-reader.ts';
+
+/** Where a tree goes: a folder, a comparison, or nowhere. Calls come in walk order; `data` bytes are lent. */
+export interface TreeSink {
+  begin(entry: Entry): void;
+  data(bytes: Uint8Array): void;
+  finish(): void;
+  /** The entry under way is not to be had after all. */
+  abandon(): void;
+}
+
+/** Why a path of the wanted time can't be given back. */
+export interface LostEntry {
+  readonly path: string;
+  readonly reason: 'volume' | 'no-base' | 'bad-delta';
+  readonly detail: string;
+}
+
+export interface ReplayOptions {
+  /** One stream of pieces per set, oldest (the full one) first. */
+  readonly sets: readonly AsyncIterable<readonly Piece[]>[];
+  readonly sink: TreeSink;
+  /** Whether a path of the archive is wanted; and where it goes below the target ('' is the target itself). */
+  locate(path: string): string | undefined;
+  onLost(lost: LostEntry): void;
+  /** Applies deltas; holds temporary files. */
+  readonly patches: PatchChain;
+  readonly signal: AbortSignal;
+}
+
+/** @returns the number of entries given to the sink */
+export async function replay(options: ReplayOptions): Promise<number> {
+  const cursors = options.sets.map(set => createCursor(set));
+  let count = 0;
+  try {
+    for (;;) {
+      for (const cursor of cursors) if (!cursor.ready()) await cursor.fill();
+      const path = lowestPath(cursors);
+      if (path === undefined) return count;
+      options.signal.throwIfAborted();
+      const place = options.locate(path);
+      const at = cursors.filter(cursor => cursor.entry()?.path === path);
+      if (place === undefined) for (const cursor of at) await cursor.skip();
+      else if (await replayPath(at, place, options)) count++;
+    }
+  } finally {
+    for (const cursor of cursors) await cursor.close();
+  }
+}
+
+/** All that the sets hold for one path; `at` is not empty, oldest first. */
+async function replayPath(at: Cursor[], place: string, options: ReplayOptions): Promise<boolean> {
+  const newest = at.at(-1)!.entry()!;
+  let base = at.length - 1;
+  while (base > 0 && at[base]!.entry()!.kind === 'diff') base--;
+  for (const cursor of at.slice(0, base)) await cursor.skip();
+  const first = at[base]!.entry()!;
+  if (first.kind === 'snapshot' && base === at.length - 1) {
+    return direct(at[base]!, { ...first.attributes, path: place }, options);
+  }
+  if (newest.kind !== 'diff' || first.kind !== 'snapshot' || first.attributes.type !== 'file') {
+    for (const cursor of at.slice(base)) await cursor.skip();
+    if (newest.kind === 'deleted') return false;
+    const reason = at.slice(base).some(cursor => cursor.wasLost()) ? 'volume' : 'no-base';
+    options.onLost({
+      path: newest.path,
+      reason,
+      detail:
+        reason === 'volume'
+          ? 'a volume that holds it is lost'
+          : 'a delta without the version that it changes',
+    });
+    return false;
+  }
+  return patched(at.slice(base), { ...newest.attributes, path: place }, options);
+}
+
+/** One version, straight into the sink. */
+async function direct(cursor: Cursor, entry: Entry, { sink, onLost }: ReplayOptions): Promise<boolean> {
+  const path = cursor.entry()!.path;
+  sink.begin(entry);
+  const complete = await cursor.drain(bytes => sink.data(bytes));
+  if (complete) {
+    sink.finish();
+    return true;
+  }
+  sink.abandon();
+  onLost({ path, reason: 'volume', detail: 'a volume that holds a part of it is lost' });
+  return false;
+}
+
+/** A file that is a base and deltas. */
+async function patched(
+  at: Cursor[],
+  entry: Entry,
+  { sink, onLost, patches }: ReplayOptions,
+): Promise<boolean> {
+  const path = at[0]!.entry()!.path;
+  patches.start();
+  let complete = true;
+  for (const [index, cursor] of at.entries()) {
+    if (index > 0) patches.startDelta();
+    complete = (await cursor.drain(bytes => complete && patches.push(bytes))) && complete;
+  }
+  if (!complete) {
+    patches.abandon();
+    onLost({ path, reason: 'volume', detail: 'a volume that holds a part of it is lost' });
+    return false;
+  }
+  const problem = patches.finish(
+    bytes => sink.data(bytes),
+    () => sink.begin(entry),
+  );
+  if (problem === undefined) {
+    sink.finish();
+    return true;
+  }
+  sink.abandon();
+  onLost({ path, reason: 'bad-delta', detail: problem });
+  return false;
+}
+
+function lowestPath(cursors: readonly Cursor[]): string | undefined {
+  let lowest: string | undefined;
+  for (const cursor of cursors) {
+    const entry = cursor.entry();
+    if (entry && (lowest === undefined || comparePaths(entry.path, lowest) < 0)) lowest = entry.path;
+  }
+  return lowest;
+}
+
+/** A set's pieces, one entry at a time. Between entries it stands on the next one's beginning. */
+interface Cursor {
+  /** Whether `entry` is known without waiting. */
+  ready(): boolean;
+  fill(): Promise<void>;
+  /** The entry that it stands on; undefined at the end of the set. */
+  entry(): SetEntry | undefined;
+  /** Whether the entry that was passed last, or stands here, is lost. */
+  wasLost(): boolean;
+  /** Passes the entry, giving its data away; whether they were complete. */
+  drain(take: (bytes: Uint8Array) => void): Promise<boolean>;
+  skip(): Promise<void>;
+  close(): Promise<void>;
+}
+
+function createCursor(set: AsyncIterable<readonly Piece[]>): Cursor {
+  const batches = set[Symbol.asyncIterator]();
+  let pieces: readonly Piece[] = [];
+  let index = 0;
+  let ended = false;
+  let lost = false;
+
+  const fill = async () => {
+    while (!ended && index >= pieces.length) {
+      const next = await batches.next();
+      if (next.done) {
+        ended = true;
+        pieces = [];
+      } else pieces = next.value;
+      index = 0;
+    }
+  };
+  const entry = () => {
+    const piece = pieces[index];
+    return piece?.type === 'begin' ? piece.entry : undefined;
+  };
+  const drain = async (take: (bytes: Uint8Array) => void) => {
+    lost = entry()?.kind === 'lost';
+    for (index++; ; index++) {
+      if (index >= pieces.length) {
+        await fill();
+        if (ended) return false;
+      }
+      const piece = pieces[index]!;
+      if (piece.type === 'data') take(piece.bytes);
+      else {
+        index++;
+        const complete = piece.type === 'finish' && piece.complete;
+        lost ||= !complete;
+        return complete;
+      }
+    }
+  };
+  return {
+    ready: () => ended || index < pieces.length,
+    fill,
+    entry,
+    wasLost: () => lost,
+    drain,
+    skip: async () => {
+      await drain(() => {});
+    },
+    close: async () => {
+      await batches.return?.();
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * One backup set as a sequence of pieces in path order, read from its volumes. A volume that is missing or damaged
+ * costs only what it held: what the sigtar says was in it comes as pieces of kind `lost` (or as what it was, where the
+ * sigtar alone tells it: folders, links, deletions), so that the replay knows exactly what it cannot give back.
+ */
+
+import { comparePaths } from '../bytes.ts';
+import type { Attributes } from '../entry.ts';
+import { BackupError } from '../errors.ts';
+import type { VolumeEntry } from '../manifest/manifest.ts';
+import type { Chunks } from '../streams.ts';
+import { createDifftarReader, type DifftarEntry } from '../volumes/difftar.ts';
+import type { SigtarRecord } from '../volumes/sigtar.ts';
+
+/** An entry as a set has it. `lost`: it was stored in the set, but its volume can't be read. */
+export interface SetEntry {
+  readonly path: string;
+  readonly kind: 'snapshot' | 'diff' | 'deleted' | 'lost';
+  readonly attributes: Attributes;
+}
+
+export type Piece =
+  | { readonly type: 'begin'; readonly entry: SetEntry }
+  | { readonly type: 'data'; readonly bytes: Uint8Array }
+  /** `complete` is false where a gap cut the entry: its content must not be used. */
+  | { readonly type: 'finish'; readonly complete: boolean };
+
+export interface SetReaderOptions {
+  /** Volumes to read, ascending. */
+  readonly volumes: readonly VolumeEntry[];
+  /** The tar bytes of a volume, whose stored form was checked before the first one is given. */
+  open(volume: VolumeEntry): Promise<Chunks>;
+  /** What the set's sigtar says, in path order; asked for only when a volume is lost. */
+  records(): AsyncIterable<readonly SigtarRecord[]>;
+  /** Told of each volume that can't be read, with the reason. */
+  onLost(volume: VolumeEntry, error: BackupError): void;
+}
+
+/**
+ * Pieces in batches; data are lent until the next batch is asked for.
+ * @throws BackupError only for what is not a fault of one volume (a wrong passphrase, an unreachable target)
+ */
+export async function* readSet(options: SetReaderOptions): AsyncGenerator<readonly Piece[], void, undefined> {
+  let pieces: Piece[] = [];
+  let lastPath: string | undefined;
+  /** Where a gap began: the last path that came before it, or null at the very beginning. */
+  let gapAfter: string | null | undefined;
+  let cut = false; // the entry under way has lost a part
+
+  const reader = createDifftarReader({
+    begin(entry: DifftarEntry) {
+      lastPath = entry.path;
+      cut = entry.continuation;
+      const kind = entry.continuation ? 'lost' : entry.kind;
+      pieces.push({ type: 'begin', entry: { path: entry.path, kind, attributes: entry.attributes } });
+    },
+    data(bytes: Uint8Array) {
+      pieces.push({ type: 'data', bytes });
+    },
+    finish(complete: boolean) {
+      pieces.push({ type: 'finish', complete: complete && !cut });
+    },
+  });
+  const flush = () => {
+    const full = pieces;
+    pieces = [];
+    return full;
+  };
+
+  for (const volume of options.volumes) {
+    try {
+      const chunks = await options.open(volume);
+      reader.startVolume();
+      for await (const chunk of chunks) {
+        reader.push(chunk);
+        if (gapAfter !== undefined && pieces.length > 0) {
+          const first = pieces.find(piece => piece.type === 'begin');
+          if (first) {
+            yield* lostBetween(options, gapAfter, first.entry.path);
+            gapAfter = undefined;
+          }
+        }
+        if (pieces.length > 0) yield flush();
+      }
+      reader.endVolume();
+    } catch (error) {
+      if (!isFaultOfVolume(error)) throw error;
+      options.onLost(volume, error);
+      reader.skipVolumes();
+      gapAfter ??= lastPath ?? null;
+    }
+    if (pieces.length > 0) yield flush();
+  }
+  reader.end();
+  if (pieces.length > 0) yield flush();
+  if (gapAfter !== undefined) {
+    const last = options.volumes.at(-1);
+    yield* lostBetween(options, gapAfter, undefined, last?.end.path);
+  }
+}
+
+const faultsOfVolume: ReadonlySet<string> = new Set([
+  'volume-damaged',
+  'volume-missing',
+  'damaged',
+  'unsupported',
+]);
+
+function isFaultOfVolume(error: unknown): error is BackupError {
+  return error instanceof BackupError && faultsOfVolume.has(error.code);
+}
+
+/** What the sigtar has between two paths (both exclusive; up to `last` inclusive where there is no next one). */
+async function* lostBetween(
+  options: SetReaderOptions,
+  after: string | null,
+  before: string | undefined,
+  last?: string,
+): AsyncGenerator<readonly Piece[], void, undefined> {
+  for await (const records of options.records()) {
+    const pieces: Piece[] = [];
+    for (const { path, kind, attributes } of records) {
+      if (after !== null && comparePaths(path, after) <= 0) continue;
+      if (before !== undefined && comparePaths(path, before) >= 0) break;
+      if (before === undefined && last !== undefined && comparePaths(path, last) > 0) break;
+      pieces.push({ type: 'begin', entry: { path, kind: kind === 'signature' ? 'lost' : kind, attributes } });
+      pieces.push({ type: 'finish', complete: true });
+    }
+    if (pieces.length > 0) yield pieces;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Batches → sealed volumes → storage. A volume's bytes are made while they are sent: nothing of it is kept. Where one
+ * volume ends depends on sizes alone, never on timing, so the same tree gives the same volumes.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Storage } from '../storage/storage.ts';
+import type { Chunks } from '../streams.ts';
+import type { Envelope } from '../volumes/envelope.ts';
+import type { PackBatch, Place } from './batch.ts';
+
+/** A volume that is at the target. */
+export interface StoredVolume {
+  readonly number: number;
+  readonly start: Place;
+  readonly end: Place;
+  /** SHA-1 of the bytes as stored, lower-case hex. */
+  readonly sha1: string;
+  readonly size: number;
+}
+
+export interface VolumeOptions {
+  readonly storage: Storage;
+  /** Stored size in bytes at which a volume is full; it may be passed by less than one batch. */
+  readonly volumeSize: number;
+  /** Batches of one volume that are deflated side by side. */
+  readonly width: number;
+  /** Volumes that may still be on their way while the next one is built. */
+  readonly uploads: number;
+  nameOf(volume: number): string;
+  createEnvelope(): Promise<Envelope>;
+  readonly signal: AbortSignal;
+}
+
+/** Members start only while at least this much is left of the volume, as duplicity does. */
+const RESERVE = 65536;
+
+/**
+ * Stores all batches as volumes 1, 2, …; yields each when it is at the target, in order. Without a single member one
+ * empty volume is stored, because a set must have one.
+ * @param batches those with an empty difftar are passed over
+ */
+export async function* storeVolumes(
+  batches: AsyncIterator<PackBatch>,
+  options: VolumeOptions,
+): AsyncGenerator<StoredVolume, void, undefined> {
+  const cursor = createCursor(batches);
+  const underway: Promise<StoredVolume>[] = [];
+  let lastPlace: Place = { path: '', block: undefined };
+  try {
+    for (let number = 1; number === 1 || (await cursor.peek()) !== undefined; number++) {
+      const start = (await cursor.peek())?.first ?? { path: '', block: undefined };
+      const volume = createVolumeStream(cursor, await options.createEnvelope(), options, lastPlace);
+      const stored = options.storage
+        .put(options.nameOf(number), volume.chunks, { signal: options.signal, kind: 'volume' })
+        .then(({ size }): StoredVolume => ({ number, start, end: volume.end(), sha1: volume.sha1(), size }));
+      stored.catch(() => {}); // it is reported when its turn comes
+      underway.push(stored);
+      await Promise.race([volume.sealed, stored]);
+      lastPlace = volume.end();
+      while (underway.length > options.uploads) yield await underway.shift()!;
+    }
+    while (underway.length > 0) yield await underway.shift()!;
+  } finally {
+    await Promise.allSettled(underway); // nothing keeps running behind the caller's back
+  }
+}
+
+interface Cursor {
+  /** The next batch with members, which stays where it is. */
+  peek(): Promise<PackBatch | undefined>;
+  take(): void;
+}
+
+function createCursor(batches: AsyncIterator<PackBatch>): Cursor {
+  let next: Promise<PackBatch | undefined> | undefined;
+  const find = async () => {
+    for (;;) {
+      const result = await batches.next();
+      if (result.done) return undefined;
+      if (result.value.difftar.length > 0) return result.value;
+    }
+  };
+  return {
+    peek: () => (next ??= find()),
+    take: () => {
+      next = undefined;
+    },
+  };
+}
+
+function createVolumeStream(cursor: Cursor, envelope: Envelope, options: VolumeOptions, lastPlace: Place) {
+  const hash = createHash('sha1');
+  let end = lastPlace;
+  let digest = '';
+  let seal!: () => void;
+  const sealed = new Promise<void>(resolve => {
+    seal = resolve;
+  });
+
+  async function* produce(): Chunks & AsyncGenerator<Uint8Array> {
+    const inFlight: { bytes: Promise<Uint8Array>; atMost: number }[] = [];
+    let stored = 0;
+    let pending = 0; // what the batches in flight come to if they do not shrink
+    const finish = async () => {
+      const oldest = inFlight.shift()!;
+      const bytes = await oldest.bytes;
+      pending -= oldest.atMost;
+      stored += bytes.length;
+      hash.update(bytes);
+      return bytes;
+    };
+    const head = envelope.start();
+    stored += head.length;
+    hash.update(head);
+    yield head;
+    for (;;) {
+      if (stored + pending + RESERVE > options.volumeSize && stored + pending > head.length) {
+        if (inFlight.length === 0) break;
+        yield await finish();
+        continue;
+      }
+      const batch = await cursor.peek();
+      if (!batch) break;
+      cursor.take();
+      end = batch.last!;
+      const bytes = envelope.push(batch.difftar);
+      bytes.catch(() => {}); // it is reported when its turn comes
+      inFlight.push({ bytes, atMost: batch.difftar.length });
+      pending += batch.difftar.length;
+      if (inFlight.length >= options.width) yield await finish();
+    }
+    while (inFlight.length > 0) yield await finish();
+    const tail = envelope.end();
+    hash.update(tail);
+    digest = hash.digest('hex');
+    seal();
+    yield tail;
+  }
+  return { chunks: produce(), sealed, end: () => end, sha1: () => digest };
+}
