@@ -4,7 +4,7 @@
  */
 
 import { type Chain, type Collection, continuable } from './chains.ts';
-import { endOf, startOf } from './names.ts';
+import { endOf } from './names.ts';
 import type { BackupSet } from './sets.ts';
 import { asctime } from './time.ts';
 
@@ -26,11 +26,15 @@ export function statusLines(
     `Found ${counted(secondary.length, 'secondary backup chain')}.`,
   ];
   for (const [index, chain] of secondary.entries()) {
-    lines.push(`Secondary chain ${index + 1} of ${secondary.length}:`, ...chainLines(chain.sets), '');
+    lines.push(`Secondary chain ${index + 1} of ${secondary.length}:`, ...chainLines(chain), '');
   }
   if (primary) {
-    const shown = primary.chain.sets.filter(set => set !== primary.discarded);
-    lines.push('', 'Found primary backup chain with matching signature chain:', ...chainLines(shown));
+    const { chain, discarded } = primary;
+    lines.push(
+      '',
+      'Found primary backup chain with matching signature chain:',
+      ...chainLines(chain, discarded),
+    );
   } else lines.push('No backup chains with active signatures found');
 
   const orphaned = collection.orphaned.length;
@@ -57,12 +61,13 @@ export function lastFullTime(chains: readonly Chain[]): number | undefined {
   return chains.length === 0 ? undefined : Math.max(...chains.map(chain => chain.start));
 }
 
-function chainLines(sets: readonly BackupSet[]): string[] {
+function chainLines(chain: Chain, discarded?: BackupSet): string[] {
+  const sets = chain.sets.filter(set => set !== discarded);
   const volumes = sets.reduce((sum, set) => sum + set.volumes.size, 0);
   return [
     RULE,
-    `Chain start time: ${asctime(startOf(sets[0]!.id))}`,
-    `Chain end time: ${asctime(endOf(sets.at(-1)!.id))}`,
+    `Chain start time: ${asctime(chain.start)}`,
+    `Chain end time: ${asctime(chain.end)}`,
     `Number of contained backup sets: ${sets.length}`,
     `Total number of contained volumes: ${volumes}`,
     row('Type of backup set:', 'Time:', 'Num volumes:'),
