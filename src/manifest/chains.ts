@@ -1,0 +1,239 @@
+/**
+ * Backup sets linked to chains: a full set, and incrementals that each start where the set before them ended. Links
+ * come from names alone, so status and planning need neither passphrase nor downloads.
+ * @see FORMAT.md, "Chains"
+ */
+
+import type { Prefixes } from './names.ts';
+import { endOf, startOf } from './names.ts';
+import {
+  type BackupSet,
+  byTime,
+  describeSet,
+  groupSets,
+  type Listed,
+  namesOf,
+  type Problem,
+  type StoredObject,
+  volumeGaps,
+} from './sets.ts';
+
+export interface Chain {
+  /** The full set and its incrementals, oldest first. */
+  readonly sets: readonly [BackupSet, ...BackupSet[]];
+  readonly start: number;
+  readonly end: number;
+  /** End of the last set up to which every set has its signatures; absent if the full one has none. */
+  readonly signaturesUntil?: number;
+  /** Incrementals whose place a later run took; nothing reads them, but they belong here. */
+  readonly superseded: readonly BackupSet[];
+}
+
+/** All of ours at a target. */
+export interface Collection {
+  /** By end time; the last is the one to continue. */
+  readonly chains: readonly Chain[];
+  /** Without manifest: a run that broke off, or that is still under way. */
+  readonly incomplete: readonly BackupSet[];
+  /** Complete incrementals without the set that they build on. */
+  readonly orphaned: readonly BackupSet[];
+  /** Incrementals with signatures but without manifest, apart from the next. They may be incomplete ones, too. */
+  readonly orphanedSignatures: readonly BackupSet[];
+  /** Full sets with signatures but without manifest, and the incrementals of that kind that follow these. */
+  readonly signaturesWithoutBackup: readonly BackupSet[];
+  readonly problems: readonly Problem[];
+}
+
+/** Sorts a listing of the target into chains; whatever it holds, it never throws. */
+export function collectSets(listing: Iterable<Listed>, prefixes: Prefixes = {}): Collection {
+  const { sets, problems } = groupSets(listing, prefixes);
+  const complete = sets.filter(set => set.manifest);
+  const { chains, orphaned } = linkChains(complete, problems);
+  const { orphanedSignatures, signaturesWithoutBackup } = looseSignatures(sets);
+  const incomplete = sets.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
+  for (const set of complete) reportGaps(set, problems);
+  reportOverlaps(chains, problems);
+  if (signaturesWithoutBackup.length > 0) {
+    problems.push({
+      code: 'signatures-without-backup',
+      message: 'There are signatures of a full backup that is not there itself.',
+      names: signaturesWithoutBackup.map(set => set.signatures!.name),
+    });
+  }
+  return { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup, problems };
+}
+
+interface Draft {
+  sets: [BackupSet, ...BackupSet[]];
+  superseded: BackupSet[];
+}
+
+const lastOf = (draft: { readonly sets: readonly BackupSet[] }) => draft.sets.at(-1)!;
+
+/** @param sets complete ones by time */
+function linkChains(
+  sets: readonly BackupSet[],
+  problems: Problem[],
+): { chains: Chain[]; orphaned: BackupSet[] } {
+  const drafts: Draft[] = [];
+  const orphaned: BackupSet[] = [];
+  for (const set of sets) {
+    const { id } = set;
+    if (id.type === 'full') {
+      drafts.push({ sets: [set], superseded: [] });
+      continue;
+    }
+    const open = id.end > id.start ? drafts.filter(draft => endOf(lastOf(draft).id) === id.start) : [];
+    const replaced = drafts.find(({ sets: [, ...incrementals] }) => {
+      const last = incrementals.at(-1)?.id;
+      return last && startOf(last) === id.start && endOf(last) < id.end;
+    });
+    if (open[0]) {
+      open[0].sets.push(set);
+      if (open.length > 1) problems.push(ambiguousLink(set));
+    } else if (replaced) {
+      const old = replaced.sets.pop()!;
+      replaced.sets.push(set);
+      replaced.superseded.push(old);
+      problems.push(supersededSet(old, set));
+    } else orphaned.push(set);
+  }
+  const chains = drafts.map(finishChain);
+  return { chains: chains.sort((a, b) => a.end - b.end || a.start - b.start), orphaned };
+}
+
+function finishChain({ sets, superseded }: Draft): Chain {
+  const gap = sets.findIndex(set => !set.signatures);
+  const covered = sets[(gap < 0 ? sets.length : gap) - 1];
+  return {
+    sets,
+    start: startOf(sets[0].id),
+    end: endOf(lastOf({ sets }).id),
+    ...(covered && { signaturesUntil: endOf(covered.id) }),
+    superseded,
+  };
+}
+
+/** Sets that have signatures but no manifest, told apart by whether they lead back to a full backup that is gone. */
+function looseSignatures(sets: readonly BackupSet[]) {
+  const orphanedSignatures: BackupSet[] = [];
+  const signaturesWithoutBackup: BackupSet[] = [];
+  const goneEnds = new Set<number>();
+  // By start time, so that a set that leads on comes after the one that it continues.
+  for (const set of [...sets].sort((a, b) => startOf(a.id) - startOf(b.id) || byTime(a, b))) {
+    if (set.manifest || !set.signatures) continue;
+    if (set.id.type === 'full' || goneEnds.has(set.id.start)) {
+      signaturesWithoutBackup.push(set);
+      goneEnds.add(endOf(set.id));
+    } else orphanedSignatures.push(set);
+  }
+  return { orphanedSignatures, signaturesWithoutBackup };
+}
+
+/**
+ * The chain to read for a state at `time`: the one with the newest set that is not later, else the oldest.
+ * Where chains do not overlap, this is the chain that covers the time, or else ended last before it.
+ */
+export function chainFor(chains: readonly Chain[], time: number): Chain | undefined {
+  let best: Chain | undefined;
+  let bestTime = Number.NEGATIVE_INFINITY;
+  for (const chain of chains) {
+    if (chain.start > time) continue;
+    const newest = endOf(lastOf({ sets: setsFor(chain, time) }).id);
+    if (newest > bestTime || (newest === bestTime && chain.start > best!.start)) {
+      best = chain;
+      bestTime = newest;
+    }
+  }
+  return best ?? chains.reduce<Chain | undefined>((a, b) => (a && a.start <= b.start ? a : b), undefined);
+}
+
+/** The sets to apply for a state at `time`, oldest first: always the full one, and incrementals that are not later. */
+export function setsFor(chain: Chain, time: number): BackupSet[] {
+  return chain.sets.filter((set, index) => index === 0 || endOf(set.id) <= time);
+}
+
+/** What the next incremental builds on, or why there can be none. */
+export type Continuation =
+  | {
+      readonly chain: Chain;
+      /** The set it follows: its end is the new set's start. */
+      readonly last: BackupSet;
+      /** Signatures of the chain up to `last`, oldest first. */
+      readonly signatures: readonly StoredObject[];
+      /** The set after `last`: it has no signatures, and the next incremental will take its place. */
+      readonly discarded?: BackupSet;
+      /**
+       * Signatures that start where the new ones will, of runs that broke off just before their commit. Real
+       * duplicity would take these for the chain's, and ours for orphans: remove them before the new set is committed.
+       */
+      readonly dangling: readonly StoredObject[];
+    }
+  | { readonly reason: string };
+
+/**
+ * Whether the newest chain can be continued: every set of it needs its signatures, only the last may lack them.
+ * An older chain is never continued, for its incremental would be in the shadow of the newer full backup.
+ */
+export function continuable(collection: Collection): Continuation {
+  const chain = collection.chains.at(-1);
+  if (!chain) return { reason: 'There is no complete backup yet.' };
+  const covered = chain.sets.filter(
+    set => endOf(set.id) <= (chain.signaturesUntil ?? Number.NEGATIVE_INFINITY),
+  );
+  const last = covered.at(-1);
+  const lacking = chain.sets.slice(covered.length);
+  if (!last || lacking.length > 1) {
+    const names = lacking
+      .slice(0, 3)
+      .map(set => describeSet(set.id))
+      .join(', ');
+    return { reason: `Signatures are missing at the target (${names}).` };
+  }
+  const signatures = covered.map(set => set.signatures!);
+  const dangling = collection.orphanedSignatures
+    .filter(set => startOf(set.id) === endOf(last.id))
+    .map(set => set.signatures!);
+  return { chain, last, signatures, dangling, ...(lacking[0] && { discarded: lacking[0] }) };
+}
+
+function reportGaps(set: BackupSet, problems: Problem[]): void {
+  const gaps = volumeGaps(set);
+  if (gaps.length === 0 && set.volumes.size > 0) return;
+  const what =
+    gaps.length === 0 ? 'all volumes' : `volume ${gaps.slice(0, 5).join(', ')}${gaps.length > 5 ? ' …' : ''}`;
+  problems.push({
+    code: 'volume-gap',
+    message: `The ${describeSet(set.id)} lacks ${what}; it cannot be restored whole.`,
+    names: set.manifest ? [set.manifest.name] : [],
+  });
+}
+
+function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
+  const sorted = [...chains].sort((a, b) => a.start - b.start);
+  for (const [index, chain] of sorted.entries()) {
+    const before = sorted.slice(0, index).find(other => other.end >= chain.start);
+    if (!before) continue;
+    problems.push({
+      code: 'chains-overlap',
+      message: `The chains of the ${describeSet(before.sets[0].id)} and of the ${describeSet(chain.sets[0].id)} overlap in time; do two programs back up to this place?`,
+      names: [before, chain].flatMap(({ sets: [full] }) => full.manifest?.name ?? []),
+    });
+  }
+}
+
+function ambiguousLink(set: BackupSet): Problem {
+  return {
+    code: 'ambiguous-link',
+    message: `Two chains end where the ${describeSet(set.id)} starts; it is taken for a part of the first.`,
+    names: namesOf(set).slice(0, 1),
+  };
+}
+
+function supersededSet(old: BackupSet, set: BackupSet): Problem {
+  return {
+    code: 'superseded-set',
+    message: `The ${describeSet(old.id)} was replaced by the ${describeSet(set.id)} and is no longer used.`,
+    names: namesOf(old).slice(0, 1),
+  };
+}

@@ -1,0 +1,173 @@
+/**
+ * Manifest text to value, line by line: the list of changed files may have a million lines and is never held. Readers
+ * of this format are generous (letter case, white space, order, unknown fields), and so are we. Two rules come from
+ * resumed runs, which append to what an earlier run wrote: of two blocks for one volume the later counts, and volumes
+ * with a higher number than the last block in the text do not exist.
+ * @see FORMAT.md, "Manifest"
+ */
+
+import { pathOf } from '../bytes.ts';
+import { BackupError } from '../errors.ts';
+import type { Change, Manifest, Position, VolumeEntry } from './manifest.ts';
+import { unquote } from './quoting.ts';
+
+export interface ManifestReader {
+  /** The next bytes, cut anywhere; lent, only read. */
+  push(chunk: Uint8Array): void;
+  /** @throws BackupError 'damaged', as `push` does, also when there is no volume at all */
+  end(): Manifest;
+}
+
+const LONGEST_LINE = 1 << 20;
+const MOST_VOLUMES = 1_000_000;
+// Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
+const WORDS = /[^\t-\r ]+/g;
+
+/** @param onChange told every line of the list of changed files, in order */
+export function createManifestReader(onChange?: (change: Change, path: string) => void): ManifestReader {
+  let pending = '';
+  let hostname: string | undefined;
+  let localdir: string | undefined;
+  const volumes = new Map<number, VolumeEntry>();
+  let block: OpenBlock | undefined;
+  let lastNumber = 0;
+  let filelist: { readonly count: number; seen: number } | undefined;
+
+  function readLine(line: string): void {
+    const words = line.match(WORDS);
+    if (!words) return;
+    const keyword = words[0]!.toLowerCase();
+    if (filelist && isChange(keyword)) {
+      filelist.seen++;
+      onChange?.(keyword, parsePath(words[1]));
+      return;
+    }
+    if (words[0]![0] === line[0] && readHeading(keyword, words, line)) return;
+    if (block) readField(block, keyword, words);
+  }
+
+  function readHeading(keyword: string, words: string[], line: string): boolean {
+    switch (keyword) {
+      case 'hostname':
+        hostname ??= stripBlanks(line.slice(keyword.length));
+        return true;
+      case 'localdir':
+        localdir ??= unquote(words[1] ?? '');
+        return true;
+      case 'filelist':
+        filelist = { count: parseNumber(words[1]) ?? 0, seen: 0 };
+        return true;
+      case 'volume':
+        closeBlock();
+        block = openBlock(words[1]);
+        filelist = undefined;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  function closeBlock(): void {
+    if (!block) return;
+    const { number, start, end, sha1, md5 } = block;
+    if (!start || !end) throw damaged(`A manifest does not say which paths volume ${number} holds.`, number);
+    volumes.set(number, {
+      number,
+      start,
+      end,
+      ...(sha1 !== undefined && { sha1 }),
+      ...(md5 !== undefined && { md5 }),
+      ...(volumes.has(number) && { resumed: true as const }),
+    });
+    if (volumes.size > MOST_VOLUMES) throw damaged('A manifest names more volumes than any backup set has.');
+    lastNumber = number;
+  }
+
+  return {
+    push(chunk) {
+      const text = pathOf(chunk);
+      let from = 0;
+      for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
+        readLine(pending + text.slice(from, to));
+        pending = '';
+        from = to + 1;
+      }
+      pending += text.slice(from);
+      if (pending.length > LONGEST_LINE) throw damaged('A manifest has a line that is longer than any path.');
+    },
+
+    end() {
+      const lineCut = pending !== '';
+      readLine(pending);
+      closeBlock();
+      if (volumes.size === 0) throw damaged('A manifest names no volumes; it is empty or not a manifest.');
+      const kept = [...volumes.values()].filter(volume => volume.number <= lastNumber);
+      return {
+        ...(hostname !== undefined && { hostname }),
+        ...(localdir !== undefined && { localdir }),
+        volumes: kept.sort((a, b) => a.number - b.number),
+        ending:
+          lineCut || (filelist && filelist.seen < filelist.count) ? 'cut' : filelist ? 'filelist' : 'volume',
+      };
+    },
+  };
+}
+
+interface OpenBlock {
+  readonly number: number;
+  start?: Position;
+  end?: Position;
+  sha1?: string;
+  md5?: string;
+}
+
+function openBlock(word: string | undefined): OpenBlock {
+  const number = parseNumber(word?.replace(/:$/, ''));
+  if (number === undefined || number < 1) throw damaged('A manifest has a volume without a number.');
+  return { number };
+}
+
+function readField(block: OpenBlock, keyword: string, words: string[]): void {
+  if (keyword === 'startingpath') block.start = parsePosition(words);
+  else if (keyword === 'endingpath') block.end = parsePosition(words);
+  else if (keyword === 'hash') {
+    const name = words[1]?.toUpperCase();
+    const sum = words[2]?.toLowerCase() ?? '';
+    if (name === 'SHA1') block.sha1 = checkedSum(sum, 40, block.number);
+    else if (name === 'MD5') block.md5 = checkedSum(sum, 32, block.number);
+  }
+}
+
+function parsePosition(words: string[]): Position {
+  const path = parsePath(words[1]);
+  const block = parseNumber(words[2]);
+  return block === undefined ? { path } : { path, block };
+}
+
+function parsePath(word: string | undefined): string {
+  if (word === undefined) throw damaged('A manifest has a line without its path.');
+  return word === '.' ? '' : unquote(word);
+}
+
+function parseNumber(word: string | undefined): number | undefined {
+  return word !== undefined && /^\d{1,9}$/.test(word) ? Number(word) : undefined;
+}
+
+function checkedSum(sum: string, digits: number, volume: number): string {
+  if (sum.length !== digits || !/^[\da-f]+$/.test(sum)) {
+    throw damaged(`A manifest holds no proper checksum for volume ${volume}.`, volume);
+  }
+  return sum;
+}
+
+function isChange(word: string): word is Change {
+  return word === 'new' || word === 'changed' || word === 'deleted';
+}
+
+function stripBlanks(text: string): string {
+  return text.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
+}
+
+function damaged(message: string, volume?: number): BackupError {
+  return new BackupError('damaged', message, volume === undefined ? {} : { volume });
+}

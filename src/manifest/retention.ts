@@ -1,0 +1,130 @@
+/**
+ * Which sets to remove, each with its reason; nothing is removed here. Newest first, so that a removal that is broken
+ * off leaves a shorter chain that is whole. The newest chain is never removed, nor the newest that looks whole.
+ */
+
+import { BackupError } from '../errors.ts';
+import type { Chain, Collection } from './chains.ts';
+import { endOf, type Prefixes, parseName, type SetId, setKey } from './names.ts';
+import { type BackupSet, byTime, describeSet, namesOf, volumeGaps } from './sets.ts';
+import { formatTime } from './time.ts';
+
+export interface Removal {
+  readonly set: SetId;
+  readonly reason: string;
+  /** Objects at the target, in the order in which to remove them. */
+  readonly names: readonly string[];
+}
+
+export interface RetentionPlan {
+  /** Newest set first. */
+  readonly removals: readonly Removal[];
+  /** Chains that go, whole or but for their full set; oldest first. */
+  readonly chains: readonly Chain[];
+  /** Times of sets that are old enough but stay because newer sets need them. */
+  readonly neededTimes: readonly number[];
+  /** What stays against expectation, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** Whole chains that ended before `time`. */
+export function planRemoveOlderThan(collection: Collection, time: number): RetentionPlan {
+  const { old, notes } = oldChains(collection, time);
+  const removals = old
+    .flatMap(chain => [...chain.sets, ...chain.superseded])
+    .map(set => removal(set, 'its chain ended before the limit'));
+  const kept = collection.chains.filter(chain => !old.includes(chain));
+  const neededTimes = kept
+    .filter(chain => chain.end >= time)
+    .flatMap(chain => chain.sets.map(set => endOf(set.id)).filter(end => end < time));
+  return { removals: newestFirst(removals), chains: old, neededTimes, notes };
+}
+
+/** Chains before the newest `count` full backups. */
+export function planKeepFulls(collection: Collection, count: number): RetentionPlan {
+  const time = timeOfFull(collection, count);
+  return time === undefined ? nothing : { ...planRemoveOlderThan(collection, time), neededTimes: [] };
+}
+
+/** The incrementals of chains before the newest `count` full backups. */
+export function planKeepIncrementals(collection: Collection, count: number): RetentionPlan {
+  const time = timeOfFull(collection, count);
+  if (time === undefined) return nothing;
+  const { old, notes } = oldChains(collection, time);
+  const chains = old.filter(chain => chain.sets.length > 1);
+  const removals = chains
+    .flatMap(({ sets: [, ...incrementals], superseded }) => [...incrementals, ...superseded])
+    .map(set => removal(set, 'an incremental of a chain that ended before the limit'));
+  return { removals: newestFirst(removals), chains, neededTimes: [], notes };
+}
+
+/**
+ * What belongs to no complete set or chain. A set without manifest stays if the archive cache still has its manifest:
+ * then the target has lost it, and the volumes may be all that is left of a backup.
+ */
+export function planCleanup(
+  collection: Collection,
+  cacheNames: Iterable<string> = [],
+  prefixes: Prefixes = {},
+): RetentionPlan {
+  const inCache = new Set<string>();
+  for (const name of cacheNames) {
+    const parsed = parseName(name, prefixes);
+    if (parsed?.kind === 'manifest' && parsed.exact && !parsed.partial) inCache.add(setKey(parsed.set));
+  }
+  const lost = collection.incomplete.filter(set => inCache.has(setKey(set.id)));
+  const removals = [
+    ...collection.incomplete
+      .filter(set => !lost.includes(set))
+      .map(set => removal(set, 'it has no manifest')),
+    ...collection.orphaned.map(set => removal(set, 'the set that it builds on is not there')),
+  ];
+  const loose = collection.orphanedSignatures
+    .filter(set => !collection.incomplete.includes(set))
+    .map(set => removal(set, 'signatures without their backup'));
+  return {
+    removals: newestFirst([...removals, ...loose]),
+    chains: [],
+    neededTimes: [],
+    notes: lost.map(
+      set =>
+        `The ${describeSet(set.id)} has lost its manifest at the target, but the archive cache has it: kept.`,
+    ),
+  };
+}
+
+const nothing: RetentionPlan = { removals: [], chains: [], neededTimes: [], notes: [] };
+
+function removal(set: BackupSet, reason: string): Removal {
+  return { set: set.id, reason, names: namesOf(set) };
+}
+
+function newestFirst(removals: Removal[]): Removal[] {
+  return removals.sort((a, b) => byTime({ id: b.set }, { id: a.set }));
+}
+
+function oldChains(collection: Collection, time: number): { old: Chain[]; notes: string[] } {
+  const newest = collection.chains.at(-1);
+  const newestWhole = collection.chains.findLast(looksWhole);
+  const notes: string[] = [];
+  const old = collection.chains.filter(chain => {
+    if (chain.end >= time) return false;
+    if (chain !== newest && chain !== newestWhole) return true;
+    const why = chain === newest ? 'the newest one' : 'the newest one that has all its volumes';
+    notes.push(`The chain that ended at ${formatTime(chain.end)} is old enough, but it is ${why}: kept.`);
+    return false;
+  });
+  return { old, notes };
+}
+
+function looksWhole(chain: Chain): boolean {
+  return chain.sets.every(set => set.volumes.size > 0 && volumeGaps(set).length === 0);
+}
+
+/** @returns undefined if there are fewer full backups */
+function timeOfFull(collection: Collection, count: number): number | undefined {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new BackupError('usage', 'At least one full backup has to be kept: the number must be 1 or more.');
+  }
+  return collection.chains.map(chain => chain.start).sort((a, b) => b - a)[count - 1];
+}
