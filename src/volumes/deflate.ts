@@ -1,0 +1,122 @@
+/**
+ * One raw deflate stream (RFC 1951) made from chunks that are deflated side by side on libuv's threads.
+ *
+ * Every chunk becomes a *segment* that ends on a byte boundary and holds no final block, so segments joined in push
+ * order and closed by `deflateEnd` are one valid stream. gzip and OpenPGP frame the same segments. What was pushed
+ * before serves as dictionary, which is what keeps the size close to that of one long run; without it each segment
+ * can be inflated on its own. Chunks that would not shrink are written as stored blocks right here.
+ */
+
+import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
+import { BackupError } from '../errors.ts';
+import { isIncompressible } from './incompressible.ts';
+
+const WINDOW = 32 * 1024;
+const MAX_STORED = 0xffff;
+/** Deflated text fits into one piece; larger ones only made garbage (measured: 64 KiB is fastest at level 1). */
+const OUTPUT_PIECE = 64 * 1024;
+
+/** The empty final block that ends a joined stream. Given to everybody: do not write into it. */
+export const deflateEnd: Uint8Array = Uint8Array.of(0x03, 0x00);
+
+export interface DeflateOptions {
+  /** 0 (stored only) to 9; default 6. */
+  readonly level?: number;
+  /** Whether a segment may refer to the 32 KiB before it; default true. */
+  readonly dictionary?: boolean;
+}
+
+export interface Deflater {
+  /** CRC-32 and count of all bytes pushed so far; they do not wait for segments in flight. */
+  readonly crc: number;
+  readonly length: number;
+  /**
+   * Deflates the next chunk; several may be in flight, and their order is that of the calls.
+   * @param chunk any length; lent until the promise settles
+   * @returns the chunk's segment, given
+   */
+  push(chunk: Uint8Array): Promise<Uint8Array>;
+}
+
+export function createDeflater({ level = 6, dictionary: linked = true }: DeflateOptions = {}): Deflater {
+  let crc = 0;
+  let length = 0;
+  let before: Uint8Array | undefined;
+  return {
+    get crc() {
+      return crc;
+    },
+    get length() {
+      return length;
+    },
+    async push(chunk) {
+      if (chunk.length === 0) return chunk;
+      crc = crc32(chunk, crc);
+      length += chunk.length;
+      const dictionary = before;
+      if (level === 0 || isIncompressible(chunk)) {
+        before = undefined; // a dictionary of noise matches nothing
+        return storedBlocks(chunk);
+      }
+      if (linked) before = lastWindow(dictionary, chunk);
+      return deflateSegment(chunk, level, dictionary);
+    },
+  };
+}
+
+function deflateSegment(chunk: Uint8Array, level: number, dictionary?: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    deflateRaw(
+      chunk,
+      {
+        level,
+        chunkSize: OUTPUT_PIECE,
+        finishFlush: constants.Z_SYNC_FLUSH,
+        ...(dictionary && { dictionary }),
+      },
+      (error, segment) => (error ? reject(error) : resolve(segment)),
+    );
+  });
+}
+
+/** A copy of the last 32 KiB of `before` and `chunk` together. */
+function lastWindow(before: Uint8Array | undefined, chunk: Uint8Array): Uint8Array {
+  const fresh = chunk.subarray(-WINDOW);
+  const missing = WINDOW - fresh.length;
+  return before && missing > 0 ? Buffer.concat([before.subarray(-missing), fresh]) : Uint8Array.from(fresh);
+}
+
+/**
+ * Bytes as non-final stored blocks: header byte 0, LEN and its complement, content (RFC 1951 §3.2.4).
+ * @param bytes lent, copied
+ * @returns given; must begin on a byte boundary of the stream, and ends on one
+ */
+export function storedBlocks(bytes: Uint8Array): Uint8Array {
+  const blocks = Math.ceil(bytes.length / MAX_STORED);
+  const out = Buffer.allocUnsafeSlow(bytes.length + 5 * blocks);
+  let at = 0;
+  for (let from = 0; from < bytes.length; from += MAX_STORED) {
+    const part = bytes.subarray(from, from + MAX_STORED);
+    out[at] = 0;
+    out.writeUInt16LE(part.length, at + 1);
+    out.writeUInt16LE(part.length ^ MAX_STORED, at + 3);
+    out.set(part, at + 5);
+    at += 5 + part.length;
+  }
+  return out;
+}
+
+/**
+ * Inflates whole segments that were made without dictionary.
+ * @param segments one or more of them joined; lent
+ * @param maxLength the most that may come out
+ * @returns given
+ * @throws BackupError `damaged`
+ */
+export function inflateSegments(segments: Uint8Array, maxLength: number): Uint8Array {
+  try {
+    return inflateRawSync(segments, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: maxLength });
+  } catch (cause) {
+    throw new BackupError('damaged', 'Compressed data is damaged.', {}, { cause });
+  }
+}
