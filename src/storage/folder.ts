@@ -6,7 +6,7 @@
 
 import { stat, unlink } from 'node:fs/promises';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { BackupError, type ErrorCode, messageOf, systemCode } from '../errors.ts';
+import { BackupError, type ErrorCode, systemCode } from '../errors.ts';
 import { mapOrdered } from '../streams.ts';
 import {
   explained,
@@ -14,6 +14,7 @@ import {
   makeFolders,
   readFileChunks,
   readFolder,
+  reasonOf,
   removeStaleFiles,
   writeWhole,
 } from './durable-file.ts';
@@ -40,7 +41,7 @@ export function createFolderStorage(folder: string, now: () => number = Date.now
       const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
       return new BackupError(
         code,
-        `Can't ${what} in ${description}: ${messageOf(error)}. ${advice}`,
+        `Can't ${what} in ${description}: ${reasonOf(error)}. ${advice}`,
         { object, target: description, reason },
         { cause: error },
       );
@@ -133,8 +134,8 @@ export function createFolderStorage(folder: string, now: () => number = Date.now
   };
 }
 
-/** What an error of the file system means for a target, and what to do about it. */
-function meaningOf(reason: string): [ErrorCode, string] {
+/** What an error of the file system (its name) means for a target, and what to do about it. */
+export function meaningOf(reason: string): [ErrorCode, string] {
   switch (reason) {
     case 'ENOSPC':
     case 'EDQUOT':

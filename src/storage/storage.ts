@@ -73,13 +73,13 @@ export interface Storage {
 /** Names of objects that are not visible yet begin so; duplicity's readers ignore what begins like this. */
 export const TEMPORARY_PREFIX = 'tsbackup-tmp-';
 
-/** @throws BackupError 'usage' for a name that can't be an object's */
+/** @throws BackupError 'usage' for a name that can't be an object's (or a file's in the archive cache) */
 export function checkName(name: string): void {
   if (/^[^\0/\u0100-\uffff]+$/.test(name) && !/^\.\.?$/.test(name) && !name.startsWith(TEMPORARY_PREFIX))
     return;
   throw new BackupError(
     'usage',
-    `"${displayPath(name)}" can't be the name of an object: it is empty, special, or holds "/" or NUL. Check the file prefix options.`,
+    `"${displayPath(name)}" can't be a name here: it is empty, special, or holds "/" or NUL. Check --name and the file prefix options.`,
     { object: name },
   );
 }

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createFolderStorage } from '../../src/storage/folder.ts';
+import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, storageContract } from '../contract/storage-contract.ts';
 import { needTool } from '../support/tools.ts';
@@ -129,6 +129,17 @@ test('a folder without permission is denied', async t => {
     await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'x'));
   } finally {
     if (isRoot) process.seteuid?.(0);
+  }
+});
+
+test('meaningOf() tells what can be tried again from what cannot', () => {
+  const names = {
+    'target-full': ['ENOSPC', 'EDQUOT'],
+    'target-denied': ['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG'],
+    'target-unreachable': ['ESTALE', 'EIO', 'ENOTCONN', 'EHOSTDOWN', 'ETIMEDOUT', 'EWHATEVER'],
+  };
+  for (const [code, reasons] of Object.entries(names)) {
+    for (const reason of reasons) assert.equal(meaningOf(reason)[0], code, reason);
   }
 });
 
