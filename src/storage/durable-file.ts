@@ -1,0 +1,221 @@
+/**
+ * Files that appear whole or not at all: written under a temporary name beside their place, synced, renamed, and the
+ * folder synced. Shared by the folder storage and the archive cache, which differ only in what they tell the user:
+ * each hands in `explain`, which turns the system's error into theirs. Errors of a source or a signal pass unchanged.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
+import { bytesOf } from '../bytes.ts';
+import { messageOf, systemCode } from '../errors.ts';
+import type { Chunks } from '../streams.ts';
+import { type GetOptions, TEMPORARY_PREFIX } from './storage.ts';
+
+/** Turns a failure of the file system into the error to throw. */
+export type Explain = (error: unknown) => Error;
+
+const SLAB = 256 * 1024; // below this the cost of a call shows, above it only memory grows
+const STALE_AFTER_MS = 24 * 60 * 60 * 1000; // an upload that wrote nothing for a day is dead
+
+/** The promise, with its failure explained. */
+export async function explained<T>(explain: Explain, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** A system error's reason without the call and the raw path, which could steer a terminal. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/, [a-z]+( '.*)?$/s, '');
+}
+
+/** `name` in `folder`, as the system wants it; both are bytes as latin1 strings. */
+export function inFolder(folder: string, name: string): Buffer {
+  return bytesOf(folder.endsWith('/') ? folder + name : `${folder}/${name}`);
+}
+
+/**
+ * Puts a file (mode 0600) into a folder, replacing one of that name, or leaves all as it was.
+ * @param source chunks are lent
+ * @param makeFolder called when the folder is not there
+ * @returns bytes written
+ */
+export async function writeWhole(
+  folder: string,
+  name: string,
+  source: Chunks | Uint8Array,
+  options: { explain: Explain; makeFolder: () => Promise<void>; signal?: AbortSignal | undefined },
+): Promise<number> {
+  const { explain, makeFolder, signal } = options;
+  signal?.throwIfAborted();
+  const temporary = inFolder(folder, TEMPORARY_PREFIX + randomBytes(12).toString('hex'));
+  const create = () => open(temporary, 'wx', 0o600);
+  const file = await create().catch(async error => {
+    if (systemCode(error) !== 'ENOENT') throw explain(error);
+    await makeFolder();
+    return explained(explain, create());
+  });
+  try {
+    let size: number;
+    try {
+      size = await writeChunks(file, source instanceof Uint8Array ? [source] : source, explain, signal);
+      await explained(explain, syncFile(file));
+    } finally {
+      await explained(explain, file.close()); // network file systems report a full disk as late as here
+    }
+    signal?.throwIfAborted();
+    await explained(explain, rename(temporary, inFolder(folder, name)));
+    await explained(explain, syncFolder(folder));
+    return size;
+  } catch (error) {
+    await unlink(temporary).catch(() => {}); // the first failure is the one to tell; removeStale gets the rest
+    throw error;
+  }
+}
+
+/** Writes at the file's position, in pieces of a slab or more whatever the source's chunks are. */
+async function writeChunks(
+  file: FileHandle,
+  source: Chunks | Iterable<Uint8Array>,
+  explain: Explain,
+  signal?: AbortSignal,
+): Promise<number> {
+  let slab: Buffer | undefined;
+  let filled = 0;
+  let size = 0;
+  for await (const chunk of source) {
+    signal?.throwIfAborted();
+    size += chunk.length;
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (filled === 0 && rest.length >= SLAB) {
+        await explained(explain, writeAll(file, rest));
+        break;
+      }
+      slab ??= Buffer.allocUnsafeSlow(SLAB);
+      const taken = rest.subarray(0, SLAB - filled);
+      slab.set(taken, filled);
+      filled += taken.length;
+      rest = rest.subarray(taken.length);
+      if (filled === SLAB) {
+        await explained(explain, writeAll(file, slab));
+        filled = 0;
+      }
+    }
+  }
+  if (slab && filled > 0) await explained(explain, writeAll(file, slab.subarray(0, filled)));
+  signal?.throwIfAborted();
+  return size;
+}
+
+/** Writes all of `bytes` (lent until done) at the file's position, however few the system takes at a time. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+  }
+}
+
+/** Bytes of a file in lent chunks; links are followed. What is no regular file counts as absent (ENOENT). */
+export async function* readFileChunks(
+  path: Buffer,
+  explain: Explain,
+  { offset = 0, length = Number.POSITIVE_INFINITY, signal }: GetOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  signal?.throwIfAborted();
+  // Without O_NONBLOCK a fifo of that name would hang us for ever.
+  const file = await explained(explain, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  try {
+    const stat = await explained(explain, file.stat());
+    if (!stat.isFile()) throw explain(Object.assign(new Error('not a regular file'), { code: 'ENOENT' }));
+    const slab = Buffer.allocUnsafeSlow(Math.max(1, Math.min(SLAB, length, stat.size - offset)));
+    const end = offset + length;
+    for (let position = offset; position < end; ) {
+      const wanted = Math.min(slab.length, end - position);
+      const { bytesRead } = await explained(explain, file.read(slab, 0, wanted, position));
+      signal?.throwIfAborted();
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      yield slab.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a folder and the parents it lacks, mode 0700, so that they survive a power cut. */
+export async function makeFolders(folder: string): Promise<void> {
+  const parent = parentOf(folder);
+  const make = () => mkdir(bytesOf(folder), 0o700);
+  try {
+    await make().catch(async error => {
+      if (systemCode(error) !== 'ENOENT' || parent === folder) throw error;
+      await makeFolders(parent);
+      await make();
+    });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return;
+    throw error;
+  }
+  await syncFolder(parent);
+}
+
+function parentOf(folder: string): string {
+  const parent = folder.replace(/\/+$/, '').replace(/[^/]*$/, '');
+  return parent === '' ? '.' : parent;
+}
+
+/** Makes renames in a folder survive a power cut, where the file system can. */
+export async function syncFolder(folder: string): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(bytesOf(folder), 'r');
+  } catch (error) {
+    if (systemCode(error) === 'EACCES') return; // a drop box: we may write but not look
+    throw error;
+  }
+  try {
+    await syncFile(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** fsync; file systems that have none (some FUSE and SMB mounts) are taken as they are. */
+export async function syncFile(file: FileHandle): Promise<void> {
+  try {
+    await file.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+  }
+}
+
+/** Entries of a folder with byte-exact names, in no order; an absent folder has none. Types may be unknown. */
+export async function* readFolder(folder: string, explain: Explain): AsyncGenerator<Dirent, void, undefined> {
+  try {
+    // `encoding` makes one char of a byte; a large buffer saves round trips on network mounts.
+    yield* await opendir(bytesOf(folder), { encoding: 'latin1', bufferSize: 256 });
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw explain(error);
+  }
+}
+
+/** Removes temporary files of crashed runs: nothing was written to them for a day. @returns how many */
+export async function removeStaleFiles(folder: string, explain: Explain, nowMs: number): Promise<number> {
+  let removed = 0;
+  for await (const { name } of readFolder(folder, explain)) {
+    if (!name.startsWith(TEMPORARY_PREFIX)) continue;
+    const path = inFolder(folder, name);
+    try {
+      const stat = await lstat(path);
+      if (!stat.isFile() || nowMs - stat.mtimeMs < STALE_AFTER_MS) continue;
+      await unlink(path);
+      removed++;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw explain(error); // else someone else clears up too
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
+import { collect } from '../../src/streams.ts';
+import { failing, lentBytes, listed, storageContract } from '../contract/storage-contract.ts';
+import { needTool } from '../support/tools.ts';
+
+async function scratch(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tsbackup-test-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const isRoot = process.geteuid?.() === 0;
+
+storageContract('folder', async t => createFolderStorage(join(await scratch(t), 'target')));
+
+test('put() makes the folder with its parents, private, and looking makes none', async t => {
+  const base = await scratch(t);
+  const storage = createFolderStorage(join(base, 'a/b/c'));
+  assert.equal(await storage.exists(), false);
+  assert.deepEqual(await listed(storage), []);
+  await assert.rejects(collect(storage.get('x')), failing('target-unreachable', 'x'));
+  assert.deepEqual(await readdir(base), []);
+  await storage.put('x', Buffer.from('1'));
+  assert.equal(await storage.exists(), true);
+  for (const folder of ['a', 'a/b', 'a/b/c'])
+    assert.equal((await stat(join(base, folder))).mode & 0o777, 0o700);
+  assert.equal((await stat(join(base, 'a/b/c/x'))).mode & 0o777, 0o600);
+});
+
+test('put() makes a relative folder and one whose name is not UTF-8', async t => {
+  const base = await scratch(t);
+  const storage = createFolderStorage(`${base}/caf\xe9 \x01/`);
+  await storage.put('x', Buffer.from('1'));
+  assert.deepEqual(await readdir(base, { encoding: 'latin1' }), ['caf\xe9 \x01']);
+  assert.ok(storage.description.endsWith('caf\\xe9 \\x01/'), storage.description);
+  const before = process.cwd();
+  process.chdir(base);
+  try {
+    await createFolderStorage('rel/dir').put('y', Buffer.from('22'));
+    assert.deepEqual(await listed(createFolderStorage('rel/dir')), [{ name: 'y', size: 2 }]);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('list() shows links to files, not folders, dangling links, fifos and our temporary files', async t => {
+  const base = await scratch(t);
+  await mkdir(join(base, 'folder'));
+  await writeFile(join(base, 'file'), 'abc');
+  await symlink('file', join(base, 'link'));
+  await symlink('nowhere', join(base, 'dangling'));
+  await writeFile(join(base, 'tsbackup-tmp-0123'), 'half');
+  assert.equal(spawnSync('mkfifo', [join(base, 'fifo')]).status, 0);
+  const storage = createFolderStorage(base);
+  assert.deepEqual(await listed(storage), [
+    { name: 'file', size: 3 },
+    { name: 'link', size: 3 },
+  ]);
+  assert.equal(Buffer.from(await collect(storage.get('link'))).toString(), 'abc');
+  for (const name of ['folder', 'fifo', 'dangling']) {
+    assert.equal(await storage.stat(name), undefined);
+    await assert.rejects(collect(storage.get(name)), failing('object-missing', name));
+  }
+  await assert.rejects(storage.put('folder', Buffer.from('x')), failing('target-denied', 'folder'));
+  await assert.rejects(storage.delete('folder'), failing('target-denied', 'folder'));
+});
+
+test('localPath() is the file of an object', async t => {
+  const storage = createFolderStorage(await scratch(t));
+  await storage.put('\xff', Buffer.from('here'));
+  assert.equal((await readFile(storage.localPath('\xff'))).toString(), 'here');
+});
+
+test('put() leaves no temporary file when its source fails or it is aborted', async t => {
+  const base = await scratch(t);
+  const storage = createFolderStorage(base);
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(1_000_000);
+    assert.equal((await readdir(base)).length, 1);
+    throw new Error('broken');
+  }
+  await assert.rejects(storage.put('x', broken()), /broken/);
+  const abort = new AbortController();
+  async function* aborted(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(10);
+    abort.abort();
+  }
+  await assert.rejects(storage.put('x', aborted(), { signal: abort.signal }), { name: 'AbortError' });
+  assert.deepEqual(await readdir(base), []);
+});
+
+test('a folder that is a file, or lies below one, is denied with advice', async t => {
+  const base = await scratch(t);
+  await writeFile(join(base, 'file'), '');
+  for (const folder of ['file', 'file/below']) {
+    const storage = createFolderStorage(join(base, folder));
+    await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'x'));
+    await assert.rejects(listed(storage), failing('target-denied'));
+  }
+  assert.equal(await createFolderStorage(join(base, 'file')).exists(), false);
+  await symlink('nowhere', join(base, 'dangling'));
+  await assert.rejects(
+    createFolderStorage(join(base, 'dangling/sub')).put('x', Buffer.from('1')),
+    failing('target-unreachable'),
+  );
+});
+
+test('a name longer than the file system takes is denied, naming it', async t => {
+  const name = 'n'.repeat(300);
+  await assert.rejects(
+    createFolderStorage(await scratch(t)).put(name, Buffer.from('1')),
+    failing('target-denied', name),
+  );
+});
+
+test('a folder without permission is denied', async t => {
+  const base = await scratch(t);
+  await mkdir(join(base, 'closed'), { mode: 0o500 });
+  const storage = createFolderStorage(join(base, 'closed'));
+  if (isRoot) process.seteuid?.(65534); // nobody: root may write anywhere
+  try {
+    await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'x'));
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+});
+
+test('meaningOf() tells what can be tried again from what cannot', () => {
+  const names = {
+    'target-full': ['ENOSPC', 'EDQUOT'],
+    'target-denied': ['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG'],
+    'target-unreachable': ['ESTALE', 'EIO', 'ENOTCONN', 'EHOSTDOWN', 'ETIMEDOUT', 'EWHATEVER'],
+  };
+  for (const [code, reasons] of Object.entries(names)) {
+    for (const reason of reasons) assert.equal(meaningOf(reason)[0], code, reason);
+  }
+});
+
+test('put() to a full disk says so and leaves nothing', async t => {
+  if (!needTool(t, 'mount')) return;
+  const base = await scratch(t);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', base]).status !== 0) {
+    t.skip('needs the right to mount a tmpfs');
+    return;
+  }
+  try {
+    const storage = createFolderStorage(base);
+    await storage.put('first', lentBytes(100_000, 50_000));
+    await assert.rejects(
+      storage.put('second', lentBytes(2_000_000, 70_000)),
+      failing('target-full', 'second'),
+    );
+    assert.deepEqual(await readdir(base), ['first']);
+  } finally {
+    spawnSync('umount', [base]);
+  }
+});
+
+test('a put that is killed leaves only a temporary file, which removeStale() clears a day later', async t => {
+  const base = await scratch(t);
+  const script = `
+    const { createFolderStorage } = await import(${JSON.stringify(new URL('../../src/storage/folder.js', import.meta.url).href)});
+    async function* slow() {
+      for (let i = 0; i < 3; i++) yield new Uint8Array(300000);
+      process.stdout.write('written');
+      await new Promise(resolve => setTimeout(resolve, 60000));
+    }
+    await createFolderStorage(process.argv[1]).put('duplicity-full.20261123T005742Z.vol1.difftar.gpg', slow());`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, base], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+
+  const left = await readdir(base);
+  assert.equal(left.length, 1);
+  assert.match(left[0]!, /^tsbackup-tmp-[0-9a-f]{24}$/);
+  const now = (await stat(join(base, left[0]!))).mtimeMs;
+  assert.deepEqual(await listed(createFolderStorage(base)), []);
+  const hour = 3_600_000;
+  await writeFile(join(base, 'stranger'), 'not ours');
+  await utimes(join(base, 'stranger'), 0, 0);
+  assert.equal(await createFolderStorage(base, () => now + 23 * hour).removeStale(), 0);
+  assert.equal(await createFolderStorage(base, () => now + 25 * hour).removeStale(), 1);
+  assert.deepEqual(await readdir(base), ['stranger']);
+});
