@@ -1,5 +1,6 @@
 /** The inner loops as WebAssembly; each workspace is an instance with a memory of its own. */
 
+import { tableSizeFor } from './block-table.ts';
 import type { Kernel, Workspace } from './kernel.ts';
 import { kernelWasmBase64 } from './kernel-wasm-bytes.ts';
 
@@ -13,6 +14,21 @@ interface WebAssemblyHost {
     module: object,
     imports: { env: { memory: object } },
   ) => { readonly exports: object };
+}
+
+/** What assembly/index.ts exports. */
+interface Loops extends Omit<Workspace, 'bytes' | 'index'> {
+  index(
+    entries: number,
+    count: number,
+    entryLength: number,
+    blockLength: number,
+    table: number,
+    slotBits: number,
+    filter: number,
+    filterBits: number,
+  ): void;
+  begin(): void;
 }
 
 /** @returns undefined where the host has no WebAssembly, or one that does not take our module */
@@ -30,8 +46,21 @@ export function createWasmKernel(): Kernel | undefined {
     open(size) {
       const pages = Math.ceil(size / PAGE);
       const memory = new host.Memory({ initial: pages, maximum: pages });
-      const { exports } = new host.Instance(module, { env: { memory } });
-      return { ...(exports as Omit<Workspace, 'bytes'>), bytes: new Uint8Array(memory.buffer) };
+      const loops = new host.Instance(module, { env: { memory } }).exports as Loops;
+      return {
+        bytes: new Uint8Array(memory.buffer),
+        sums: loops.sums,
+        index({ entries, count, entryLength, blockLength, table }) {
+          const { slotBits, filterBits } = tableSizeFor(count);
+          const filter = table + 4 * 2 ** slotBits;
+          loops.index(entries, count, entryLength, blockLength, table, slotBits, filter, filterBits);
+          loops.begin();
+        },
+        search: loops.search,
+        searchTail: loops.searchTail,
+        matchAt: loops.matchAt,
+        matchBlock: loops.matchBlock,
+      };
     },
   };
 }

@@ -3,6 +3,7 @@
  * the sources in assembly/) and TypeScript (kernel-portable.ts). One call covers a window, never a byte.
  */
 
+import type { IndexLayout } from './block-table.ts';
 import { createPortableKernel } from './kernel-portable.ts';
 import { createWasmKernel } from './kernel-wasm.ts';
 
@@ -29,6 +30,26 @@ export interface Workspace {
 
   /** Writes the 12-byte signature entry of each block in [from, to), the last of which may be short, at `out`. */
   sums(from: number, to: number, blockLength: number, out: number): void;
+
+  /** Makes the block table of a signature that lies in `bytes`, and begins the search in a new file. */
+  index(layout: IndexLayout): void;
+
+  /**
+   * Looks for the first block of the indexed basis in the window [from, to); a file's bytes come to it in order, each
+   * call going on where the last one ended.
+   * @returns the number of whole blocks in a row that match from `matchAt()` on, the first being `matchBlock()`; or 0
+   * when there is none, and then `matchAt()` is the first offset from which less than a block is left
+   */
+  search(from: number, to: number): number;
+
+  /**
+   * At the end of the file, when less than a block is left: looks for the basis's short last block as its end.
+   * @returns the offset where that block begins, or `to`
+   */
+  searchTail(from: number, to: number): number;
+
+  matchAt(): number;
+  matchBlock(): number;
 }
 
 export interface KernelOptions {

@@ -5,6 +5,9 @@
 import { STRONG, strongSum } from './md4';
 import { weakSum } from './rolling';
 
+export { index } from './block-table';
+export { begin, matchAt, matchBlock, search, searchTail } from './search';
+
 export function sums(from: usize, to: usize, blockLength: usize, out: usize): void {
   for (; from < to; out += 12) {
     const next = from + min(blockLength, to - from);
