@@ -21,7 +21,7 @@ export async function main(argv: readonly string[], version: string): Promise<nu
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
-    verbosity = (invocation.values['verbosity'] as number | undefined) ?? NOTICE;
+    verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     const status = await dispatch(invocation, createHost(invocation, verbosity, interruption.signal));
     return interruption.status() ?? status;
   } catch (error) {
@@ -99,5 +99,11 @@ function listenForSignals(): { signal: AbortSignal; status(): number | undefined
     process.on(name, handler);
     return () => process.off(name, handler);
   });
-  return { signal: controller.signal, status: () => status, close: () => handlers.forEach(off => off()) };
+  return {
+    signal: controller.signal,
+    status: () => status,
+    close: () => {
+      for (const off of handlers) off();
+    },
+  };
 }

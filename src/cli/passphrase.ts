@@ -44,7 +44,7 @@ async function find(
   if (options.passphraseCommand !== undefined) {
     return notEmpty(firstLine(await outputOf(options.passphraseCommand)), 'the passphrase command');
   }
-  const fromEnvironment = environment['PASSPHRASE'];
+  const fromEnvironment = environment.PASSPHRASE;
   if (fromEnvironment !== undefined) {
     return notEmpty(firstLine(Buffer.from(fromEnvironment, 'utf8')), 'the environment variable PASSPHRASE');
   }

@@ -116,14 +116,13 @@ async function patched(
     return false;
   }
   const problem = patches.finish(
-    bytes => sink.data(bytes),
     () => sink.begin(entry),
+    bytes => sink.data(bytes),
   );
   if (problem === undefined) {
     sink.finish();
     return true;
   }
-  sink.abandon();
   onLost({ path, reason: 'bad-delta', detail: problem });
   return false;
 }

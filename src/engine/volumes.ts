@@ -125,13 +125,12 @@ function createVolumeStream(cursor: Cursor, envelope: Envelope, options: VolumeO
       cursor.take();
       end = batch.last!;
       const bytes = envelope.push(batch.difftar);
-      bytes.catch(() => {}); // it is reported when its turn comes
       inFlight.push({ bytes, atMost: batch.difftar.length });
       pending += batch.difftar.length;
       if (inFlight.length >= options.width) yield await finish();
     }
     while (inFlight.length > 0) yield await finish();
-    const tail = envelope.end();
+    const tail = await envelope.end();
     hash.update(tail);
     digest = hash.digest('hex');
     seal();

@@ -1,0 +1,180 @@
+/**
+ * An archive as the commands see it: the target, the archive cache that mirrors its metadata, and what is needed to
+ * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
+ */
+
+import { createHash } from 'node:crypto';
+import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
+import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
+import { BackupError } from '../errors.ts';
+import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
+import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
+import { createManifestReader } from '../manifest/manifest-reader.ts';
+import { cacheName, type Form, type Prefixes } from '../manifest/names.ts';
+import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
+import { planSync } from '../manifest/sync.ts';
+import { createFolderStorage } from '../storage/folder.ts';
+import type { Storage } from '../storage/storage.ts';
+import { cacheNameFor, parseTarget } from '../storage/url.ts';
+import type { Chunks } from '../streams.ts';
+import { createDeflater } from '../volumes/deflate.ts';
+import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
+import type { Secrets } from '../volumes/openpgp-session.ts';
+import type { CommonOptions, Host } from './host.ts';
+
+export interface Archive {
+  readonly storage: Storage;
+  readonly cache: ArchiveCache;
+  readonly prefixes: Prefixes;
+  readonly secrets: Secrets;
+  /** The sets at the target, from a fresh listing; what is odd about them is reported. */
+  collection(): Promise<Collection>;
+  /** Copies manifests and signatures of a chain that the cache lacks from the target. */
+  synchronize(collection: Collection, chain: Chain): Promise<void>;
+  /** @throws BackupError of the target, or `damaged` naming the set */
+  manifestOf(set: BackupSet): Promise<Manifest>;
+  /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
+  sigtarOf(set: BackupSet): Promise<Chunks>;
+  /**
+   * The tar bytes of a volume. Its stored bytes have been read and their checksum agrees when this resolves.
+   * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
+   */
+  openVolume(set: BackupSet, volume: VolumeEntry): Promise<Chunks>;
+  close(): Promise<void>;
+}
+
+export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
+  const { reporter, signal } = host;
+  const storage = openStorage(url, host);
+  const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
+  const prefixes: Prefixes = options.filePrefix === undefined ? {} : { file: options.filePrefix };
+  const secrets: Secrets = { passphrase: () => host.passphrase(false) };
+  const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
+
+  const fetch = (copies: readonly MetadataCopy[]) =>
+    copyToCache(copies, storage, cache, { open, compress: gzip, reporter, signal });
+
+  /** The cached copy of a set's manifest or signatures, made if it is not there; its name in the cache. */
+  const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
+    const localName = cacheName(kind, set.id, 'final', prefixes);
+    if (!(await cache.list()).includes(localName)) {
+      await fetch([{ kind, remoteName: object.name, form: formOf(object), localName }]);
+    }
+    return localName;
+  };
+
+  const readManifest = async (localName: string) => {
+    const reader = createManifestReader();
+    for await (const chunk of cache.read(localName, { signal })) reader.push(chunk);
+    return reader.end();
+  };
+
+  return {
+    storage,
+    cache,
+    prefixes,
+    secrets,
+    async collection() {
+      const listing: { name: string; size: number }[] = [];
+      for await (const object of storage.list()) listing.push(object);
+      const collection = collectSets(listing, prefixes);
+      for (const { code, message } of collection.problems)
+        reporter.report({ level: 'warning', code, message });
+      return collection;
+    },
+    async synchronize(collection, chain) {
+      const remote = collection.chains.flatMap(({ sets }) => sets.flatMap(metadataNames));
+      const plan = planSync(remote, await cache.list(), chain, prefixes);
+      if (plan.fetch.length === 0) return;
+      reporter.report({
+        level: 'notice',
+        code: 'synchronizing',
+        message: `Copying ${plan.fetch.length} manifests and signatures from the target to the archive cache.`,
+      });
+      await fetch(
+        plan.fetch.map(({ kind, name, cacheName: localName, ...form }) => ({
+          kind,
+          remoteName: name,
+          localName,
+          form: formOf(form),
+        })),
+      );
+    },
+    async manifestOf(set) {
+      const object = set.manifest!;
+      const localName = await cached(set, 'manifest', object);
+      try {
+        return await readManifest(localName);
+      } catch (error) {
+        if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+        await cache.remove(localName); // the copy may be at fault: once more from the target
+        await cached(set, 'manifest', object);
+        return readManifest(localName);
+      }
+    },
+    async sigtarOf(set) {
+      if (!set.signatures) {
+        throw new BackupError(
+          'no-chain',
+          `the signatures of the ${describeSet(set.id)} are not at the target`,
+        );
+      }
+      const localName = await cached(set, 'signatures', set.signatures);
+      return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
+    },
+    async openVolume(set, volume) {
+      const object = set.volumes.get(volume.number);
+      const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
+      if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
+      const bytes = () => storage.get(object.name, { signal });
+      await checkSum(bytes(), volume, name);
+      return open(bytes(), formOf(object));
+    },
+    close: () => storage.close(),
+  };
+}
+
+function openStorage(url: string, host: Host): Storage {
+  const target = parseTarget(url);
+  if (target.scheme !== 'file') {
+    throw new BackupError(
+      'usage',
+      `targets of the kind ${target.scheme}:// are not supported yet; use file:///folder`,
+    );
+  }
+  if (target.notice) host.reporter.report({ level: 'notice', code: 'url', message: target.notice });
+  return createFolderStorage(target.path);
+}
+
+export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {
+  if (object.encrypted) return 'gpg';
+  return object.compressed ? 'gz' : 'plain';
+}
+
+function metadataNames(set: BackupSet): string[] {
+  return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
+}
+
+/** Reads a volume's stored bytes through; nothing of it is used before they agree with the manifest. */
+async function checkSum(stored: Chunks, volume: VolumeEntry, name: string): Promise<void> {
+  const expected = volume.sha1 ?? volume.md5;
+  if (expected === undefined) return;
+  const hash = createHash(volume.sha1 === undefined ? 'md5' : 'sha1');
+  try {
+    for await (const chunk of stored) hash.update(chunk);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
+    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
+  }
+  if (hash.digest('hex') !== expected) {
+    throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
+  }
+}
+
+async function* gzip(plain: Chunks): Chunks & AsyncGenerator<Uint8Array> {
+  const deflater = createDeflater({ dictionary: false });
+  const wrapper = createSegmentWrapper({ form: 'gz', mtimeSeconds: 0 });
+  yield wrapper.start();
+  for await (const chunk of plain) yield wrapper.push(await deflater.push(chunk));
+  yield wrapper.end(deflater);
+}
