@@ -4,8 +4,7 @@
  * @see FORMAT.md, "Chains"
  */
 
-import type { Prefixes } from './names.ts';
-import { endOf, startOf } from './names.ts';
+import { endOf, type Prefixes, startOf } from './names.ts';
 import {
   type BackupSet,
   byTime,
@@ -52,6 +51,7 @@ export function collectSets(listing: Iterable<Listed>, prefixes: Prefixes = {}):
   const { orphanedSignatures, signaturesWithoutBackup } = looseSignatures(sets);
   const incomplete = sets.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
   for (const set of complete) reportGaps(set, problems);
+  for (const set of incomplete) if (isBuiltUpon(set, orphaned)) problems.push(manifestLost(set));
   reportOverlaps(chains, problems);
   if (signaturesWithoutBackup.length > 0) {
     problems.push({
@@ -68,7 +68,7 @@ interface Draft {
   superseded: BackupSet[];
 }
 
-const lastOf = (draft: { readonly sets: readonly BackupSet[] }) => draft.sets.at(-1)!;
+const lastEnd = (sets: readonly BackupSet[]) => endOf(sets.at(-1)!.id);
 
 /** @param sets complete ones by time */
 function linkChains(
@@ -83,7 +83,7 @@ function linkChains(
       drafts.push({ sets: [set], superseded: [] });
       continue;
     }
-    const open = id.end > id.start ? drafts.filter(draft => endOf(lastOf(draft).id) === id.start) : [];
+    const open = id.end > id.start ? drafts.filter(draft => lastEnd(draft.sets) === id.start) : [];
     const replaced = drafts.find(({ sets: [, ...incrementals] }) => {
       const last = incrementals.at(-1)?.id;
       return last && startOf(last) === id.start && endOf(last) < id.end;
@@ -108,7 +108,7 @@ function finishChain({ sets, superseded }: Draft): Chain {
   return {
     sets,
     start: startOf(sets[0].id),
-    end: endOf(lastOf({ sets }).id),
+    end: lastEnd(sets),
     ...(covered && { signaturesUntil: endOf(covered.id) }),
     superseded,
   };
@@ -139,7 +139,7 @@ export function chainFor(chains: readonly Chain[], time: number): Chain | undefi
   let bestTime = Number.NEGATIVE_INFINITY;
   for (const chain of chains) {
     if (chain.start > time) continue;
-    const newest = endOf(lastOf({ sets: setsFor(chain, time) }).id);
+    const newest = lastEnd(setsFor(chain, time));
     if (newest > bestTime || (newest === bestTime && chain.start > best!.start)) {
       best = chain;
       bestTime = newest;
@@ -192,7 +192,7 @@ export function continuable(collection: Collection): Continuation {
   }
   const signatures = covered.map(set => set.signatures!);
   const dangling = collection.orphanedSignatures
-    .filter(set => startOf(set.id) === endOf(last.id))
+    .filter(set => startOf(set.id) === endOf(last.id) && !isBuiltUpon(set, collection.orphaned))
     .map(set => set.signatures!);
   return { chain, last, signatures, dangling, ...(lacking[0] && { discarded: lacking[0] }) };
 }
@@ -220,6 +220,22 @@ function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
       names: [before, chain].flatMap(({ sets: [full] }) => full.manifest?.name ?? []),
     });
   }
+}
+
+/**
+ * Whether complete sets follow an incomplete one. A run that broke off has no successors, so this set was complete
+ * once and has lost its manifest.
+ */
+export function isBuiltUpon(set: BackupSet, orphaned: readonly BackupSet[]): boolean {
+  return orphaned.some(({ id }) => startOf(id) === endOf(set.id));
+}
+
+function manifestLost(set: BackupSet): Problem {
+  return {
+    code: 'manifest-lost',
+    message: `The ${describeSet(set.id)} has no manifest although later backups build on it; none of them can be restored until the manifest is back.`,
+    names: namesOf(set).slice(0, 1),
+  };
 }
 
 function ambiguousLink(set: BackupSet): Problem {

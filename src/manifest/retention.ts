@@ -4,7 +4,7 @@
  */
 
 import { BackupError } from '../errors.ts';
-import type { Chain, Collection } from './chains.ts';
+import { type Chain, type Collection, isBuiltUpon } from './chains.ts';
 import { endOf, type Prefixes, parseName, type SetId, setKey } from './names.ts';
 import { type BackupSet, byTime, describeSet, namesOf, volumeGaps } from './sets.ts';
 import { formatTime } from './time.ts';
@@ -59,8 +59,8 @@ export function planKeepIncrementals(collection: Collection, count: number): Ret
 }
 
 /**
- * What belongs to no complete set or chain. A set without manifest stays if the archive cache still has its manifest:
- * then the target has lost it, and the volumes may be all that is left of a backup.
+ * What belongs to no complete set or chain. A set that was complete once and lost its manifest stays, and so does all
+ * that came after it: the archive cache may have the manifest, and the volumes may be all that is left of a backup.
  */
 export function planCleanup(
   collection: Collection,
@@ -72,25 +72,28 @@ export function planCleanup(
     const parsed = parseName(name, prefixes);
     if (parsed?.kind === 'manifest' && parsed.exact && !parsed.partial) inCache.add(setKey(parsed.set));
   }
-  const lost = collection.incomplete.filter(set => inCache.has(setKey(set.id)));
-  const removals = [
-    ...collection.incomplete
-      .filter(set => !lost.includes(set))
-      .map(set => removal(set, 'it has no manifest')),
-    ...collection.orphaned.map(set => removal(set, 'the set that it builds on is not there')),
+  const lost = collection.incomplete.filter(
+    set => inCache.has(setKey(set.id)) || isBuiltUpon(set, collection.orphaned),
+  );
+  const candidates = [
+    ...collection.incomplete.map(set => ({ set, reason: 'it has no manifest' })),
+    ...collection.orphaned.map(set => ({ set, reason: 'the set that it builds on is not there' })),
+    ...collection.orphanedSignatures
+      .filter(set => !collection.incomplete.includes(set))
+      .map(set => ({ set, reason: 'signatures without their backup' })),
   ];
-  const loose = collection.orphanedSignatures
-    .filter(set => !collection.incomplete.includes(set))
-    .map(set => removal(set, 'signatures without their backup'));
-  return {
-    removals: newestFirst([...removals, ...loose]),
-    chains: [],
-    neededTimes: [],
-    notes: lost.map(
-      set =>
-        `The ${describeSet(set.id)} has lost its manifest at the target, but the archive cache has it: kept.`,
-    ),
-  };
+  const keptEnds = new Set<number>();
+  const removals: Removal[] = [];
+  for (const { set, reason } of candidates.sort((a, b) => byTime(a.set, b.set))) {
+    if (lost.includes(set) || (set.id.type === 'inc' && keptEnds.has(set.id.start)))
+      keptEnds.add(endOf(set.id));
+    else removals.push(removal(set, reason));
+  }
+  const notes = lost.map(
+    set =>
+      `The ${describeSet(set.id)} has lost its manifest at the target: kept, with all that builds on it.`,
+  );
+  return { removals: removals.reverse(), chains: [], neededTimes: [], notes };
 }
 
 const nothing: RetentionPlan = { removals: [], chains: [], neededTimes: [], notes: [] };

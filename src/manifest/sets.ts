@@ -54,6 +54,7 @@ export interface Problem {
     | 'duplicate-object'
     | 'trailing-name'
     | 'volume-gap'
+    | 'manifest-lost'
     | 'ambiguous-link'
     | 'superseded-set'
     | 'chains-overlap'

@@ -98,7 +98,17 @@ test('planCleanup() keeps volumes whose manifest only the archive cache has', ()
   const collection = collect(whole(full(0)), volume(inc(0, 5)), signatures(inc(0, 5)));
   const plan = planCleanup(collection, [cacheName('manifest', inc(0, 5))]);
   assert.deepEqual(removed(plan), []);
-  assert.match(plan.notes.join(), /archive cache/);
+  assert.match(plan.notes.join(), /lost its manifest/);
   const partial = planCleanup(collection, [cacheName('manifest', inc(0, 5), 'partial')]);
   assert.deepEqual(removedSets(partial), [inc(0, 5)]);
+});
+
+test('planCleanup() keeps a set that lost its manifest, and all that builds on it', () => {
+  const collection = collect(
+    [volume(full(0)), signatures(full(0))],
+    [whole(inc(0, 5)), volume(inc(5, 9)), whole(inc(9, 12))].flat(),
+    [whole(full(20)), volume(inc(20, 30)), volume(full(40))].flat(),
+  );
+  assert.equal(collection.problems.filter(problem => problem.code === 'manifest-lost').length, 2);
+  assert.deepEqual(removedSets(planCleanup(collection)), [full(40), inc(20, 30)]);
 });
