@@ -4,13 +4,11 @@
  * everything that the batches so far say is consistent: that makes it a place to cut a volume, and to resume.
  */
 
+import type { Position } from '../manifest/manifest.ts';
 import type { Counts } from './counts.ts';
 
 /** A member's place in the archive's order: the entry, and the part number if it is a non-final part of several. */
-export interface Place {
-  readonly path: string;
-  readonly block: number | undefined;
-}
+export type Place = Position;
 
 export interface PackBatch {
   /** Whole tar members; given. Its buffer goes back to the packer through `recycle`. */
@@ -36,5 +34,5 @@ export interface PackWarning {
   readonly message: string;
 }
 
-/** A slab holds several of the largest members; big enough for zlib to work well on, small enough to have a dozen. */
-export const SLAB_SIZE = 256 * 1024;
+/** A slab holds several of the largest members: big enough for zlib to work well on, small enough to have a dozen. */
+export const SLAB_SIZE = 320 * 1024;

@@ -31,6 +31,7 @@ export interface UnchangedItem {
 /** A path that could not be examined; its previous version stays as it is. */
 export interface ProblemItem {
   readonly kind: 'problem';
+  readonly code: 'source-unreadable' | 'source-vanished';
   readonly path: string;
   readonly message: string;
 }

@@ -46,10 +46,10 @@ export async function* storeVolumes(
 ): AsyncGenerator<StoredVolume, void, undefined> {
   const cursor = createCursor(batches);
   const underway: Promise<StoredVolume>[] = [];
-  let lastPlace: Place = { path: '', block: undefined };
+  let lastPlace: Place = { path: '' };
   try {
     for (let number = 1; number === 1 || (await cursor.peek()) !== undefined; number++) {
-      const start = (await cursor.peek())?.first ?? { path: '', block: undefined };
+      const start = (await cursor.peek())?.first ?? { path: '' };
       const volume = createVolumeStream(cursor, await options.createEnvelope(), options, lastPlace);
       const stored = options.storage
         .put(options.nameOf(number), volume.chunks, { signal: options.signal, kind: 'volume' })

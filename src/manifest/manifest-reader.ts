@@ -20,6 +20,7 @@ export interface ManifestReader {
 
 const LONGEST_LINE = 1 << 20;
 const MOST_VOLUMES = 1_000_000;
+const MOST_INCOMPLETE = 10_000;
 // Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
 const WORDS = /[^\t-\r ]+/g;
 
@@ -29,6 +30,7 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   let hostname: string | undefined;
   let localdir: string | undefined;
   const volumes = new Map<number, VolumeEntry>();
+  const incomplete: string[] = [];
   let block: OpenBlock | undefined;
   let lastNumber = 0;
   let filelist: { readonly count: number; seen: number } | undefined;
@@ -43,7 +45,10 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
       return;
     }
     if (words[0]![0] === line[0] && readHeading(keyword, words, line)) return;
-    if (block) readField(block, keyword, words);
+    if (!block) return;
+    if (keyword === 'incomplete') {
+      if (incomplete.length < MOST_INCOMPLETE) incomplete.push(parsePath(words[1]));
+    } else readField(block, keyword, words);
   }
 
   function readHeading(keyword: string, words: string[], line: string): boolean {
@@ -106,6 +111,7 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
         ...(hostname !== undefined && { hostname }),
         ...(localdir !== undefined && { localdir }),
         volumes: kept.sort((a, b) => a.number - b.number),
+        ...(incomplete.length > 0 && { incomplete }),
         ending:
           lineCut || (filelist && filelist.seen < filelist.count) ? 'cut' : filelist ? 'filelist' : 'volume',
       };

@@ -44,6 +44,8 @@ export interface Manifest {
   readonly localdir?: string;
   /** By number, each once. */
   readonly volumes: readonly VolumeEntry[];
+  /** Files of which the set has only the beginning, because the rest could not be read; absent if there are none. */
+  readonly incomplete?: readonly string[];
   /**
    * How the text ends: `filelist` with all the files it counts, as every writer of today ends it; `volume` without
    * such a list, as old writers end it or a text that lost its end between two volumes; `cut` inside a list or a line.
@@ -75,6 +77,14 @@ export function formatVolume(volume: {
       `    EndingPath     ${formatPosition(volume.end)}\n` +
       `    Hash SHA1 ${volume.sha1}\n`,
   );
+}
+
+/**
+ * A line in a volume's block that only we write, and other readers pass over: a file of which only the beginning could
+ * be read, although it is in the set. Who restores it must hear of that.
+ */
+export function formatIncomplete(path: string): Buffer {
+  return bytesOf(`    Incomplete     ${quote(path)}\n`);
 }
 
 /** The line before the list of changed files; `count` lines of `formatChange` must follow. */

@@ -1,0 +1,33 @@
+/** A mistyped passphrase must not begin a chain that nobody can read together with what is there already. */
+
+import { BackupError } from '../errors.ts';
+import type { Collection } from '../manifest/chains.ts';
+import { endOf } from '../manifest/names.ts';
+import { openEnvelope } from '../volumes/envelope.ts';
+import type { Archive } from './archive.ts';
+import type { Host } from './host.ts';
+
+/**
+ * Opens the newest encrypted manifest with the passphrase of this run; asks twice for a typed one if there is none.
+ * @throws BackupError `wrong-passphrase` if it does not open; what else is wrong with it is not our business here
+ */
+export async function checkPassphrase(archive: Archive, collection: Collection, host: Host): Promise<void> {
+  const sets = collection.chains.flatMap(chain => chain.sets).filter(set => set.manifest?.encrypted);
+  const newest = sets.sort((a, b) => endOf(b.id) - endOf(a.id))[0];
+  if (!newest) {
+    await host.passphrase(true);
+    return;
+  }
+  const name = newest.manifest!.name;
+  try {
+    for await (const _ of openEnvelope(archive.storage.get(name), 'gpg', archive.secrets));
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'wrong-passphrase') return;
+    throw new BackupError(
+      'wrong-passphrase',
+      'the passphrase is not the one of the backup sets at the target; to begin anew with another passphrase use another folder',
+      {},
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Fills slabs with difftar members and gathers what belongs to them. Members never straddle two slabs: whoever fills
+ * asks `isFull` before each one and takes the batch.
+ */
+
+import type { Entry } from '../entry.ts';
+import { type Change, formatChange } from '../manifest/manifest.ts';
+import { difftarName } from '../volumes/difftar.ts';
+import { encodeSigtarRecord } from '../volumes/sigtar.ts';
+import { encodeMemberHeader, MAX_HEADER_LENGTH, patchMemberSize } from '../volumes/tar-header.ts';
+import { type PackBatch, type PackWarning, type Place, SLAB_SIZE } from './batch.ts';
+import { type Counts, createCounts } from './counts.ts';
+import { Growable } from './growable.ts';
+
+/** Data bytes of a full member; one with fewer is the last of its file (FORMAT.md, "Large files"). */
+export const PART_SIZE = 65536;
+
+const BLOCK = 512;
+
+/** Gives out the next bytes of a file or delta: as many as were asked for, or fewer at its end. */
+export type Fill = (target: Uint8Array, offset: number, length: number) => number;
+
+export class BatchBuilder {
+  readonly counts: Counts = createCounts();
+  /** Bytes of sigtar members so far, of all batches. */
+  sigtarLength = 0;
+  private readonly takeSlab: () => Uint8Array;
+  private slab: Buffer;
+  private used = 0;
+  private first: Place | undefined;
+  private last: Place | undefined;
+  private readonly sigtar = new Growable(SLAB_SIZE);
+  private readonly filelist = new Growable(4096);
+  private filelistLines = 0;
+  private incomplete: string[] = [];
+  private warnings: PackWarning[] = [];
+
+  /** @param takeSlab gives a slab of SLAB_SIZE bytes that nobody else uses */
+  constructor(takeSlab: () => Uint8Array) {
+    this.takeSlab = takeSlab;
+    this.slab = asBuffer(takeSlab());
+  }
+
+  /** Whether the next member might not fit, or the batch has grown large otherwise. */
+  get isFull(): boolean {
+    return (
+      this.used + MAX_HEADER_LENGTH + PART_SIZE > this.slab.length ||
+      this.sigtar.length + this.filelist.length > SLAB_SIZE ||
+      this.warnings.length > 100
+    );
+  }
+
+  get isEmpty(): boolean {
+    return this.used + this.sigtar.length + this.filelist.length + this.warnings.length === 0;
+  }
+
+  /** A mark to go back to with `rewind`, as long as the batch has not been taken. */
+  mark(): { readonly used: number; readonly first: Place | undefined; readonly last: Place | undefined } {
+    return { used: this.used, first: this.first, last: this.last };
+  }
+
+  /** Takes back the members since the mark. */
+  rewind(mark: ReturnType<BatchBuilder['mark']>): void {
+    this.used = mark.used;
+    this.first = mark.first;
+    this.last = mark.last;
+  }
+
+  /** A member without data. */
+  bare(kind: 'snapshot' | 'deleted', entry: Entry): void {
+    this.used += encodeMemberHeader(this.slab, this.used, { ...entry, name: difftarName(kind, entry), size: 0 });
+    this.passed({ path: entry.path });
+  }
+
+  /**
+   * One member with the next data of a file: all of it if it is shorter than a full part, else part after part.
+   * @param part the number of the part, from 1
+   * @param inParts whether the file is expected to need several; only for the first part a guess
+   * @returns bytes of data; fewer than PART_SIZE at the end of the file
+   */
+  part(kind: 'snapshot' | 'diff', entry: Entry, part: number, inParts: boolean, fill: Fill): number {
+    const start = this.used;
+    const header = (several: boolean) =>
+      encodeMemberHeader(this.slab, start, {
+        ...entry,
+        name: difftarName(kind, entry, several ? part : undefined),
+        size: 0,
+      });
+    let dataAt = start + header(inParts);
+    const length = fill(this.slab, dataAt, PART_SIZE);
+    const isLast = length < PART_SIZE;
+    if (part === 1 && inParts === isLast) {
+      // The file is not as long as lstat said: another name, perhaps with another header length.
+      this.slab.copy(this.slab, start + MAX_HEADER_LENGTH, dataAt, dataAt + length);
+      dataAt = start + header(!inParts);
+      this.slab.copy(this.slab, dataAt, start + MAX_HEADER_LENGTH, start + MAX_HEADER_LENGTH + length);
+    }
+    patchMemberSize(this.slab, dataAt - BLOCK, length);
+    const end = dataAt + length;
+    const padding = -length & (BLOCK - 1);
+    this.slab.fill(0, end, end + padding);
+    this.used = end + padding;
+    this.passed(isLast ? { path: entry.path } : { path: entry.path, block: part });
+    return length;
+  }
+
+  /** The sigtar record of a finished entry. @returns where it begins in the sigtar */
+  record(kind: 'signature' | 'snapshot' | 'deleted', entry: Entry, signature: Uint8Array): number {
+    const offset = this.sigtarLength;
+    const room = this.sigtar.reserve(MAX_HEADER_LENGTH + signature.length + BLOCK);
+    const length = encodeSigtarRecord(room, this.sigtar.length, { kind, entry, signature });
+    this.sigtar.length += length;
+    this.sigtarLength += length;
+    return offset;
+  }
+
+  /** A regular file for the manifest's list. */
+  listed(change: Change, path: string): void {
+    this.filelist.push(formatChange(change, path));
+    this.filelistLines++;
+  }
+
+  cutShort(path: string): void {
+    this.incomplete.push(path);
+  }
+
+  warn(warning: PackWarning): void {
+    this.warnings.push(warning);
+    this.counts.errors++;
+  }
+
+  /** What was gathered, and a new beginning. A slab without members stays for the next batch. */
+  take(): PackBatch {
+    const difftar = this.used === 0 ? new Uint8Array(0) : this.slab.subarray(0, this.used);
+    if (this.used > 0) this.slab = asBuffer(this.takeSlab());
+    const batch: PackBatch = {
+      difftar,
+      first: this.first,
+      last: this.last,
+      sigtar: this.sigtar.take(),
+      filelist: this.filelist.take(),
+      filelistLines: this.filelistLines,
+      incomplete: this.incomplete,
+      warnings: this.warnings,
+      counts: { ...this.counts },
+    };
+    this.used = 0;
+    this.first = undefined;
+    this.last = undefined;
+    this.filelistLines = 0;
+    this.incomplete = [];
+    this.warnings = [];
+    return batch;
+  }
+
+  private passed(place: Place): void {
+    this.first ??= place;
+    this.last = place;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
