@@ -12,8 +12,8 @@
 import assert from 'node:assert/strict';
 import { tableSizeFor } from './block-table.ts';
 import { DELTA_MAGIC, END, encodeCopy, encodeLiteral, MAX_COMMAND } from './delta-format.ts';
-import { KERNEL_RESERVED, type Kernel, type Workspace } from './kernel.ts';
 import { parseSignature, SIGNATURE_HEADER } from './signature.ts';
+import { KERNEL_RESERVED, type Kernel, type Workspace } from './workspace.ts';
 
 /** Longest literal: its length still fits two bytes. */
 const MAX_LITERAL = 0xffff;

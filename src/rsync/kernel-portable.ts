@@ -1,10 +1,10 @@
 /** The portable twin of the WebAssembly kernel: for hosts that have none (`node --jitless`), and for tests to compare. */
 
 import { createBlockTable, type IndexLayout } from './block-table.ts';
-import { ENTRY_LENGTH, type Kernel, type Workspace } from './kernel.ts';
 import { strongSum } from './md4.ts';
 import { weakSum } from './rolling.ts';
 import { createSearch, type Search } from './search.ts';
+import { ENTRY_LENGTH, type Kernel, type Workspace } from './workspace.ts';
 
 export function createPortableKernel(): Kernel {
   return { name: 'portable', open };

@@ -1,78 +1,57 @@
 /**
- * The inner loops of rsync behind one interface. Two twins do the same to the byte: WebAssembly (kernel-wasm.ts, from
- * the sources in assembly/) and TypeScript (kernel-portable.ts). One call covers a window, never a byte.
+ * Choice of the kernel. Twins do the same to the byte: WebAssembly (kernel-wasm.ts, from the sources in assembly/) with
+ * and without SIMD, and TypeScript (kernel-portable.ts).
  */
 
-import type { IndexLayout } from './block-table.ts';
+import { tableSizeFor } from './block-table.ts';
 import { createPortableKernel } from './kernel-portable.ts';
-import { createWasmKernel } from './kernel-wasm.ts';
+import { wasmKernels } from './kernel-wasm.ts';
+import { ENTRY_LENGTH, KERNEL_RESERVED, type Kernel } from './workspace.ts';
 
-/** The first bytes of every workspace belong to the kernel; the rest is laid out by who opened it. */
-export const KERNEL_RESERVED = 1024;
-
-/** Bytes of a block's entry in a signature that we make: weak sum, then the first 8 bytes of the strong sum. */
-export const ENTRY_LENGTH = 12;
-
-export interface Kernel {
-  readonly name: 'wasm-simd' | 'wasm' | 'portable';
-  /**
-   * Memory with the loops that work on it, for one machine (signer, delta) alone. It never grows, so views of it stay
-   * valid; who needs more opens another one.
-   * @param size bytes, KERNEL_RESERVED included; at most 2 GiB
-   * @throws RangeError when the host has not so much memory
-   */
-  open(size: number): Workspace;
-}
-
-/** Offsets are into `bytes`; a range [from, to) excludes `to`. Offsets are trusted: the caller keeps them inside. */
-export interface Workspace {
-  readonly bytes: Uint8Array;
-
-  /** Writes the 12-byte signature entry of each block in [from, to), the last of which may be short, at `out`. */
-  sums(from: number, to: number, blockLength: number, out: number): void;
-
-  /** Makes the block table of a signature that lies in `bytes`, and begins the search in a new file. */
-  index(layout: IndexLayout): void;
-
-  /**
-   * Looks for the first block of the indexed basis in the window [from, to); a file's bytes come to it in order, each
-   * call going on where the last one ended.
-   * @returns the number of whole blocks in a row that match from `matchAt()` on, the first being `matchBlock()`; or 0
-   * when there is none, and then `matchAt()` is the first offset from which less than a block is left
-   */
-  search(from: number, to: number): number;
-
-  /**
-   * At the end of the file, when less than a block is left: looks for the basis's short last block as its end.
-   * @returns the offset where that block begins, or `to`
-   */
-  searchTail(from: number, to: number): number;
-
-  matchAt(): number;
-  matchBlock(): number;
-}
+export type { Kernel } from './workspace.ts';
 
 export interface KernelOptions {
   /** Takes the TypeScript twin even where WebAssembly is at hand. */
   readonly portable?: boolean;
 }
 
-/** The WebAssembly kernel where the host has it and it answers known vectors right, else its portable twin. */
+/** The fastest WebAssembly kernel that the host takes and that answers known vectors right, else the portable twin. */
 export function createKernel(options: KernelOptions = {}): Kernel {
-  const kernel = options.portable ? undefined : createWasmKernel();
-  return kernel && answersKnownVectors(kernel) ? kernel : createPortableKernel();
+  if (!options.portable) {
+    for (const kernel of wasmKernels()) if (answersKnownVectors(kernel)) return kernel;
+  }
+  return createPortableKernel();
 }
 
-/** Whether a kernel computes what it should: a host's WebAssembly compiler may be wrong, and sums must not be. */
+/** Whether a kernel computes what it should: a host's compiler may be wrong, and sums must not be. */
 export function answersKnownVectors(kernel: Kernel): boolean {
-  const workspace = kernel.open(KERNEL_RESERVED + 1024);
-  const from = KERNEL_RESERVED + 128;
+  const blockLength = 150;
+  const length = 700; // four blocks and a short one
+  const count = 5;
+  const entries = KERNEL_RESERVED;
+  const table = entries + 64;
+  const from = table + tableSizeFor(count).length + 1; // not aligned
+  const to = from + length;
+  const workspace = kernel.open(to);
+
   workspace.bytes.fill(0);
-  for (let i = 0; i < 700; i++) workspace.bytes[from + i] = (i * i + (i >> 3)) & 0xff;
-  workspace.sums(from, from + 700, 300, KERNEL_RESERVED);
-  const answer = workspace.bytes.subarray(KERNEL_RESERVED, KERNEL_RESERVED + 3 * ENTRY_LENGTH);
-  return Buffer.from(answer).toString('hex') === KNOWN_SUMS;
+  for (let i = 0; i < length; i++) workspace.bytes[from + i] = (i * i + (i >> 3)) & 0xff;
+  workspace.sums(from, to, blockLength, entries);
+  const sums = workspace.bytes.subarray(entries, entries + count * ENTRY_LENGTH);
+  if (Buffer.from(sums).toString('hex') !== KNOWN_SUMS) return false;
+
+  workspace.index({ entries, count, entryLength: ENTRY_LENGTH, blockLength, table });
+  const tail = from + 4 * blockLength;
+  return (
+    workspace.search(from - 1, to) === 4 &&
+    workspace.matchAt() === from &&
+    workspace.matchBlock() === 0 &&
+    workspace.search(tail, to) === 0 &&
+    workspace.matchAt() === tail &&
+    workspace.searchTail(tail, to) === tail
+  );
 }
 
-/** From `rdiff -R rollsum -H md4 -S 8 -b 300 signature` of the 700 bytes above, without the header. */
-const KNOWN_SUMS = '61b0a9624f1e300003e725a2e4f8b7423cea3f6f43290f3820383e66f23cb68d8ed9438d';
+/** From `rdiff -R rollsum -H md4 -S 8 -b 150 signature` of the 700 bytes above, without the header. */
+const KNOWN_SUMS =
+  'ffaa520dc43a9dba3fa775994e685755432c60cd7ad2be51bc1a5acd0a03076bac91dac0f4c05c759a445afc394e509e20383e66f23cb68d8ed9438d';

@@ -10,8 +10,8 @@
  */
 
 import { type BlockTable, NONE } from './block-table.ts';
-import type { Workspace } from './kernel.ts';
 import { CHAR_OFFSET, weakSum } from './rolling.ts';
+import type { Workspace } from './workspace.ts';
 
 /** Bytes of strong sums in vain that a file has at the start, and earns per byte. */
 const CREDIT = 2 ** 26;
@@ -19,7 +19,7 @@ const CREDIT_PER_BYTE = 4;
 
 export type Search = Pick<Workspace, 'search' | 'searchTail' | 'matchAt' | 'matchBlock'>;
 
-/** The search on the memory of a portable workspace; assembly/search.ts is its twin, and kernel.ts says what it does. */
+/** The search on the memory of a portable workspace; assembly/search.ts is its twin, and workspace.ts says what it does. */
 export function createSearch(bytes: Uint8Array, table: BlockTable): Search {
   const { blockLength, count } = table;
   let primed = false; // whether `rolled` is of blockLength - 1 bytes at `from`; else nothing is known of them

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { BackupError } from '../errors.ts';
-import { ENTRY_LENGTH, KERNEL_RESERVED, type Kernel, type Workspace } from './kernel.ts';
+import { ENTRY_LENGTH, KERNEL_RESERVED, type Kernel, type Workspace } from './workspace.ts';
 
 export const SIGNATURE_HEADER = 12;
 const MAGIC = 0x72730136; // rollsum and MD4

@@ -174,16 +174,17 @@ for (const kernel of kernels) {
 }
 
 test('Delta does not depend on the kernel or the size of chunks', () => {
-  const [first, second] = kernels;
   fc.assert(
     fc.property(
       basisAndEdits,
       fc.integer({ min: 1, max: 300 }),
       fc.integer({ min: 1, max: 999 }),
       ({ basis, edited }, blockLength, chunkLength) => {
-        const signature = signatureOf(first!, basis, blockLength);
-        const delta = hex(deltaOf(first!, signature, edited, chunkLength));
-        assert.equal(hex(deltaOf(second!, signature, edited)), delta);
+        const signature = signatureOf(kernels[0]!, basis, blockLength);
+        const delta = hex(deltaOf(kernels[0]!, signature, edited));
+        for (const kernel of kernels) {
+          assert.equal(hex(deltaOf(kernel, signature, edited, chunkLength)), delta);
+        }
       },
     ),
   );
@@ -192,14 +193,15 @@ test('Delta does not depend on the kernel or the size of chunks', () => {
 test('Delta does not depend on where its window ends', () => {
   const basis = noise(1_500_000);
   const edited = Buffer.concat([noise(70_000, 2), basis.subarray(100_001), basis.subarray(0, 400_000)]);
-  const [first, second] = kernels;
+  const [first] = kernels;
   for (const blockLength of [512, 2048, 131_072]) {
     const signature = signatureOf(first!, basis, blockLength);
     const delta = deltaOf(first!, signature, edited);
     assert.equal(hex(patched(basis, delta)), hex(edited));
     for (const chunkLength of [1009, 300_007, edited.length]) {
-      assert.equal(hex(deltaOf(first!, signature, edited, chunkLength)), hex(delta));
-      assert.equal(hex(deltaOf(second!, signature, edited, chunkLength)), hex(delta));
+      for (const kernel of kernels) {
+        assert.equal(hex(deltaOf(kernel, signature, edited, chunkLength)), hex(delta));
+      }
     }
   }
 });

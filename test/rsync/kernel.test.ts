@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { answersKnownVectors, createKernel, type Kernel } from '../../src/rsync/kernel.ts';
 import { createPortableKernel } from '../../src/rsync/kernel-portable.ts';
+import { wasmKernels } from '../../src/rsync/kernel-wasm.ts';
 
 test('createKernel takes WebAssembly where the host has it', () => {
   assert.match(createKernel().name, /^wasm/);
@@ -26,6 +27,31 @@ test('createKernel takes the twin on a host without WebAssembly, and its signatu
   assert.equal(run.status, 0, run.stdout);
   assert.match(run.stdout, /Signer \(portable\)/);
 });
+
+test('wasmKernels gives the plain kernel on a host that refuses SIMD', t => {
+  const scope = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } };
+  const host = scope.WebAssembly;
+  let refused = 0;
+  class Module extends host.Module {
+    constructor(bytes: Uint8Array) {
+      if (refused++ === 0) throw new Error('no SIMD');
+      super(bytes);
+    }
+  }
+  scope.WebAssembly = { ...namesOf(host), Module };
+  t.after(() => {
+    scope.WebAssembly = host;
+  });
+  const names = [...wasmKernels()].map(kernel => [kernel.name, answersKnownVectors(kernel)]);
+  assert.deepEqual(names, [['wasm', true]]);
+});
+
+/** Properties of a built-in namespace, which are not enumerable. */
+function namesOf<Namespace extends object>(from: Namespace): Namespace {
+  return Object.fromEntries(
+    Object.getOwnPropertyNames(from).map(name => [name, Reflect.get(from, name)]),
+  ) as Namespace;
+}
 
 test('answersKnownVectors tells a kernel that computes wrong', () => {
   const right = createPortableKernel();

@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { createDelta } from '../../src/rsync/delta.ts';
-import { createKernel, type Kernel } from '../../src/rsync/kernel.ts';
+import type { Kernel } from '../../src/rsync/kernel.ts';
+import { createPortableKernel } from '../../src/rsync/kernel-portable.ts';
+import { wasmKernels } from '../../src/rsync/kernel-wasm.ts';
 import { type Basis, createPatch } from '../../src/rsync/patch.ts';
 import { createSigner } from '../../src/rsync/signature.ts';
 
-/** Both twins; where WebAssembly is missing the first is the second. */
-export const kernels: readonly Kernel[] = [createKernel(), createKernel({ portable: true })];
+/** All twins that this host can run. */
+export const kernels: readonly Kernel[] = [...wasmKernels(), createPortableKernel()];
 
 /** Bytes that look random and are the same in every run. */
 export function noise(length: number, seed = 1): Uint8Array {

@@ -1,6 +1,8 @@
 // Weak sum → block; src/rsync/block-table.ts is the same in TypeScript and tells the layout.
 
 import { STRONG, strongSum } from './md4';
+import { STRONGS, strongSums } from './md4-simd';
+import { weakSum } from './rolling';
 
 const GOLDEN: u32 = 0x9e3779b1;
 const PROBES = 64;
@@ -76,6 +78,19 @@ export function isBlock(block: u32, at: usize, length: u32, weak: u32): bool {
   if (weakOf(block) !== weak) return false;
   strongSum(at, at + length);
   return isStrongOf(block);
+}
+
+/** Whether four blocks of the basis are those at `at`; only for hosts with SIMD. */
+export function areBlocks(first: u32, at: usize): bool {
+  for (let i: u32 = 0; i < 4; i++) {
+    const start = at + i * blockLength;
+    if (weakSum(start, start + blockLength) !== weakOf(first + i)) return false;
+  }
+  strongSums(at, blockLength);
+  for (let i: u32 = 0; i < 4; i++) {
+    if (memory.compare(entryOf(first + i) + 4, STRONGS + 16 * i, entryLength - 4) !== 0) return false;
+  }
+  return true;
 }
 
 /** Whether a block of the basis may have this weak sum: false is sure. */

@@ -1,6 +1,6 @@
 // Search for blocks of the basis in a window; src/rsync/search.ts is the same in TypeScript and tells how.
 
-import { blockLength, count, find, hashed, isBlock, mayHold, NONE, weakOf } from './block-table';
+import { areBlocks, blockLength, count, find, hashed, isBlock, mayHold, NONE, weakOf } from './block-table';
 import { CHAR_OFFSET, weakSum } from './rolling';
 
 const CREDIT: f64 = 67108864;
@@ -82,6 +82,12 @@ function run(from: usize, at: usize, to: usize, block: u32): u32 {
   const length = blockLength;
   let end = at + length;
   let next = block + 1;
+  if (ASC_FEATURE_SIMD) {
+    while (end + 4 * length <= to && next + 4 <= count && areBlocks(next, end)) {
+      end += 4 * length;
+      next += 4;
+    }
+  }
   while (end + length <= to && next < count && isBlock(next, end, length, weakSum(end, end + length))) {
     end += length;
     next++;
