@@ -20,7 +20,7 @@ export interface TreeSink {
 /** Why a path of the wanted time can't be given back. */
 export interface LostEntry {
   readonly path: string;
-  readonly reason: 'volume' | 'no-base' | 'bad-delta';
+  readonly reason: 'volume' | 'no-base' | 'bad-delta' | 'cut-short';
   readonly detail: string;
 }
 
@@ -85,11 +85,12 @@ async function replayPath(at: Cursor[], place: string, options: ReplayOptions): 
 
 /** One version, straight into the sink. */
 async function direct(cursor: Cursor, entry: Entry, { sink, onLost }: ReplayOptions): Promise<boolean> {
-  const path = cursor.entry()!.path;
+  const { path, cutShort } = cursor.entry()!;
   sink.begin(entry);
   const complete = await cursor.drain(bytes => sink.data(bytes));
   if (complete) {
     sink.finish();
+    if (cutShort) onLost({ path, ...storedInPart });
     return true;
   }
   sink.abandon();
@@ -103,7 +104,7 @@ async function patched(
   entry: Entry,
   { sink, onLost, patches }: ReplayOptions,
 ): Promise<boolean> {
-  const path = at[0]!.entry()!.path;
+  const { path, cutShort } = at.at(-1)!.entry()!;
   patches.start();
   let complete = true;
   for (const [index, cursor] of at.entries()) {
@@ -121,11 +122,17 @@ async function patched(
   );
   if (problem === undefined) {
     sink.finish();
+    if (cutShort) onLost({ path, ...storedInPart });
     return true;
   }
   onLost({ path, reason: 'bad-delta', detail: problem });
   return false;
 }
+
+const storedInPart = {
+  reason: 'cut-short',
+  detail: 'only its beginning could be read when it was backed up, and that is what is here now',
+} as const;
 
 function lowestPath(cursors: readonly Cursor[]): string | undefined {
   let lowest: string | undefined;

@@ -17,6 +17,8 @@ export interface SetEntry {
   readonly path: string;
   readonly kind: 'snapshot' | 'diff' | 'deleted' | 'lost';
   readonly attributes: Attributes;
+  /** Whether only the beginning of the file is in the archive, because the rest could not be read. */
+  readonly cutShort: boolean;
 }
 
 export type Piece =
@@ -28,6 +30,8 @@ export type Piece =
 export interface SetReaderOptions {
   /** Volumes to read, ascending. */
   readonly volumes: readonly VolumeEntry[];
+  /** Paths of which the set has only the beginning. */
+  readonly incomplete: ReadonlySet<string>;
   /** The tar bytes of a volume, whose stored form was checked before the first one is given. */
   open(volume: VolumeEntry): Promise<Chunks>;
   /** What the set's sigtar says, in path order; asked for only when a volume is lost. */
@@ -51,8 +55,9 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
     begin(entry: DifftarEntry) {
       lastPath = entry.path;
       cut = entry.continuation;
+      const { path, attributes } = entry;
       const kind = entry.continuation ? 'lost' : entry.kind;
-      pieces.push({ type: 'begin', entry: { path: entry.path, kind, attributes: entry.attributes } });
+      pieces.push({ type: 'begin', entry: { path, kind, attributes, cutShort: options.incomplete.has(path) } });
     },
     data(bytes: Uint8Array) {
       pieces.push({ type: 'data', bytes });
@@ -123,7 +128,8 @@ async function* lostBetween(
       if (after !== null && comparePaths(path, after) <= 0) continue;
       if (before !== undefined && comparePaths(path, before) >= 0) break;
       if (before === undefined && last !== undefined && comparePaths(path, last) > 0) break;
-      pieces.push({ type: 'begin', entry: { path, kind: kind === 'signature' ? 'lost' : kind, attributes } });
+      const entry = { path, kind: kind === 'signature' ? ('lost' as const) : kind, attributes, cutShort: false };
+      pieces.push({ type: 'begin', entry });
       pieces.push({ type: 'finish', complete: true });
     }
     if (pieces.length > 0) yield pieces;

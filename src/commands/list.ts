@@ -1,0 +1,44 @@
+/** list-current-files: what a state of the archive holds, from the signatures alone. */
+
+import { bytesOf, displayPath } from '../bytes.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import { chainFor, setsFor } from '../manifest/chains.ts';
+import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
+import { openArchive } from './archive.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { requireTarget } from './require-target.ts';
+
+export interface ListRequest extends CommonOptions {
+  readonly url: string;
+  readonly time?: string | undefined;
+}
+
+const NEWLINE = Buffer.from('\n');
+
+export async function list(request: ListRequest, host: Host): Promise<number> {
+  const archive = await openArchive(request.url, request, host);
+  try {
+    await requireTarget(archive.storage);
+    const time = request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
+    const chain = chainFor((await archive.collection()).chains, time);
+    if (!chain) throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+    const sources = [];
+    for (const set of setsFor(chain, time)) {
+      sources.push(readSigtar(await archive.sigtarOf(set), { withSignatures: false }));
+    }
+    for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
+      host.signal.throwIfAborted();
+      // Paths go out as the bytes that they are, so that other programs can read them.
+      const lines = records.flatMap(({ path, attributes }) => [
+        Buffer.from(`${asctime(attributes.mtimeSeconds)} `),
+        path === '' ? Buffer.from(displayPath(path)) : bytesOf(path),
+        NEWLINE,
+      ]);
+      await host.print(Buffer.concat(lines));
+    }
+    return exitStatus.done;
+  } finally {
+    await archive.close();
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What restore and verify share: which sets and volumes a state needs, and their replay into a sink. What can't be
+ * given back is named, path by path, and counted.
+ */
+
+import { displayPath, isWithin } from '../bytes.ts';
+import { BackupError } from '../errors.ts';
+import { createPatchChain } from '../engine/patch-chain.ts';
+import { type LostEntry, replay, type TreeSink } from '../engine/replay.ts';
+import { readSet } from '../engine/set-reader.ts';
+import { type Collection, chainFor, setsFor } from '../manifest/chains.ts';
+import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
+import { type BackupSet, describeSet } from '../manifest/sets.ts';
+import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import { volumesFor } from '../manifest/volume-choice.ts';
+import { readSigtar } from '../volumes/sigtar.ts';
+import type { Archive } from './archive.ts';
+import type { Host } from './host.ts';
+
+/** What is wanted of an archive. */
+export interface Wanted {
+  /** In the user's grammar; now if absent. */
+  readonly time?: string | undefined;
+  /** Bytes as latin1 strings, relative to the backed up folder; everything if empty. */
+  readonly paths: readonly string[];
+}
+
+/** A set of the wanted state with the volumes to read. */
+export interface PlannedSet {
+  readonly set: BackupSet;
+  readonly manifest: Manifest;
+  readonly volumes: readonly VolumeEntry[];
+}
+
+export interface ReplayOutcome {
+  /** Entries given to the sink. */
+  readonly entries: number;
+  /** Paths that could not be given back. */
+  readonly lost: number;
+}
+
+/**
+ * The sets and volumes that a state needs, oldest first.
+ * @throws BackupError `nothing-to-restore` when there is no backup
+ */
+export async function planSets(archive: Archive, collection: Collection, wanted: Wanted, host: Host): Promise<PlannedSet[]> {
+  const time = wanted.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(wanted.time, host.now());
+  const chain = chainFor(collection.chains, time);
+  if (!chain) {
+    throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+  }
+  if (chain.start > time) {
+    host.reporter.report({
+      level: 'warning',
+      code: 'time-before-first',
+      message: `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(chain.start)}`,
+    });
+  }
+  const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
+  const planned: PlannedSet[] = [];
+  for (const set of setsFor(chain, time)) {
+    const manifest = await archive.manifestOf(set);
+    if (manifest.ending === 'cut') {
+      host.reporter.report({
+        level: 'warning',
+        code: 'manifest-cut',
+        message: `the manifest of the ${describeSet(set.id)} has lost its end; volumes after number ${manifest.volumes.at(-1)!.number} are not known`,
+      });
+    }
+    planned.push({ set, manifest, volumes: volumesFor(manifest, paths) });
+  }
+  return planned;
+}
+
+/** Replays planned sets into a sink; names every path that is lost. */
+export async function replayInto(
+  sink: TreeSink,
+  planned: readonly PlannedSet[],
+  archive: Archive,
+  wanted: Wanted,
+  tempdir: string,
+  host: Host,
+): Promise<ReplayOutcome> {
+  let lost = 0;
+  const onLost = ({ path, detail }: LostEntry) => {
+    lost++;
+    const message = `${displayPath(path)} is lost: ${detail}`;
+    host.reporter.report({ level: 'error', code: 'entry-lost', message, facts: { path } });
+  };
+  const patches = createPatchChain(tempdir);
+  try {
+    const entries = await replay({
+      sets: planned.map(({ set, manifest, volumes }) =>
+        readSet({
+          volumes,
+          incomplete: new Set(manifest.incomplete),
+          open: volume => archive.openVolume(set, volume),
+          records: () => sigtarRecords(archive, set, host),
+          onLost: (volume, error) => reportLostVolume(volume, error, host),
+        }),
+      ),
+      sink,
+      locate: createLocator(wanted.paths),
+      onLost,
+      patches,
+      signal: host.signal,
+    });
+    return { entries, lost };
+  } finally {
+    patches.close();
+  }
+}
+
+/** What the sigtar of a set says; nothing if it can't be had, and then the lost paths can't be named. */
+async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
+  try {
+    yield* readSigtar(await archive.sigtarOf(set), { withSignatures: false });
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    host.reporter.report({
+      level: 'error',
+      code: 'lost-unnamed',
+      message: `what else was in the lost volumes can't be named: ${error.message}`,
+    });
+  }
+}
+
+function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }: Host): void {
+  const [from, to] = [displayPath(volume.start.path), displayPath(volume.end.path)];
+  const message = `${error.message}; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
+  reporter.report({ level: 'error', code: error.code, message, facts: { volume: volume.number } });
+}
+
+/** Where a path of the archive goes below the target: one wanted path becomes the target itself. */
+function createLocator(paths: readonly string[]): (path: string) => string | undefined {
+  const [only, ...others] = paths;
+  if (only === undefined) return path => path;
+  if (others.length === 0) {
+    return path => (isWithin(path, only) ? path.slice(only === '' ? 0 : only.length + 1) : undefined);
+  }
+  return path => (paths.some(wanted => isWithin(path, wanted)) ? path : undefined);
+}

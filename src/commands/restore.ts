@@ -1,0 +1,71 @@
+/** restore: a state of the archive, or a part of it, into a folder. */
+
+import { displayPath } from '../bytes.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import { checkTarget, createTreeWriter } from '../files/write.ts';
+import { openArchive } from './archive.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { type PlannedSet, planSets, replayInto, type Wanted } from './replaying.ts';
+import { requireTarget } from './require-target.ts';
+
+export interface RestoreRequest extends CommonOptions, Wanted {
+  readonly url: string;
+  /** Bytes as a latin1 string. */
+  readonly target: string;
+  /** Into a folder that is not empty; files of the same name are replaced. */
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly numericOwner: boolean;
+  readonly ownership: boolean;
+}
+
+/** @returns the exit status: failed if anything of what was asked for is missing */
+export async function restore(request: RestoreRequest, host: Host): Promise<number> {
+  const { reporter } = host;
+  const archive = await openArchive(request.url, request, host);
+  try {
+    await requireTarget(archive.storage);
+    if (!request.dryRun) checkTarget(request.target, { force: request.force });
+    const planned = await planSets(archive, await archive.collection(), request, host);
+    if (request.dryRun) {
+      await host.print(requiredVolumes(planned));
+      return exitStatus.done;
+    }
+    let problems = 0;
+    const writer = createTreeWriter(request.target, {
+      numericOwner: request.numericOwner,
+      ownership: request.ownership,
+      onProblem({ path, message }) {
+        problems++;
+        reporter.report({ level: 'error', code: 'not-restored', message: `${displayPath(path)}: ${message}` });
+      },
+    });
+    try {
+      const { entries, lost } = await replayInto(writer, planned, archive, request, request.tempdir, host);
+      writer.end();
+      if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
+      reporter.report({
+        level: 'info',
+        code: 'restored',
+        message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
+      });
+      return lost + problems > 0 ? exitStatus.failed : exitStatus.done;
+    } finally {
+      writer.close();
+    }
+  } finally {
+    await archive.close();
+  }
+}
+
+export function nothingFound({ paths }: Wanted, place: string): BackupError {
+  const what = paths.length === 0 ? 'the backup is empty' : `no ${paths.map(displayPath).join(', ')} in the backup`;
+  return new BackupError('nothing-to-restore', `${what} at ${place}; list-current-files shows what there is`);
+}
+
+function requiredVolumes(planned: readonly PlannedSet[]): string {
+  const names = planned.flatMap(({ set, volumes }) =>
+    volumes.map(({ number }) => set.volumes.get(number)?.name ?? `volume ${number}, which is missing at the target`),
+  );
+  return ['Required volumes to restore:', ...names.map(name => `\t${displayPath(name)}`), ''].join('\n');
+}

@@ -1,0 +1,62 @@
+/**
+ * verify: rebuilds everything that the archive holds, in memory. With --compare-data what comes out is compared with a
+ * local tree; without, nothing local is looked at, and the last line says so.
+ */
+
+import { displayPath } from '../bytes.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import type { TreeSink } from '../engine/replay.ts';
+import { createTreeComparer } from '../files/compare.ts';
+import { openArchive } from './archive.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { planSets, replayInto, type Wanted } from './replaying.ts';
+import { requireTarget } from './require-target.ts';
+import { nothingFound } from './restore.ts';
+
+export interface VerifyRequest extends CommonOptions, Wanted {
+  readonly url: string;
+  /** Bytes as a latin1 string. */
+  readonly directory: string;
+  readonly compareData: boolean;
+  readonly numericOwner: boolean;
+}
+
+/** @returns the exit status: failed if anything is missing in the archive, different if the trees differ */
+export async function verify(request: VerifyRequest, host: Host): Promise<number> {
+  const archive = await openArchive(request.url, request, host);
+  try {
+    await requireTarget(archive.storage);
+    const planned = await planSets(archive, await archive.collection(), request, host);
+    const comparer = request.compareData
+      ? createTreeComparer(request.directory, {
+          numericOwner: request.numericOwner,
+          onDifference: text => host.reporter.report({ level: 'notice', code: 'difference', message: text }),
+        })
+      : undefined;
+    const sink = comparer ?? nowhere;
+    const { entries, lost } = await replayInto(sink, planned, archive, request, request.tempdir, host);
+    if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
+    const outcome = comparer?.end() ?? { compared: entries, differences: 0 };
+    await host.print(lastLine(outcome, lost, request));
+    if (lost > 0) return exitStatus.failed;
+    return outcome.differences > 0 ? exitStatus.different : exitStatus.done;
+  } finally {
+    await archive.close();
+  }
+}
+
+const nowhere: TreeSink = { begin() {}, data() {}, finish() {}, abandon() {} };
+
+function lastLine(
+  { compared, differences }: { compared: number; differences: number },
+  lost: number,
+  request: VerifyRequest,
+): string {
+  const files = `${compared} ${compared === 1 ? 'file' : 'files'} compared`;
+  const found = `${differences} ${differences === 1 ? 'difference' : 'differences'} found`;
+  const missing = lost === 0 ? '' : ` ${lost} lost in the archive.`;
+  const how = request.compareData
+    ? ''
+    : ` Contents of ${displayPath(request.directory)} were not compared (that takes --compare-data).`;
+  return `Verify complete: ${files}, ${found}.${missing}${how}\n`;
+}

@@ -1,0 +1,112 @@
+/**
+ * One tar member header ⟷ bytes, written as Python's tarfile writes its default dialect, pax, to the byte: a ustar
+ * block, and before it an extension member where a value does not fit or is not ASCII.
+ * @see FORMAT.md, "Tar members"; POSIX pax, "ustar Interchange Format"
+ */
+
+import type { Attributes, EntryType } from '../entry.ts';
+import { asciiOf, isAscii, paxRecords } from './pax.ts';
+
+export const BLOCK = 512;
+
+/** A name of the longest kind that Linux has, twice (path and link), with all the rest. */
+export const MAX_HEADER_LENGTH = 3 * BLOCK + 16 * 1024;
+
+export interface Member extends Attributes {
+  /** Bytes as a latin1 string, with prefix and, for directories, the slash at the end. */
+  readonly name: string;
+  /** Bytes of data; below 8 GiB. */
+  readonly size: number;
+}
+
+const typeFlags: Readonly<Record<EntryType, number>> = {
+  file: 0x30,
+  symlink: 0x32,
+  chardev: 0x33,
+  blockdev: 0x34,
+  directory: 0x35,
+  fifo: 0x36,
+};
+const EXTENSION_FLAG = 0x78;
+
+const MAX_ID = 8 ** 7;
+const MAX_TIME = 8 ** 11;
+
+/**
+ * Writes a member's header, with the extension before it if it needs one.
+ * @param target has MAX_HEADER_LENGTH bytes from `offset` on
+ * @returns bytes written, a multiple of 512; they do not depend on `size`, which patchMemberSize may set later
+ */
+export function encodeMemberHeader(target: Buffer, offset: number, member: Member): number {
+  const records = paxRecords(member);
+  let at = offset;
+  if (records) {
+    encodeBlock(target, at, { ...extension, size: records.length }, EXTENSION_FLAG);
+    at += BLOCK;
+    target.set(records, at);
+    target.fill(0, at + records.length, at + padded(records.length));
+    at += padded(records.length);
+  }
+  encodeBlock(target, at, member, typeFlags[member.type]);
+  return at + BLOCK - offset;
+}
+
+/** Sets the size in a header's last block, which begins at `offset`. */
+export function patchMemberSize(target: Buffer, offset: number, size: number): void {
+  putOctal(target, offset + 124, 11, size);
+  putChecksum(target, offset);
+}
+
+/** Bytes with the padding to whole blocks. */
+export function padded(size: number): number {
+  return size + (-size & (BLOCK - 1));
+}
+
+const extension: Member = {
+  ...{ name: '././@PaxHeader', type: 'file', mode: 0, uid: 0, gid: 0, uname: '', gname: '', mtimeSeconds: 0 },
+  ...{ linkname: '', devMajor: 0, devMinor: 0, size: 0 },
+};
+
+function encodeBlock(target: Buffer, at: number, member: Member, flag: number): void {
+  target.fill(0, at, at + BLOCK);
+  putText(target, at, 100, member.name);
+  putOctal(target, at + 100, 7, member.mode);
+  putOctal(target, at + 108, 7, member.uid < MAX_ID ? member.uid : 0);
+  putOctal(target, at + 116, 7, member.gid < MAX_ID ? member.gid : 0);
+  putOctal(target, at + 124, 11, member.size);
+  putOctal(target, at + 136, 11, member.mtimeSeconds < MAX_TIME ? member.mtimeSeconds : 0);
+  target[at + 156] = flag;
+  putText(target, at + 157, 100, member.linkname);
+  target.write('ustar\x0000', at + 257, 8, 'latin1');
+  putText(target, at + 265, 32, member.uname);
+  putText(target, at + 297, 32, member.gname);
+  if (member.type === 'chardev' || member.type === 'blockdev') {
+    putOctal(target, at + 329, 7, member.devMajor);
+    putOctal(target, at + 337, 7, member.devMinor);
+  }
+  putChecksum(target, at);
+}
+
+/** ASCII bytes as they are, `?` for every other character, cut to the field; the pax record has the real bytes. */
+function putText(target: Buffer, at: number, length: number, text: string): void {
+  const ascii = isAscii(text) ? text : asciiOf(text);
+  target.write(ascii.length > length ? ascii.slice(0, length) : ascii, at, length, 'latin1');
+}
+
+/** Zero-padded octal digits; a NUL stands behind them already. */
+function putOctal(target: Buffer, at: number, digits: number, value: number): void {
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const high = Math.floor(rest / 8);
+    target[i] = 0x30 + rest - high * 8;
+    rest = high;
+  }
+}
+
+function putChecksum(target: Buffer, at: number): void {
+  target.fill(0x20, at + 148, at + 156);
+  let sum = 0;
+  for (let i = at; i < at + BLOCK; i++) sum += target[i]!;
+  putOctal(target, at + 148, 6, sum);
+  target[at + 154] = 0;
+}
