@@ -6,11 +6,14 @@ import { noise, text } from './openpgp-support.ts';
 
 const CHUNK = 262_144;
 
-test('isIncompressible() recognises noise, deflated data, and noise with a header in front', () => {
+test('isIncompressible() recognises noise, deflated data, and a tar of photographs', () => {
   assert.equal(isIncompressible(noise(CHUNK)), true);
   const uneven = noise(CHUNK).map((byte, i, all) => byte & all[(i * 7 + 1) % CHUNK]!);
   assert.equal(isIncompressible(deflateRawSync(uneven)), true);
-  assert.equal(isIncompressible(Buffer.concat([Buffer.alloc(512), noise(CHUNK - 512)])), true);
+  const parts = Array.from({ length: 20 }, (_, i) => [Buffer.alloc(512, 0), noise(65_536, `${i}`)]).flat();
+  const tar = Buffer.concat(parts);
+  for (let from = 0; from + CHUNK < tar.length; from += 10_007)
+    assert.equal(isIncompressible(tar.subarray(from, from + CHUNK)), true, `from ${from}`);
 });
 
 test('isIncompressible() leaves text, base64, zeros and samples of sound to deflate', () => {
