@@ -15,7 +15,7 @@ const OUTPUT_PIECE = 128 * 1024;
 
 /**
  * Inflates a stream to its end on a libuv thread; memory does not depend on what the data claims.
- * @param source lent chunks are fine
+ * @param source must give its chunks: it is asked for the next one while zlib works
  * @param framing `gzip` takes several members, and zero bytes behind the last one
  * @returns given chunks
  * @throws BackupError `damaged` when data is broken, cut short, or followed by something else; what the source throws
@@ -29,8 +29,11 @@ export async function* inflate(
   let contentEnd = 0; // behind the last byte that is not zero
   let letGo = () => {}; // a destroyed engine forgets to say that it is done with a chunk
   const feed = async () => {
+    let writing: Promise<void> | undefined;
     for await (const chunk of source) {
       if (chunk.length === 0) continue;
+      await writing;
+      if (engine.destroyed) return;
       let last = chunk.length;
       while (last > 0 && chunk[last - 1] === 0) last--;
       if (last > 0) contentEnd = fed + last;
@@ -38,11 +41,10 @@ export async function* inflate(
       const goesOn = engine.bytesWritten === fed;
       fed += chunk.length;
       if (!goesOn) continue;
-      await new Promise<void>(resolve => {
+      writing = new Promise(resolve => {
         letGo = resolve;
         engine.write(chunk, () => resolve());
       });
-      if (engine.destroyed) return;
     }
     engine.end();
   };

@@ -146,24 +146,33 @@ async function decrypted(
   const head = await body.read(PREFIX_MAX);
   const passphrase = await secrets.passphrase();
   let obstacle: unknown;
+  let tried = false;
   for (const candidate of candidates) {
-    let key: SessionKey | undefined;
     try {
-      key = await recoverSessionKey(candidate, passphrase);
-      if (key) {
-        const { blockLength } = cipherTraits(key.algorithm);
-        const prefix = createCfbDecipher(key).update(head);
-        const repeats =
-          prefix[blockLength - 2] === prefix[blockLength] &&
-          prefix[blockLength - 1] === prefix[blockLength + 1];
-        if (repeats) return checkedContent(body, head, createCfbDecipher(key), blockLength + 2);
-      }
+      const key = await recoverSessionKey(candidate, passphrase);
+      tried = true;
+      if (key && fitsPrefix(key, head))
+        return checkedContent(
+          body,
+          head,
+          createCfbDecipher(key),
+          cipherTraits(key.algorithm).blockLength + 2,
+        );
     } catch (error) {
       if (!(error instanceof BackupError && error.code === 'unsupported')) throw error;
       obstacle = error;
     }
   }
-  throw obstacle ?? new BackupError('wrong-passphrase', 'The passphrase does not open the archive.');
+  throw tried ? new BackupError('wrong-passphrase', 'The passphrase does not open the archive.') : obstacle;
+}
+
+/** Whether the last two bytes of the random block come twice; true for one wrong key in 65536, too. */
+function fitsPrefix(key: SessionKey, head: Uint8Array): boolean {
+  const { blockLength } = cipherTraits(key.algorithm);
+  const prefix = createCfbDecipher(key).update(head);
+  return (
+    prefix[blockLength - 2] === prefix[blockLength] && prefix[blockLength - 1] === prefix[blockLength + 1]
+  );
 }
 
 /** Packet header and SHA-1 of the modification detection code, always last. */
@@ -222,7 +231,12 @@ async function* literalData(source: ByteSource, depth: number): AsyncGenerator<U
           yield* restOf(body);
         } else {
           if (depth === MAX_DEPTH) throw damaged('its content is nested too deep');
-          yield* literalData(new ByteSource(decompressed(await body.byte(), body)), depth + 1);
+          const inner = new ByteSource(decompressed(await body.byte(), body));
+          try {
+            yield* literalData(inner, depth + 1);
+          } finally {
+            await inner.close(); // zlib's memory goes now, not when garbage is collected
+          }
         }
         break;
       }
