@@ -25,6 +25,7 @@ export async function* inflate(
   framing: keyof typeof engines,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const engine = engines[framing]({ chunkSize: OUTPUT_PIECE });
+  engine.on('error', () => {}); // the iterator listens only until zlib's end, the source may fail behind it
   let fed = 0;
   let contentEnd = 0; // behind the last byte that is not zero
   let letGo = () => {}; // a destroyed engine forgets to say that it is done with a chunk

@@ -26,6 +26,7 @@ import {
   cipherTraits,
   createCfbDecipher,
   decodePassphrasePacket,
+  newerEncryption,
   PASSPHRASE_PACKET_MAX,
   recoverSessionKey,
 } from './openpgp-session.ts';
@@ -49,17 +50,13 @@ export async function* openMessage(
     const { header, candidates } = await readUpToEncrypted(message);
     const body = new ByteSource(readPacketBody(message, header));
     const version = await body.byte();
-    if (version === 2)
-      throw new BackupError(
-        'unsupported',
-        'The archive is encrypted in a newer way (AEAD) that we do not read.',
-      );
+    if (version === 2) throw newerEncryption();
     if (version !== 1) throw damaged('its encrypted data has an unknown version');
     const content = new ByteSource(await decrypted(body, candidates, secrets));
     try {
       yield* literalData(content, 0);
     } catch (error) {
-      if (error instanceof BackupError && error.code === 'unsupported') await drain(content);
+      if (isUnsupported(error)) await drain(content);
       throw error;
     }
     if (await message.fill()) throw damaged('something follows its end');
@@ -88,7 +85,7 @@ async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
         try {
           candidates.push(decodePassphrasePacket(body));
         } catch (error) {
-          if (!(error instanceof BackupError && error.code === 'unsupported')) throw error;
+          if (!isUnsupported(error)) throw error;
           obstacle = error;
         }
         if (candidates.length > MAX_PASSPHRASE_PACKETS) throw damaged('it holds too many session keys');
@@ -114,16 +111,17 @@ async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
           'The archive has no integrity protection, so it can not be trusted.',
         );
       case tags.aead:
-        throw new BackupError(
-          'unsupported',
-          'The archive is encrypted in a newer way (AEAD) that we do not read.',
-        );
+        throw newerEncryption();
       case undefined:
         throw damaged('it is empty or cut short');
       default:
         throw damaged('it is not encrypted, or begins with a packet that does not belong there');
     }
   }
+}
+
+function isUnsupported(error: unknown): error is BackupError {
+  return error instanceof BackupError && error.code === 'unsupported';
 }
 
 async function skip(source: ByteSource, header: PacketHeader): Promise<void> {
@@ -159,7 +157,7 @@ async function decrypted(
           cipherTraits(key.algorithm).blockLength + 2,
         );
     } catch (error) {
-      if (!(error instanceof BackupError && error.code === 'unsupported')) throw error;
+      if (!isUnsupported(error)) throw error;
       obstacle = error;
     }
   }

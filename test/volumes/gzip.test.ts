@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { BackupError } from '../../src/errors.ts';
@@ -68,6 +69,16 @@ test('gunzip() passes on what its source throws', async () => {
   const broken = new Error('disk on fire');
   async function* source() {
     yield gzipSync(noise(500_000)).subarray(0, 400_000);
+    throw broken;
+  }
+  await assert.rejects(collect(gunzip(source())), error => error === broken);
+});
+
+test('gunzip() passes on what its source throws behind the end of the data', async () => {
+  const broken = new Error('disk on fire');
+  async function* source() {
+    yield Buffer.concat([gzipSync(text(50)), Buffer.alloc(100)]);
+    await setTimeout(20);
     throw broken;
   }
   await assert.rejects(collect(gunzip(source())), error => error === broken);
