@@ -1,19 +1,19 @@
 /**
  * Tells photographs, films and archives from what deflate can still shrink, at about a hundredth of deflate's cost.
  *
- * Sixteen short samples, spread over the chunk so that headers between small files show up, are judged together:
+ * Many short samples, spread over the chunk so that the headers between small files show up, are judged together:
  * their byte histogram must be nearly flat (Huffman codes gain nothing) and hardly any four bytes may occur twice
  * (matches gain nothing). A wrong answer costs size or time, never content.
  */
 
-const SAMPLES = 16;
-const SAMPLE_LENGTH = 1024;
+const SAMPLES = 64;
+const SAMPLE_LENGTH = 256;
 const SAMPLED = SAMPLES * SAMPLE_LENGTH;
 
-/** Flat enough: fewer than this many bits per byte and deflate would save more than some 2 %. */
+/** Flat enough: with fewer bits per byte, Huffman codes alone would save more than some 2 %. */
 const FLAT_BITS = 7.8;
-/** Fewer than one repeat in 64 bytes: a match of a few bytes costs about as much as it saves. */
-const MAX_REPEATS = SAMPLED / 64;
+/** 3 % of all positions, so that a tar header for every 64 KiB of a photograph does not change the answer. */
+const MAX_REPEATS = SAMPLED / 32;
 
 const histogram = new Uint32Array(256);
 const seen = new Uint32Array(4096);

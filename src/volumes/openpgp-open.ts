@@ -26,6 +26,7 @@ import {
   cipherTraits,
   createCfbDecipher,
   decodePassphrasePacket,
+  newerEncryption,
   PASSPHRASE_PACKET_MAX,
   recoverSessionKey,
 } from './openpgp-session.ts';
@@ -49,17 +50,13 @@ export async function* openMessage(
     const { header, candidates } = await readUpToEncrypted(message);
     const body = new ByteSource(readPacketBody(message, header));
     const version = await body.byte();
-    if (version === 2)
-      throw new BackupError(
-        'unsupported',
-        'The archive is encrypted in a newer way (AEAD) that we do not read.',
-      );
+    if (version === 2) throw newerEncryption();
     if (version !== 1) throw damaged('its encrypted data has an unknown version');
     const content = new ByteSource(await decrypted(body, candidates, secrets));
     try {
       yield* literalData(content, 0);
     } catch (error) {
-      if (error instanceof BackupError && error.code === 'unsupported') await drain(content);
+      if (isUnsupported(error)) await drain(content);
       throw error;
     }
     if (await message.fill()) throw damaged('something follows its end');
@@ -88,7 +85,7 @@ async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
         try {
           candidates.push(decodePassphrasePacket(body));
         } catch (error) {
-          if (!(error instanceof BackupError && error.code === 'unsupported')) throw error;
+          if (!isUnsupported(error)) throw error;
           obstacle = error;
         }
         if (candidates.length > MAX_PASSPHRASE_PACKETS) throw damaged('it holds too many session keys');
@@ -114,16 +111,17 @@ async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
           'The archive has no integrity protection, so it can not be trusted.',
         );
       case tags.aead:
-        throw new BackupError(
-          'unsupported',
-          'The archive is encrypted in a newer way (AEAD) that we do not read.',
-        );
+        throw newerEncryption();
       case undefined:
         throw damaged('it is empty or cut short');
       default:
         throw damaged('it is not encrypted, or begins with a packet that does not belong there');
     }
   }
+}
+
+function isUnsupported(error: unknown): error is BackupError {
+  return error instanceof BackupError && error.code === 'unsupported';
 }
 
 async function skip(source: ByteSource, header: PacketHeader): Promise<void> {
@@ -146,24 +144,33 @@ async function decrypted(
   const head = await body.read(PREFIX_MAX);
   const passphrase = await secrets.passphrase();
   let obstacle: unknown;
+  let tried = false;
   for (const candidate of candidates) {
-    let key: SessionKey | undefined;
     try {
-      key = await recoverSessionKey(candidate, passphrase);
-      if (key) {
-        const { blockLength } = cipherTraits(key.algorithm);
-        const prefix = createCfbDecipher(key).update(head);
-        const repeats =
-          prefix[blockLength - 2] === prefix[blockLength] &&
-          prefix[blockLength - 1] === prefix[blockLength + 1];
-        if (repeats) return checkedContent(body, head, createCfbDecipher(key), blockLength + 2);
-      }
+      const key = await recoverSessionKey(candidate, passphrase);
+      tried = true;
+      if (key && fitsPrefix(key, head))
+        return checkedContent(
+          body,
+          head,
+          createCfbDecipher(key),
+          cipherTraits(key.algorithm).blockLength + 2,
+        );
     } catch (error) {
-      if (!(error instanceof BackupError && error.code === 'unsupported')) throw error;
+      if (!isUnsupported(error)) throw error;
       obstacle = error;
     }
   }
-  throw obstacle ?? new BackupError('wrong-passphrase', 'The passphrase does not open the archive.');
+  throw tried ? new BackupError('wrong-passphrase', 'The passphrase does not open the archive.') : obstacle;
+}
+
+/** Whether the last two bytes of the random block come twice; true for one wrong key in 65536, too. */
+function fitsPrefix(key: SessionKey, head: Uint8Array): boolean {
+  const { blockLength } = cipherTraits(key.algorithm);
+  const prefix = createCfbDecipher(key).update(head);
+  return (
+    prefix[blockLength - 2] === prefix[blockLength] && prefix[blockLength - 1] === prefix[blockLength + 1]
+  );
 }
 
 /** Packet header and SHA-1 of the modification detection code, always last. */
@@ -222,7 +229,12 @@ async function* literalData(source: ByteSource, depth: number): AsyncGenerator<U
           yield* restOf(body);
         } else {
           if (depth === MAX_DEPTH) throw damaged('its content is nested too deep');
-          yield* literalData(new ByteSource(decompressed(await body.byte(), body)), depth + 1);
+          const inner = new ByteSource(decompressed(await body.byte(), body));
+          try {
+            yield* literalData(inner, depth + 1);
+          } finally {
+            await inner.close(); // zlib's memory goes now, not when garbage is collected
+          }
         }
         break;
       }

@@ -90,16 +90,20 @@ export interface PassphrasePacket {
   readonly encrypted: Uint8Array;
 }
 
+/** SEIPD version 2, the OCB draft, and the session key packets that belong to them. */
+export function newerEncryption(): BackupError {
+  return new BackupError(
+    'unsupported',
+    'The archive is encrypted in a newer way (AEAD) that we do not read.',
+  );
+}
+
 /** Longest body that we may meet: version 4, S2K of 11 bytes, a session key of 32; newer versions are a little longer. */
 export const PASSPHRASE_PACKET_MAX = 256;
 
 /** @throws BackupError `damaged`; `unsupported` for newer versions */
 export function decodePassphrasePacket(body: Uint8Array): PassphrasePacket {
-  if (body[0] !== 4)
-    throw new BackupError(
-      'unsupported',
-      'The archive is encrypted in a newer way (AEAD) that we do not read.',
-    );
+  if (body[0] !== 4) throw newerEncryption();
   const { s2k, length } = decodeS2k(body.subarray(2));
   return { algorithm: body[1]!, s2k, encrypted: body.subarray(2 + length) };
 }
