@@ -5,12 +5,12 @@
  */
 
 import { acquireRunLock } from '../cache/lock.ts';
-import { BackupError, exitStatus } from '../errors.ts';
-import { SLAB_SIZE, type PackBatch } from '../engine/batch.ts';
+import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { startPacking } from '../engine/packing.ts';
-import { createSetWriter, type SetWriter } from '../engine/set-writer.ts';
+import { createSetWriter } from '../engine/set-writer.ts';
 import { storeVolumes } from '../engine/volumes.ts';
+import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { type SetId, volumeName } from '../manifest/names.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
@@ -75,7 +75,7 @@ interface Outcome {
 
 /** Reads everything as a backup does, and stores nothing. */
 async function pretend(request: BackupRequest, host: Host): Promise<Outcome> {
-  const packing = startPacking({ source: request.source, cores: host.cores });
+  const packing = startPacking({ source: request.source }, host.cores);
   let counts: Readonly<Counts> = createCounts();
   try {
     for await (const batch of packing.batches) {
@@ -104,7 +104,7 @@ async function store(
 
   const set: SetId = { type: 'full', time: await newSetTime(collection, host) };
   const envelopes = createEnvelopes(request, form, set, host);
-  const packing = startPacking({ source: request.source, cores: host.cores });
+  const packing = startPacking({ source: request.source }, host.cores);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
@@ -139,7 +139,11 @@ async function store(
     for await (const volume of volumes) {
       stored += volume.size;
       await writer.volumeStored(volume);
-      host.reporter.report({ level: 'info', code: 'volume-stored', message: `Processed volume ${volume.number}` });
+      host.reporter.report({
+        level: 'info',
+        code: 'volume-stored',
+        message: `Processed volume ${volume.number}`,
+      });
     }
     await writer.commit();
   } finally {

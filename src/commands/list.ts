@@ -20,9 +20,11 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
   const archive = await openArchive(request.url, request, host);
   try {
     await requireTarget(archive.storage);
-    const time = request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
+    const time =
+      request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
     const chain = chainFor((await archive.collection()).chains, time);
-    if (!chain) throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+    if (!chain)
+      throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
     const sources = [];
     for (const set of setsFor(chain, time)) {
       sources.push(readSigtar(await archive.sigtarOf(set), { withSignatures: false }));

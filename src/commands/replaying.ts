@@ -4,10 +4,10 @@
  */
 
 import { displayPath, isWithin } from '../bytes.ts';
-import { BackupError } from '../errors.ts';
 import { createPatchChain } from '../engine/patch-chain.ts';
 import { type LostEntry, replay, type TreeSink } from '../engine/replay.ts';
 import { readSet } from '../engine/set-reader.ts';
+import { BackupError } from '../errors.ts';
 import { type Collection, chainFor, setsFor } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
@@ -43,8 +43,14 @@ export interface ReplayOutcome {
  * The sets and volumes that a state needs, oldest first.
  * @throws BackupError `nothing-to-restore` when there is no backup
  */
-export async function planSets(archive: Archive, collection: Collection, wanted: Wanted, host: Host): Promise<PlannedSet[]> {
-  const time = wanted.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(wanted.time, host.now());
+export async function planSets(
+  archive: Archive,
+  collection: Collection,
+  wanted: Wanted,
+  host: Host,
+): Promise<PlannedSet[]> {
+  const time =
+    wanted.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(wanted.time, host.now());
   const chain = chainFor(collection.chains, time);
   if (!chain) {
     throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);

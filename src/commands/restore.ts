@@ -37,7 +37,11 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       ownership: request.ownership,
       onProblem({ path, message }) {
         problems++;
-        reporter.report({ level: 'error', code: 'not-restored', message: `${displayPath(path)}: ${message}` });
+        reporter.report({
+          level: 'error',
+          code: 'not-restored',
+          message: `${displayPath(path)}: ${message}`,
+        });
       },
     });
     try {
@@ -59,13 +63,16 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {
-  const what = paths.length === 0 ? 'the backup is empty' : `no ${paths.map(displayPath).join(', ')} in the backup`;
+  const what =
+    paths.length === 0 ? 'the backup is empty' : `no ${paths.map(displayPath).join(', ')} in the backup`;
   return new BackupError('nothing-to-restore', `${what} at ${place}; list-current-files shows what there is`);
 }
 
 function requiredVolumes(planned: readonly PlannedSet[]): string {
   const names = planned.flatMap(({ set, volumes }) =>
-    volumes.map(({ number }) => set.volumes.get(number)?.name ?? `volume ${number}, which is missing at the target`),
+    volumes.map(
+      ({ number }) => set.volumes.get(number)?.name ?? `volume ${number}, which is missing at the target`,
+    ),
   );
   return ['Required volumes to restore:', ...names.map(name => `\t${displayPath(name)}`), ''].join('\n');
 }

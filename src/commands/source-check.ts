@@ -19,7 +19,10 @@ export function checkSource(source: string, url: string): void {
   const to = real(target.path);
   if (from === undefined || to === undefined) return;
   if (isWithin(to, from)) {
-    throw new BackupError('usage', `the target ${displayPath(to)} lies in the source ${displayPath(from)}; it would back up itself`);
+    throw new BackupError(
+      'usage',
+      `the target ${displayPath(to)} lies in the source ${displayPath(from)}; it would back up itself`,
+    );
   }
   if (isWithin(from, to)) {
     throw new BackupError('usage', `the source ${displayPath(from)} lies in the target ${displayPath(to)}`);

@@ -4,8 +4,8 @@
  */
 
 import { displayPath } from '../bytes.ts';
-import { BackupError, exitStatus } from '../errors.ts';
 import type { TreeSink } from '../engine/replay.ts';
+import { exitStatus } from '../errors.ts';
 import { createTreeComparer } from '../files/compare.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';

@@ -68,7 +68,11 @@ export class BatchBuilder {
 
   /** A member without data. */
   bare(kind: 'snapshot' | 'deleted', entry: Entry): void {
-    this.used += encodeMemberHeader(this.slab, this.used, { ...entry, name: difftarName(kind, entry), size: 0 });
+    this.used += encodeMemberHeader(this.slab, this.used, {
+      ...entry,
+      name: difftarName(kind, entry),
+      size: 0,
+    });
     this.passed({ path: entry.path });
   }
 

@@ -30,3 +30,9 @@ export async function* packSource(job: PackJob, pool: SlabPool): AsyncGenerator<
 async function* planFull({ source }: PackJob): AsyncGenerator<PlanItem[], void, undefined> {
   for (const items of walk(source)) yield items.flatMap(planItem);
 }
+
+function planItem(item: WalkItem): PlanItem[] {
+  if ('entry' in item) return [{ kind: 'new', entry: item.entry }];
+  const { path, message, vanished } = item.problem;
+  return [{ kind: 'problem', code: vanished ? 'source-vanished' : 'source-unreadable', path, message }];
+}

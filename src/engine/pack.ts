@@ -7,7 +7,7 @@
  */
 
 import { displayPath } from '../bytes.ts';
-import { openSource, type SourceFile, SourceProblem } from '../files/read.ts';
+import { type SourceFile, SourceProblem } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
 import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner, type Signer } from '../rsync/signature.ts';

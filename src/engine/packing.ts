@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { PackBatch } from './batch.ts';
-import { packSource, type PackJob } from './pack-source.ts';
+import { type PackJob, packSource } from './pack-source.ts';
 import { createSlabPool } from './slab-pool.ts';
 
 export interface Packing {

@@ -57,7 +57,10 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       cut = entry.continuation;
       const { path, attributes } = entry;
       const kind = entry.continuation ? 'lost' : entry.kind;
-      pieces.push({ type: 'begin', entry: { path, kind, attributes, cutShort: options.incomplete.has(path) } });
+      pieces.push({
+        type: 'begin',
+        entry: { path, kind, attributes, cutShort: options.incomplete.has(path) },
+      });
     },
     data(bytes: Uint8Array) {
       pieces.push({ type: 'data', bytes });
@@ -128,7 +131,12 @@ async function* lostBetween(
       if (after !== null && comparePaths(path, after) <= 0) continue;
       if (before !== undefined && comparePaths(path, before) >= 0) break;
       if (before === undefined && last !== undefined && comparePaths(path, last) > 0) break;
-      const entry = { path, kind: kind === 'signature' ? ('lost' as const) : kind, attributes, cutShort: false };
+      const entry = {
+        path,
+        kind: kind === 'signature' ? ('lost' as const) : kind,
+        attributes,
+        cutShort: false,
+      };
       pieces.push({ type: 'begin', entry });
       pieces.push({ type: 'finish', complete: true });
     }

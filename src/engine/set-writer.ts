@@ -10,7 +10,13 @@ import { cacheName, manifestName, type Prefixes, type SetId, signaturesName } fr
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater, type Deflater } from '../volumes/deflate.ts';
-import { createEnvelope, createSegmentWrapper, type EnvelopeForm, type EnvelopeOptions, type WrapOptions } from '../volumes/envelope.ts';
+import {
+  createEnvelope,
+  createSegmentWrapper,
+  type EnvelopeForm,
+  type EnvelopeOptions,
+  type WrapOptions,
+} from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { endOfArchive } from '../volumes/sigtar.ts';
 import type { PackBatch } from './batch.ts';
@@ -92,7 +98,8 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     else {
       const wrapper = createSegmentWrapper((await options.envelope()) as WrapOptions);
       yield wrapper.start();
-      for await (const bytes of inner(stored, GZIP_HEADER, signatures.size - GZIP_END)) yield wrapper.push(bytes);
+      for await (const bytes of inner(stored, GZIP_HEADER, signatures.size - GZIP_END))
+        yield wrapper.push(bytes);
       yield wrapper.end(deflater);
     }
   }

@@ -29,6 +29,8 @@ export interface VolumeOptions {
   readonly uploads: number;
   nameOf(volume: number): string;
   createEnvelope(): Promise<Envelope>;
+  /** Told when the bytes of a batch's members are not needed any more. */
+  onConsumed(batch: PackBatch): void;
   readonly signal: AbortSignal;
 }
 
@@ -125,6 +127,10 @@ function createVolumeStream(cursor: Cursor, envelope: Envelope, options: VolumeO
       cursor.take();
       end = batch.last!;
       const bytes = envelope.push(batch.difftar);
+      bytes.then(
+        () => options.onConsumed(batch),
+        () => {}, // it is reported when its turn comes
+      );
       inFlight.push({ bytes, atMost: batch.difftar.length });
       pending += batch.difftar.length;
       if (inFlight.length >= options.width) yield await finish();

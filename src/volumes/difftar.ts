@@ -12,7 +12,11 @@ import { createTarReader, type TarMember, type TarReader } from './tar-reader.ts
 export type DifftarKind = 'snapshot' | 'diff' | 'deleted';
 
 /** @param part the number of the part, from 1, of a file that has several */
-export function difftarName(kind: DifftarKind, { path, type }: Pick<Entry, 'path' | 'type'>, part?: number): string {
+export function difftarName(
+  kind: DifftarKind,
+  { path, type }: Pick<Entry, 'path' | 'type'>,
+  part?: number,
+): string {
   if (part !== undefined) return `multivol_${kind}/${path === '' ? '.' : path}/${part}`;
   if (type !== 'directory' || kind === 'deleted') return `${kind}/${path}`;
   return `${kind}/${path === '' ? '.' : path}/`;

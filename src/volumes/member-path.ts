@@ -7,7 +7,8 @@ import { damagedTar } from './tar-parse.ts';
 export function memberPath(name: string): string {
   if (isPlain(name)) return name;
   const parts = name.split('/').filter(part => part !== '' && part !== '.');
-  if (parts.includes('..') || name.includes('\0')) throw damagedTar('has a path that leads out of the backup');
+  if (parts.includes('..') || name.includes('\0'))
+    throw damagedTar('has a path that leads out of the backup');
   return parts.join('/');
 }
 

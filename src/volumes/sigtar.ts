@@ -112,7 +112,13 @@ function recordOf(member: TarMember, signature: Uint8Array | undefined): SigtarR
   if (kind !== 'signature' && kind !== 'snapshot' && kind !== 'deleted') {
     throw damagedTar('of signatures has a member whose name does not say what it is');
   }
-  return { path: memberPath(member.name.slice(slash + 1)), kind, attributes: member, signature, offset: member.offset };
+  return {
+    path: memberPath(member.name.slice(slash + 1)),
+    kind,
+    attributes: member,
+    signature,
+    offset: member.offset,
+  };
 }
 
 /** A record with the number of the sigtar that it comes from, counting from 0. */

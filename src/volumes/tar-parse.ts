@@ -41,7 +41,8 @@ export function damagedTar(what: string): BackupError {
  * @throws BackupError `damaged` for a wrong checksum or number
  */
 export function parseHeader(block: Buffer): RawHeader | undefined {
-  if (block[0] === 0 && block[BLOCK - 1] === 0 && block[148] === 0 && block.every(byte => byte === 0)) return undefined;
+  if (block[0] === 0 && block[BLOCK - 1] === 0 && block[148] === 0 && block.every(byte => byte === 0))
+    return undefined;
   let sum = 8 * 0x20;
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += block[i]!;
   if (number(block, 148, 8) !== sum) throw damagedTar('has a header whose checksum is wrong');

@@ -5,8 +5,8 @@
  */
 
 import type { Attributes, EntryType } from '../entry.ts';
-import { damagedTar, type Extension, parseHeader, parsePaxRecords, type RawHeader } from './tar-parse.ts';
 import { BLOCK, padded } from './tar-header.ts';
+import { damagedTar, type Extension, parseHeader, parsePaxRecords, type RawHeader } from './tar-parse.ts';
 
 export interface TarMember extends Attributes {
   /** Bytes as a latin1 string, as in the archive. */
