@@ -35,10 +35,11 @@ export interface NewVersion extends Attributes {
   readonly signatureOffset: number | undefined;
 }
 
-/** Where an independent piece of a cached sigtar begins: in its tar bytes, and in the gzip file. */
+/** An independent piece of a cached sigtar: where it begins in the tar bytes, and its bytes in the gzip file. */
 export interface Piece {
   readonly plainOffset: number;
   readonly gzipOffset: number;
+  readonly gzipEnd: number;
 }
 
 export interface Catalog {
@@ -60,8 +61,8 @@ export interface Catalog {
   /** Makes what was written durable; the set stays pending. */
   flush(): void;
   completeSet(): void;
-  /** The last piece of a set's sigtar that begins at or before `offset`; undefined if none is known. */
-  pieceBefore(place: SignaturePlace): Piece | undefined;
+  /** The piece of a set's sigtar that holds a record; undefined if none is known. */
+  pieceAt(place: SignaturePlace): Piece | undefined;
   timeOfSet(set: number): number;
   /** Bytes of the file. */
   size(): number;
@@ -158,10 +159,10 @@ function createCatalog(db: Database): Catalog {
   );
   const erase = db.prepare('DELETE FROM current WHERE parent = ? AND name = ?');
   const update = db.prepare('UPDATE current SET size = ?, stat = ? WHERE parent = ? AND name = ?');
-  const addPiece = db.prepare('INSERT OR REPLACE INTO pieces VALUES (?, ?, ?)');
+  const addPiece = db.prepare('INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?)');
   const findPiece = db
     .prepare(
-      `SELECT plain_offset, gzip_offset FROM pieces WHERE signature_set = ? AND plain_offset <= ?
+      `SELECT plain_offset, gzip_offset, gzip_end FROM pieces WHERE signature_set = ? AND plain_offset <= ?
          ORDER BY plain_offset DESC LIMIT 1`,
     )
     .raw();
@@ -271,9 +272,9 @@ function createCatalog(db: Database): Catalog {
       erase.run(parent, name);
       openFolder(path, before?.[0]);
     },
-    addPiece({ plainOffset, gzipOffset }) {
+    addPiece({ plainOffset, gzipOffset, gzipEnd }) {
       begin();
-      addPiece.run(set, plainOffset, gzipOffset);
+      addPiece.run(set, plainOffset, gzipOffset, gzipEnd);
     },
     flush: commit,
     completeSet() {
@@ -281,9 +282,9 @@ function createCatalog(db: Database): Catalog {
       db.prepare('UPDATE sets SET complete = 1 WHERE id = ?').run(set);
       commit();
     },
-    pieceBefore(place) {
-      const row = findPiece.get(place.set, place.offset) as [number, number] | undefined;
-      return row && { plainOffset: row[0], gzipOffset: row[1] };
+    pieceAt(place) {
+      const row = findPiece.get(place.set, place.offset) as [number, number, number] | undefined;
+      return row && { plainOffset: row[0], gzipOffset: row[1], gzipEnd: row[2] };
     },
     timeOfSet: id => db.prepare('SELECT time FROM sets WHERE id = ?').pluck().get(id) as number,
     size: () =>

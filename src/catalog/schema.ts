@@ -45,11 +45,12 @@ CREATE TABLE history (${attributes},
   until INTEGER NOT NULL,     -- set that superseded or deleted it
   PRIMARY KEY (parent, name, since)
 ) WITHOUT ROWID;
--- Where independent pieces of a cached sigtar begin: one can be inflated without what stands before it.
+-- Independent pieces of the cached sigtars: each can be inflated without what stands before it.
 CREATE TABLE pieces (
   signature_set INTEGER NOT NULL,
   plain_offset INTEGER NOT NULL,
   gzip_offset INTEGER NOT NULL,
+  gzip_end INTEGER NOT NULL,
   PRIMARY KEY (signature_set, plain_offset)
 ) WITHOUT ROWID;
 `;

@@ -20,6 +20,14 @@ const BLOCK = 512;
 /** Gives out the next bytes of a file or delta: as many as were asked for, or fewer at its end. */
 export type Fill = (target: Uint8Array, offset: number, length: number) => number;
 
+/** A place in a batch. */
+export interface BatchMark {
+  readonly serial: number;
+  readonly used: number;
+  readonly first: Place | undefined;
+  readonly last: Place | undefined;
+}
+
 export class BatchBuilder {
   readonly counts: Counts = createCounts();
   /** Bytes of sigtar members so far, of all batches. */
@@ -27,6 +35,7 @@ export class BatchBuilder {
   private readonly takeSlab: () => Uint8Array;
   private slab: Buffer;
   private used = 0;
+  private serial = 0;
   private first: Place | undefined;
   private last: Place | undefined;
   private readonly sigtar = new Growable(SLAB_SIZE);
@@ -50,17 +59,18 @@ export class BatchBuilder {
     );
   }
 
-  get isEmpty(): boolean {
-    return this.used + this.sigtar.length + this.filelist.length + this.warnings.length === 0;
+  /** A place in the batch to go back to. */
+  mark(): BatchMark {
+    return { serial: this.serial, used: this.used, first: this.first, last: this.last };
   }
 
-  /** A mark to go back to with `rewind`, as long as the batch has not been taken. */
-  mark(): { readonly used: number; readonly first: Place | undefined; readonly last: Place | undefined } {
-    return { used: this.used, first: this.first, last: this.last };
+  /** Whether nothing since the mark has left with a batch. */
+  holds(mark: BatchMark): boolean {
+    return mark.serial === this.serial;
   }
 
-  /** Takes back the members since the mark. */
-  rewind(mark: ReturnType<BatchBuilder['mark']>): void {
+  /** Takes back the members since the mark, which the batch must hold. */
+  rewind(mark: BatchMark): void {
     this.used = mark.used;
     this.first = mark.first;
     this.last = mark.last;
@@ -148,6 +158,7 @@ export class BatchBuilder {
       warnings: this.warnings,
       counts: { ...this.counts },
     };
+    this.serial++;
     this.used = 0;
     this.first = undefined;
     this.last = undefined;

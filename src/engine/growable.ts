@@ -22,6 +22,11 @@ export class Growable {
     this.length += bytes.length;
   }
 
+  /** A view, lent until the next push. */
+  peek(from: number, length: number): Uint8Array {
+    return this.buffer.subarray(from, from + length);
+  }
+
   /** A copy of what was pushed (given, exactly as long as it is), and the buffer is empty again. */
   take(): Uint8Array {
     const bytes = new Uint8Array(this.length);

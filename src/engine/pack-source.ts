@@ -1,38 +1,91 @@
 /** One source from walk to batches; runs on whatever thread it is called. */
 
+import { statfsSync } from 'node:fs';
+import { bytesOf } from '../bytes.ts';
+import type { Catalog, Piece } from '../catalog/catalog.ts';
+import { type CatalogedSet, openChainCatalog } from '../catalog/chain-catalog.ts';
+import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
+import { createSignatureReader } from '../catalog/signatures.ts';
+import { createIds } from '../files/ids.ts';
 import { openSource } from '../files/read.ts';
-import { type WalkItem, walk } from '../files/walk.ts';
+import { walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { PackBatch } from './batch.ts';
+import { collate } from './collate.ts';
 import { pack } from './pack.ts';
-import type { PlanItem } from './plan-item.ts';
+import type { Recorder } from './recorder.ts';
 import type { SlabPool } from './slab-pool.ts';
 
 /** What to pack; plain data, so that it can go to a thread. */
 export interface PackJob {
   /** Bytes as a latin1 string, as the user gave it. */
   readonly source: string;
+  /** The catalog's path as a latin1 string. */
+  readonly catalog: string;
+  /** The chain that the set continues, oldest first; empty for a full set. */
+  readonly sets: readonly CatalogedSet[];
+  /** Of the new set. */
+  readonly time: number;
 }
 
-export async function* packSource(job: PackJob, pool: SlabPool): AsyncGenerator<PackBatch, void, undefined> {
-  const batches = pack(planFull(job), {
-    kernel: createKernel(),
-    open: entry => openSource(job.source, entry),
-    takeSlab: pool.take,
-  });
-  for await (const batch of batches) {
-    yield batch;
-    await pool.ready();
+export interface SourcePacker {
+  readonly batches: AsyncIterable<PackBatch>;
+  /** The set is complete: the catalog may say so. @param pieces of the set's cached sigtar */
+  commit(pieces: readonly Piece[]): void;
+  close(): void;
+}
+
+export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<SourcePacker> {
+  const catalog = await openChainCatalog(job.catalog, job.sets);
+  const fileOf = new Map(job.sets.map(({ time, file }) => [time, file]));
+  const signatures = createSignatureReader(catalog, set => fileOf.get(catalog.timeOfSet(set))!);
+
+  async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
+    catalog.beginSet(job.time);
+    const stableInodes = hasStableInodes(statfsSync(bytesOf(job.source)).type);
+    const ids = createIds();
+    const plan = collate(walk(job.source, { ids }), catalog.entries(), {
+      stableInodes,
+      localUid: ({ uid, uname }) => (uname === '' ? uid : (ids.uidOf(uname) ?? uid)),
+      localGid: ({ gid, gname }) => (gname === '' ? gid : (ids.gidOf(gname) ?? gid)),
+    });
+    const packed = pack(plan, {
+      kernel: createKernel(),
+      open: entry => openSource(job.source, entry),
+      signatureAt: signatures.at,
+      takeSlab: pool.take,
+      recorder: createCatalogRecorder(catalog, stableInodes),
+    });
+    for await (const batch of packed) {
+      yield batch;
+      await pool.ready();
+    }
   }
+
+  return {
+    batches: batches(),
+    commit(pieces) {
+      for (const piece of pieces) catalog.addPiece(piece);
+      catalog.completeSet();
+    },
+    close() {
+      signatures.close();
+      catalog.close();
+    },
+  };
 }
 
-/** Everything is new. */
-async function* planFull({ source }: PackJob): AsyncGenerator<PlanItem[], void, undefined> {
-  for (const items of walk(source)) yield items.flatMap(planItem);
-}
-
-function planItem(item: WalkItem): PlanItem[] {
-  if ('entry' in item) return [{ kind: 'new', entry: item.entry }];
-  const { path, message, vanished } = item.problem;
-  return [{ kind: 'problem', code: vanished ? 'source-vanished' : 'source-unreadable', path, message }];
+function createCatalogRecorder(catalog: Catalog, stableInodes: boolean): Recorder {
+  return {
+    stored(entry, signatureOffset) {
+      catalog.put({ ...entry, stat: fingerprintOf(entry, stableInodes), signatureOffset });
+    },
+    unchanged(entry, known) {
+      if (known?.folder !== undefined) catalog.enter(entry.path, known.folder);
+      if (entry.type !== 'file') return;
+      const stat = fingerprintOf(entry, stableInodes);
+      if (known?.stat !== stat) catalog.touch(entry.path, entry.size, stat);
+    },
+    removed: path => catalog.remove(path),
+  };
 }

@@ -2,19 +2,50 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError } from '../errors.ts';
-import type { PackJob } from './pack-source.ts';
-import { packSource } from './pack-source.ts';
-import type { PackMessage } from './packing.ts';
+import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
+import type { PackMessage, PackRequest } from './packing.ts';
 import { createSlabPool } from './slab-pool.ts';
 
 const port = parentPort!;
 const { job, slabs } = workerData as { readonly job: PackJob; readonly slabs: number };
 const pool = createSlabPool(slabs);
-port.on('message', (slab: Uint8Array) => pool.giveBack(slab));
+let packer: SourcePacker | undefined;
+
+port.on('message', (request: PackRequest) => {
+  switch (request.type) {
+    case 'slab':
+      pool.giveBack(request.slab);
+      return;
+    case 'commit':
+      guard(() => {
+        packer!.commit(request.pieces);
+        send({ type: 'committed' });
+      });
+      return;
+    case 'close':
+      packer?.close();
+      process.exit(0); // ends this thread only
+  }
+});
 
 const send = (message: PackMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+function guard(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fail(error: unknown): void {
+  if (!(error instanceof BackupError)) throw error;
+  send({ type: 'failed', code: error.code, message: error.message });
+}
+
 try {
-  for await (const batch of packSource(job, pool)) {
+  packer = await openSourcePacker(job, pool);
+  for await (const batch of packer.batches) {
     const parts = [batch.difftar, batch.sigtar, batch.filelist].filter(bytes => bytes.length > 0);
     send(
       { type: 'batch', batch },
@@ -23,8 +54,5 @@ try {
   }
   send({ type: 'end' });
 } catch (error) {
-  if (!(error instanceof BackupError)) throw error;
-  send({ type: 'failed', code: error.code, message: error.message });
+  fail(error);
 }
-port.removeAllListeners();
-port.unref();

@@ -7,133 +7,201 @@
  */
 
 import { displayPath } from '../bytes.ts';
+import type { SignaturePlace } from '../catalog/catalog.ts';
+import type { Attributes, Entry } from '../entry.ts';
 import { type SourceFile, SourceProblem } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
+import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
-import { blockLengthFor, createSigner, type Signer } from '../rsync/signature.ts';
+import { blockLengthFor, createSigner } from '../rsync/signature.ts';
 import type { PackBatch } from './batch.ts';
-import { BatchBuilder, PART_SIZE } from './batch-builder.ts';
-import type { PlanItem } from './plan-item.ts';
+import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
+import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
+import type { ChangedItem, PlanItem } from './plan-item.ts';
+import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
   readonly kernel: Kernel;
   /** Opens a regular file of the source. @throws SourceProblem */
   open(entry: SourceEntry): SourceFile;
+  /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
+  signatureAt(place: SignaturePlace): Uint8Array | undefined;
   /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
   takeSlab(): Uint8Array;
+  readonly recorder: Recorder;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
 /** Packs items, which come in walk order. @returns batches in order, the last one perhaps without members */
 export async function* pack(
-  items: AsyncIterable<readonly PlanItem[]>,
+  items: Iterable<readonly PlanItem[]>,
   options: PackOptions,
 ): AsyncGenerator<PackBatch, void, undefined> {
-  const builder = new BatchBuilder(options.takeSlab);
-  const signer = createSigner(options.kernel);
-  for await (const batch of items) {
+  const packer = createPacker(options);
+  for (const batch of items) {
     for (const item of batch) {
-      if (builder.isFull) yield builder.take();
-      if ((item.kind === 'new' || item.kind === 'replaced') && item.entry.type === 'file') {
-        count(builder, item);
-        yield* packFile(item.entry, builder, signer, options);
-      } else packOther(item, builder);
+      if (packer.builder.isFull) yield packer.builder.take();
+      yield* packer.item(item);
     }
   }
-  yield builder.take();
+  yield packer.builder.take();
 }
 
-function count({ counts }: BatchBuilder, item: PlanItem): void {
-  switch (item.kind) {
-    case 'problem':
-      return;
-    case 'deleted':
-      counts.deletedFiles++;
-      return;
-    case 'new':
+function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOptions) {
+  const builder = new BatchBuilder(takeSlab);
+  const { counts } = builder;
+  const signer = createSigner(kernel);
+  const delta = createDelta(kernel);
+  const buffers = createDeltaBuffers();
+
+  function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
+    switch (item.kind) {
+      case 'problem':
+        builder.warn({ code: item.code, path: item.path, message: item.message });
+        return;
+      case 'deleted':
+        removed(item.path, item.wasFile);
+        return;
+    }
+    counts.sourceFiles++;
+    counts.sourceFileSize += item.entry.size;
+    if (item.kind === 'unchanged') recorder.unchanged(item.entry, item.known);
+    else if (item.kind === 'changed') yield* changed(item);
+    else if (item.entry.type === 'file') yield* whole(item.entry, item.kind);
+    else {
+      builder.bare('snapshot', item.entry);
+      builder.record('snapshot', item.entry, NO_BYTES);
+      recorder.stored(item.entry, undefined);
+      counted(item.entry, item.kind);
+    }
+  }
+
+  function removed(path: string, wasFile: boolean): void {
+    const entry: Entry = { ...nothing, path };
+    builder.bare('deleted', entry);
+    builder.record('deleted', entry, NO_BYTES);
+    if (wasFile) builder.listed('deleted', path);
+    recorder.removed(path);
+    counts.deletedFiles++;
+  }
+
+  function counted(entry: SourceEntry, kind: 'new' | 'changed' | 'replaced'): void {
+    if (kind === 'new') {
       counts.newFiles++;
-      counts.newFileSize += item.entry.size;
-      break;
-    case 'changed':
-    case 'replaced':
+      counts.newFileSize += entry.size;
+    } else {
       counts.changedFiles++;
-      counts.changedFileSize += item.entry.size;
-  }
-  counts.sourceFiles++;
-  counts.sourceFileSize += item.entry.size;
-}
-
-/** Whatever has no content. */
-function packOther(item: PlanItem, builder: BatchBuilder): void {
-  count(builder, item);
-  if (item.kind === 'problem') {
-    builder.warn({ code: item.code, path: item.path, message: item.message });
-  } else if (item.kind === 'new' || item.kind === 'replaced') {
-    builder.bare('snapshot', item.entry);
-    builder.record('snapshot', item.entry, NO_BYTES);
-  }
-}
-
-/** A regular file as it is. */
-function* packFile(
-  entry: SourceEntry,
-  builder: BatchBuilder,
-  signer: Signer,
-  { open }: PackOptions,
-): Generator<PackBatch, void, undefined> {
-  let file: SourceFile | undefined;
-  const mark = builder.mark();
-  let part = 1;
-  let size = 0;
-  let recorded: SourceEntry = entry;
-  try {
-    const source = open(entry);
-    file = source;
-    signer.start(blockLengthFor(entry.size));
-    const fill = (target: Uint8Array, offset: number, length: number) => {
-      const read = source.readInto(target, offset, length);
-      signer.push(target.subarray(offset, offset + read));
-      return read;
-    };
-    for (let last = PART_SIZE; last === PART_SIZE; part++) {
-      if (part > 1 && builder.isFull) yield builder.take();
-      last = builder.part('snapshot', entry, part, entry.size >= PART_SIZE, fill);
-      size += last;
+      counts.changedFileSize += entry.size;
     }
-    if (source.hasChanged()) {
-      builder.warn({
-        code: 'source-changed',
-        path: entry.path,
-        message: `${displayPath(entry.path)} changed while it was read; what was read is stored`,
-      });
-    }
-  } catch (error) {
-    if (!(error instanceof SourceProblem)) throw error;
-    const lost = part === 1;
-    if (lost) builder.rewind(mark);
-    else closeFile(entry, builder, part);
-    builder.warn({
-      code: error.vanished ? 'source-vanished' : 'source-unreadable',
-      path: entry.path,
-      message: `${displayPath(entry.path)} ${lost ? 'is left out' : 'is stored only in part'}: ${error.message}`,
+  }
+
+  /** A regular file as it is. */
+  function whole(entry: SourceEntry, kind: 'new' | 'replaced') {
+    let isCut = false;
+    return content(entry, kind, source => ({
+      member: 'snapshot',
+      inParts: entry.size >= PART_SIZE,
+      fill(target, offset, length) {
+        if (isCut) return 0;
+        const read = source.readInto(target, offset, length);
+        signer.push(target.subarray(offset, offset + read));
+        return read;
+      },
+      cut() {
+        isCut = true;
+      },
+    }));
+  }
+
+  /** A regular file as a delta; nothing at all if only its times were touched within the second. */
+  function changed({ entry, signature: place, mustStore }: ChangedItem) {
+    const signature = signatureAt(place);
+    if (!signature) return whole(entry, 'replaced');
+    return content(entry, 'changed', source => {
+      const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
+      const ready = deltaSource.prepare(PART_SIZE);
+      if (!mustStore && deltaSource.isWholeCopy()) return undefined;
+      return {
+        member: 'diff',
+        inParts: ready >= PART_SIZE,
+        fill: (target, offset, length) => deltaSource.readInto(target, offset, length),
+        cut: () => deltaSource.end(),
+      };
     });
-    if (lost) {
-      builder.counts.newFiles--;
-      builder.counts.newFileSize -= entry.size;
-      return;
-    }
-    builder.cutShort(entry.path);
-    recorded = { ...entry, mtimeSeconds: 0 }; // so that the next incremental, whoever makes it, stores it anew
-  } finally {
-    file?.close();
   }
-  builder.counts.rawDeltaSize += size;
-  builder.record('signature', recorded, signer.end());
-  builder.listed('new', entry.path);
+
+  /** What the members of a file are made of. */
+  interface Content {
+    readonly member: 'snapshot' | 'diff';
+    readonly inParts: boolean;
+    readonly fill: Fill;
+    /** No more can be read: what comes from `fill` now must make a whole of what was read. */
+    cut(): void;
+  }
+
+  function* content(
+    entry: SourceEntry,
+    kind: 'new' | 'changed' | 'replaced',
+    begin: (source: SourceFile) => Content | undefined,
+  ): Generator<PackBatch, void, undefined> {
+    const mark = builder.mark();
+    let file: SourceFile | undefined;
+    let made: Content | undefined;
+    let part = 0; // parts that are in the batches
+    let size = 0;
+    let recorded = entry;
+    try {
+      file = open(entry);
+      signer.start(blockLengthFor(entry.size));
+      made = begin(file);
+      if (!made) {
+        recorder.unchanged(entry, undefined);
+        return;
+      }
+      for (let length = PART_SIZE; length === PART_SIZE; size += length) {
+        if (part > 0 && builder.isFull) yield builder.take();
+        length = builder.part(made.member, entry, part + 1, part > 0 || made.inParts, made.fill);
+        part++;
+      }
+      if (file.hasChanged()) {
+        const message = `${displayPath(entry.path)} changed while it was read; what was read is stored`;
+        builder.warn({ code: 'source-changed', path: entry.path, message });
+      }
+    } catch (error) {
+      if (!(error instanceof SourceProblem)) throw error;
+      const isLost = part === 0 || builder.holds(mark);
+      const fate = isLost ? (kind === 'new' ? 'is left out' : 'stays as it was') : 'is stored only in part';
+      builder.warn({
+        code: error.vanished ? 'source-vanished' : 'source-unreadable',
+        path: entry.path,
+        message: `${displayPath(entry.path)} ${fate}: ${error.message}`,
+      });
+      if (isLost) {
+        builder.rewind(mark);
+        return;
+      }
+      // Its first parts have left already: it ends here, and says so to whoever restores it.
+      made!.cut();
+      while (builder.part(made!.member, entry, ++part, true, made!.fill) === PART_SIZE) {
+        if (builder.isFull) yield builder.take();
+      }
+      builder.cutShort(entry.path);
+      recorded = { ...entry, mtimeSeconds: 0 }; // so that the next incremental, whoever makes it, stores it anew
+    } finally {
+      file?.close();
+    }
+    const offset = builder.record('signature', recorded, signer.end());
+    builder.listed(made?.member === 'diff' ? 'changed' : 'new', entry.path);
+    recorder.stored(recorded, offset);
+    counted(entry, kind);
+    counts.rawDeltaSize += size;
+  }
+
+  return { builder, item };
 }
 
-/** Ends a file whose first parts have left already, so that what follows it can be read. */
-function closeFile(entry: SourceEntry, builder: BatchBuilder, part: number): void {
-  builder.part('snapshot', entry, part, true, () => 0);
-}
+const nothing: Attributes = {
+  ...{ type: 'file' as const, mode: 0, uid: 0, gid: 0, uname: '', gname: '' },
+  ...{ mtimeSeconds: 0, linkname: '', devMajor: 0, devMinor: 0 },
+};

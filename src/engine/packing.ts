@@ -4,21 +4,27 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { PackBatch } from './batch.ts';
-import { type PackJob, packSource } from './pack-source.ts';
+import { openSourcePacker, type PackJob } from './pack-source.ts';
 import { createSlabPool } from './slab-pool.ts';
 
 export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
   readonly batches: AsyncIterable<PackBatch>;
   recycle(difftar: Uint8Array): void;
-  /** Ends the packer, also in the middle. */
+  /** The set is complete at the target: the catalog is to say so. @param pieces of the set's cached sigtar */
+  commit(pieces: readonly Piece[]): Promise<void>;
+  /** Ends the packer, also in the middle; without a commit the catalog forgets the set. */
   close(): Promise<void>;
 }
 
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
-export const SLABS = 16;
+const SLABS = 16;
+
+/** How long a thread that is asked to end may take; it may hang in a system call on the source. */
+const PATIENCE_MS = 3000;
 
 /** @param cores processors that may be used */
 export function startPacking(job: PackJob, cores: number): Packing {
@@ -27,18 +33,34 @@ export function startPacking(job: PackJob, cores: number): Packing {
 
 function packHere(job: PackJob): Packing {
   const pool = createSlabPool(SLABS);
+  const opening = openSourcePacker(job, pool);
+  opening.catch(() => {}); // who asks for batches hears of it
   return {
-    batches: packSource(job, pool),
-    recycle: pool.giveBack,
-    close: async () => {},
+    batches: (async function* () {
+      yield* (await opening).batches;
+    })(),
+    recycle: difftar => pool.giveBack(difftar),
+    async commit(pieces) {
+      (await opening).commit(pieces);
+    },
+    async close() {
+      const packer = await opening.catch(() => undefined);
+      packer?.close();
+    },
   };
 }
 
 /** What the thread says. */
 export type PackMessage =
   | { readonly type: 'batch'; readonly batch: PackBatch }
-  | { readonly type: 'end' }
+  | { readonly type: 'end' | 'committed' }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+/** What the thread is told. */
+export type PackRequest =
+  | { readonly type: 'slab'; readonly slab: Uint8Array }
+  | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
+  | { readonly type: 'close' };
 
 function packOnThread(job: PackJob): Packing {
   const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
@@ -48,43 +70,57 @@ function packOnThread(job: PackJob): Packing {
   });
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
+  let hasExited = false;
   let wake: (() => void) | undefined;
   const notify = () => {
     wake?.();
     wake = undefined;
   };
+  const exited = new Promise<void>(resolve => {
+    worker.on('exit', () => {
+      hasExited = true;
+      failure ??= new Error('the packer thread ended early');
+      notify();
+      resolve();
+    });
+  });
   worker.on('message', (message: PackMessage) => {
     arrived.push(message);
     notify();
   });
-  const fail = (error: Error) => {
+  worker.on('error', error => {
     failure ??= error;
     notify();
-  };
-  worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the packer thread ended early')));
+  });
+  const tell = (request: PackRequest, transfer: ArrayBuffer[] = []) => worker.postMessage(request, transfer);
 
-  async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
+  const next = async (): Promise<PackMessage> => {
     for (;;) {
       const message = arrived.shift();
-      if (!message) {
-        if (failure) throw failure;
-        await new Promise<void>(resolve => {
-          wake = resolve;
-        });
-      } else if (message.type === 'batch') yield message.batch;
-      else if (message.type === 'end') return;
-      else throw new BackupError(message.code, message.message);
+      if (message?.type === 'failed') throw new BackupError(message.code, message.message);
+      if (message) return message;
+      if (failure) throw failure;
+      await new Promise<void>(resolve => {
+        wake = resolve;
+      });
     }
-  }
-
+  };
   return {
-    batches: batches(),
+    batches: (async function* () {
+      for (let message = await next(); message.type === 'batch'; message = await next()) yield message.batch;
+    })(),
     recycle(difftar) {
-      if (difftar.length > 0) worker.postMessage(difftar, [difftar.buffer as ArrayBuffer]);
+      if (!hasExited) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
+    },
+    async commit(pieces) {
+      tell({ type: 'commit', pieces });
+      await next();
     },
     async close() {
-      await worker.terminate();
+      if (!hasExited) tell({ type: 'close' });
+      const timer = setTimeout(() => void worker.terminate(), PATIENCE_MS);
+      await exited;
+      clearTimeout(timer);
     },
   };
 }

@@ -1,16 +1,18 @@
 /** What the collation of a walk with the chain's state decides for one path. */
 
+import type { CatalogEntry, SignaturePlace } from '../catalog/catalog.ts';
 import type { SourceEntry } from '../files/walk.ts';
 
 /** A regular file stored as a delta against the signature of its last version. */
 export interface ChangedItem {
   readonly kind: 'changed';
   readonly entry: SourceEntry;
-  /** Whole signature file of the version in the chain; given. */
-  readonly signature: Uint8Array;
+  readonly signature: SignaturePlace;
+  /** False where only reading tells whether anything has changed: then nothing is stored if it has not. */
+  readonly mustStore: boolean;
 }
 
-/** Anything stored as it is: not in the chain, of another type than there, or a changed non-file. */
+/** Anything stored as it is: not in the chain, of another type than there, or a changed thing that is no file. */
 export interface SnapshotItem {
   readonly kind: 'new' | 'replaced';
   readonly entry: SourceEntry;
@@ -26,6 +28,7 @@ export interface DeletedItem {
 export interface UnchangedItem {
   readonly kind: 'unchanged';
   readonly entry: SourceEntry;
+  readonly known: CatalogEntry;
 }
 
 /** A path that could not be examined; its previous version stays as it is. */

@@ -4,6 +4,7 @@
  * then do the partial files get their final names, so a cache never knows a set that the target does not.
  */
 
+import type { Piece } from '../catalog/catalog.ts';
 import type { ArchiveCache, PartialFile } from '../cache/archive-cache.ts';
 import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
 import { cacheName, manifestName, type Prefixes, type SetId, signaturesName } from '../manifest/names.ts';
@@ -41,8 +42,8 @@ export interface SetWriter {
   add(batch: PackBatch): Promise<void>;
   /** A volume that is at the target; in order. */
   volumeStored(volume: StoredVolume): Promise<void>;
-  /** Puts signatures and manifest: after this the set is complete. */
-  commit(): Promise<void>;
+  /** Puts signatures and manifest: after this the set is complete. @returns the pieces of the cached sigtar */
+  commit(): Promise<readonly Piece[]>;
   /** Closes files; what was not committed is removed. */
   close(): Promise<void>;
 }
@@ -74,14 +75,18 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   const deflater: Deflater = createDeflater({ dictionary: false });
   const gzip = createSegmentWrapper({ form: 'gz', mtimeSeconds: 0 });
   await signatures.append(gzip.start());
+  const pieces: Piece[] = [];
   let pending: Uint8Array[] = [];
   let pendingLength = 0;
 
   const flushSignatures = async () => {
     const piece = Buffer.concat(pending, pendingLength);
+    const plainOffset = deflater.length;
+    const gzipOffset = signatures.size;
     pending = [];
     pendingLength = 0;
     await signatures.append(gzip.push(await deflater.push(piece)));
+    pieces.push({ plainOffset, gzipOffset, gzipEnd: signatures.size });
   };
   const addSignatures = async (bytes: Uint8Array) => {
     if (bytes.length === 0) return;
@@ -143,6 +148,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await closeAll();
       await cache.publish(names.signatures, names.signatures);
       await cache.publish(names.manifest, names.manifest);
+      return pieces;
     },
     async close() {
       await closeAll();

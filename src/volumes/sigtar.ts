@@ -28,6 +28,7 @@ export interface SigtarRecord {
 /** A signature has at most 131,072 blocks if we made it; others may be larger. */
 const LONGEST_SIGNATURE = 256 * 1024 * 1024;
 const BATCH = 512;
+const BATCH_BYTES = 256 * 1024;
 const RECORD_SIZE = 10240;
 const BLOCK = 512;
 
@@ -95,11 +96,14 @@ export async function* readSigtar(
       records.push(record);
     },
   });
+  let passed = 0; // bytes since the last batch
   for await (const chunk of source) {
     reader.push(chunk);
-    if (records.length >= BATCH) {
+    passed += chunk.length;
+    if (records.length >= BATCH || (records.length > 0 && passed >= BATCH_BYTES)) {
       yield records;
       records = [];
+      passed = 0;
     }
   }
   reader.end();

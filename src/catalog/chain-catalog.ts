@@ -1,0 +1,139 @@
+/**
+ * The catalog of a chain, brought up to its last set: sets that it does not know yet (another program's, or all of
+ * them after the catalog was lost) are learnt from their sigtars in the archive cache. While these are read they are
+ * written anew in independent pieces, so that signatures can be picked out of them later.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, createReadStream, fsyncSync, openSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { bytesOf } from '../bytes.ts';
+import type { Chunks } from '../streams.ts';
+import { createDeflater } from '../volumes/deflate.ts';
+import { createSegmentWrapper } from '../volumes/envelope.ts';
+import { gunzip } from '../volumes/gzip.ts';
+import { readSigtar } from '../volumes/sigtar.ts';
+import { type Catalog, openCatalog } from './catalog.ts';
+
+/** A set of the chain with its cached signatures; `file` is a path as a latin1 string. */
+export interface CatalogedSet {
+  readonly time: number;
+  readonly file: string;
+}
+
+const PIECE = 256 * 1024;
+
+/**
+ * @param file the catalog's path as a latin1 string
+ * @param sets the chain, oldest first
+ */
+export async function openChainCatalog(file: string, sets: readonly CatalogedSet[]): Promise<Catalog> {
+  let catalog = await openOrBegin(file);
+  try {
+    let known = catalog.completeSets();
+    if (known.some((time, index) => time !== sets[index]?.time)) {
+      catalog.close(); // of another chain, or of one that has lost its end
+      removeCatalog(file);
+      catalog = await openOrBegin(file);
+      known = [];
+    }
+    for (const set of sets.slice(known.length)) await learn(catalog, set);
+    return catalog;
+  } catch (error) {
+    catalog.close();
+    throw error;
+  }
+}
+
+/** A file that is no catalog, or a broken one, is no loss. */
+async function openOrBegin(file: string): Promise<Catalog> {
+  try {
+    return await openCatalog(file);
+  } catch {
+    removeCatalog(file);
+    return openCatalog(file);
+  }
+}
+
+/** Removes a catalog with what SQLite keeps beside it. */
+export function removeCatalog(file: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(bytesOf(file + suffix), { force: true });
+}
+
+async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<void> {
+  catalog.beginSet(time);
+  const rewriter = createRewriter(catalog, file);
+  try {
+    const plain = rewriter.tee(gunzip(createReadStream(bytesOf(file), { highWaterMark: 256 * 1024 })));
+    for await (const records of readSigtar(plain, { withSignatures: false })) {
+      for (const { path, kind, attributes, offset } of records) {
+        if (kind === 'deleted') catalog.remove(path);
+        else {
+          const signatureOffset = kind === 'signature' ? offset : undefined;
+          catalog.put({ ...attributes, path, size: undefined, stat: undefined, signatureOffset });
+        }
+      }
+      rewriter.boundary(records.at(-1)!.offset);
+    }
+    await rewriter.finish();
+    catalog.completeSet();
+  } finally {
+    rewriter.close();
+  }
+}
+
+/** Writes a sigtar that passes by as a gzip file in independent pieces, which begin where records begin. */
+function createRewriter(catalog: Catalog, file: string) {
+  const temporary = `${file.slice(0, file.lastIndexOf('/') + 1)}tsbackup-${randomBytes(8).toString('hex')}`;
+  const fd = openSync(bytesOf(temporary), 'wx', 0o600);
+  let isOpen = true;
+  const deflater = createDeflater({ dictionary: false });
+  const wrapper = createSegmentWrapper({ form: 'gz', mtimeSeconds: 0 });
+  let written = 0;
+  let held: Buffer[] = [];
+  let heldFrom = 0; // where what is held begins in the tar bytes
+  let heldLength = 0;
+  let boundary = 0;
+
+  const write = (bytes: Uint8Array) => {
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    written += bytes.length;
+  };
+  const writePiece = async (length: number) => {
+    const all = Buffer.concat(held);
+    const gzipOffset = written;
+    write(wrapper.push(await deflater.push(all.subarray(0, length))));
+    catalog.addPiece({ plainOffset: heldFrom, gzipOffset, gzipEnd: written });
+    held = [all.subarray(length)];
+    heldFrom += length;
+    heldLength -= length;
+  };
+  return {
+    async *tee(plain: Chunks): Chunks & AsyncGenerator<Uint8Array> {
+      write(wrapper.start());
+      for await (const chunk of plain) {
+        held.push(Buffer.from(chunk));
+        heldLength += chunk.length;
+        yield chunk;
+        if (boundary - heldFrom >= PIECE) await writePiece(boundary - heldFrom);
+      }
+    },
+    /** A record begins here; all before it have been seen. */
+    boundary(offset: number) {
+      boundary = offset;
+    },
+    async finish() {
+      await writePiece(heldLength);
+      write(wrapper.end(deflater));
+      fsyncSync(fd);
+      closeSync(fd);
+      isOpen = false;
+      renameSync(bytesOf(temporary), bytesOf(file));
+    },
+    close() {
+      if (!isOpen) return;
+      closeSync(fd);
+      unlinkSync(bytesOf(temporary));
+      isOpen = false;
+    },
+  };
+}

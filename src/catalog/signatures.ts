@@ -1,0 +1,88 @@
+/**
+ * Signatures of single files out of the cached sigtars, without reading what stands before them: the catalog knows
+ * where independent pieces begin, and only the piece that holds the record is inflated.
+ */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { bytesOf } from '../bytes.ts';
+import { BackupError, systemCode } from '../errors.ts';
+import { inflateSegments } from '../volumes/deflate.ts';
+import { createTarReader } from '../volumes/tar-reader.ts';
+import type { Catalog, SignaturePlace } from './catalog.ts';
+
+export interface SignatureReader {
+  /** A whole signature file, given; undefined where the cached sigtar is not there, or not what the catalog says. */
+  at(place: SignaturePlace): Uint8Array | undefined;
+  close(): void;
+}
+
+/** A piece of our making is 256 KiB and one record; a record may be a signature of a few MiB. */
+const LONGEST_PIECE = 512 * 1024 * 1024;
+
+/** @param fileOf the cached sigtar of a set, by the set's number in the catalog */
+export function createSignatureReader(catalog: Catalog, fileOf: (set: number) => string): SignatureReader {
+  const files = new Map<number, number>();
+  let last: { readonly set: number; readonly from: number; readonly bytes: Uint8Array } | undefined;
+
+  const open = (set: number) => {
+    let fd = files.get(set);
+    if (fd === undefined) {
+      fd = openSync(bytesOf(fileOf(set)), 'r');
+      files.set(set, fd);
+    }
+    return fd;
+  };
+  const load = (place: SignaturePlace) => {
+    const piece = catalog.pieceAt(place);
+    if (!piece) return undefined;
+    const stored = Buffer.allocUnsafe(piece.gzipEnd - piece.gzipOffset);
+    const read = readSync(open(place.set), stored, 0, stored.length, piece.gzipOffset);
+    const bytes = inflateSegments(stored.subarray(0, read), LONGEST_PIECE);
+    return { set: place.set, from: piece.plainOffset, bytes };
+  };
+  return {
+    at(place) {
+      try {
+        if (!last || last.set !== place.set || !holds(last, place.offset)) last = load(place);
+        return last && recordData(last.bytes.subarray(place.offset - last.from));
+      } catch (error) {
+        const isFault = error instanceof BackupError && error.code === 'damaged';
+        if (!isFault && systemCode(error) === undefined) throw error;
+        return undefined;
+      }
+    },
+    close() {
+      for (const fd of files.values()) closeSync(fd);
+      files.clear();
+    },
+  };
+}
+
+function holds(piece: { readonly from: number; readonly bytes: Uint8Array }, offset: number): boolean {
+  return offset >= piece.from && offset < piece.from + piece.bytes.length;
+}
+
+/** Data of the first member; undefined if it is no signature. */
+function recordData(tar: Uint8Array): Uint8Array | undefined {
+  let data: Uint8Array | undefined;
+  let filled = 0;
+  let isDone = false;
+  const reader = createTarReader({
+    member({ name, size }) {
+      if (data === undefined && name.startsWith('signature/') && size <= tar.length) data = new Uint8Array(size);
+    },
+    data(bytes) {
+      if (isDone) return;
+      data?.set(bytes, filled);
+      filled += bytes.length;
+    },
+    memberEnd() {
+      isDone = true;
+    },
+  });
+  for (let at = 0; at < tar.length && !isDone; at += STEP) reader.push(tar.subarray(at, at + STEP));
+  return isDone && data?.length === filled ? data : undefined;
+}
+
+/** One header at a time at the most, so that the member behind the wanted one is not touched. */
+const STEP = 512;

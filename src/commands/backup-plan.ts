@@ -1,0 +1,124 @@
+/** What a backup builds on: the chain that it continues, or none; and the time and name of the new set. */
+
+import { hostname } from 'node:os';
+import { BackupError } from '../errors.ts';
+import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
+import { cacheName, endOf, type SetId } from '../manifest/names.ts';
+import { planSync } from '../manifest/sync.ts';
+import { sourceMismatch } from '../manifest/source.ts';
+import { describeSet } from '../manifest/sets.ts';
+import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import type { Archive } from './archive.ts';
+import type { Host } from './host.ts';
+
+export type BackupMode = 'full' | 'incremental' | 'auto';
+
+export interface PlanRequest {
+  readonly mode: BackupMode;
+  /** A time in the user's grammar: the chain is not continued if its full set is older. */
+  readonly fullIfOlderThan?: string | undefined;
+  readonly allowSourceMismatch: boolean;
+  /** As the user gave it. */
+  readonly source: string;
+}
+
+export type Base = Extract<Continuation, { readonly chain: unknown }>;
+
+/**
+ * The chain to continue, its metadata in the cache; undefined for a full set.
+ * @throws BackupError `no-chain`, `source-mismatch`, `guard-stopped`
+ */
+export async function chooseBase(
+  archive: Archive,
+  collection: Collection,
+  request: PlanRequest,
+  host: Host,
+): Promise<Base | undefined> {
+  const note = (code: string, message: string) => host.reporter.report({ level: 'notice', code, message });
+  await reportUnknownAtTarget(archive, collection, request, host);
+  if (request.mode === 'full') return undefined;
+  const base = continuable(collection);
+  if ('reason' in base) {
+    if (request.mode === 'incremental') {
+      throw new BackupError('no-chain', `there is nothing to continue: ${base.reason} Make a full backup first.`);
+    }
+    if (collection.chains.length > 0) note('no-signatures', `${base.reason} Switching to a full backup.`);
+    return undefined;
+  }
+  if (request.fullIfOlderThan !== undefined) {
+    const limit = parseTimeArgument(request.fullIfOlderThan, host.now());
+    if (base.chain.start < limit) {
+      note('full-too-old', 'Last full backup is too old, forcing full backup');
+      return undefined;
+    }
+  }
+  await archive.synchronize(collection, base.chain);
+  if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+  return base;
+}
+
+/** A target that suddenly lacks what we know of is an incident: nothing local is deleted, and nothing new begun in silence. */
+async function reportUnknownAtTarget(
+  archive: Archive,
+  collection: Collection,
+  { mode }: PlanRequest,
+  { reporter }: Host,
+): Promise<void> {
+  const remote = collection.chains.flatMap(({ sets }) =>
+    sets.flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []))),
+  );
+  const { unknownAtTarget } = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
+  if (unknownAtTarget.length === 0) return;
+  const newest = unknownAtTarget.map(({ set }) => set).sort((a, b) => endOf(b) - endOf(a))[0]!;
+  const text = `the target lacks ${unknownAtTarget.length} manifests and signatures that the archive cache knows, the newest of the ${describeSet(newest)}`;
+  const isNewer = collection.chains.every(({ end }) => end < endOf(newest));
+  if (mode !== 'full' && isNewer) {
+    throw new BackupError(
+      'guard-stopped',
+      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${archive.cache.folder}`,
+    );
+  }
+  reporter.report({ level: 'warning', code: 'unknown-at-target', message: `${text}; nothing local is deleted` });
+}
+
+async function checkOrigin(archive: Archive, { last }: Base, { source }: PlanRequest, host: Host): Promise<void> {
+  const manifest = await archive.manifestOf(last);
+  const mismatch = sourceMismatch(manifest, { hostnames: [host.hostname(), hostname()], localdir: source });
+  if (!mismatch) return;
+  const what = mismatch.field === 'hostname' ? 'host' : 'source folder';
+  throw new BackupError(
+    'source-mismatch',
+    `the last backup at the target is of another ${what}: ${mismatch.stored}, not ${mismatch.current}; --allow-source-mismatch continues it all the same`,
+  );
+}
+
+/** The second of the new set: now, but after every set that is there, so that times in a chain increase. */
+export async function newSetTime(collection: Collection, host: Host): Promise<number> {
+  const newest = Math.max(...collection.chains.map(chain => chain.end), Number.NEGATIVE_INFINITY);
+  const now = Math.floor(host.now());
+  if (now > newest) return now;
+  if (now < newest - 60) {
+    throw new BackupError(
+      'guard-stopped',
+      `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right`,
+    );
+  }
+  await host.sleep(Math.max(1, (newest + 1 - host.now()) * 1000));
+  return newSetTime(collection, host);
+}
+
+export function newSetId(base: Base | undefined, time: number): SetId {
+  return base ? { type: 'inc', start: endOf(base.last.id), end: time } : { type: 'full', time };
+}
+
+/** The chain's sets with their cached signatures, for the catalog. */
+export function catalogedSets(archive: Archive, base: Base | undefined): { time: number; file: string }[] {
+  if (!base) return [];
+  const end = endOf(base.last.id);
+  return base.chain.sets
+    .filter(set => endOf(set.id) <= end)
+    .map(set => ({
+      time: endOf(set.id),
+      file: `${archive.cache.folder}/${cacheName('signatures', set.id, 'final', archive.prefixes)}`,
+    }));
+}

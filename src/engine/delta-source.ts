@@ -1,0 +1,101 @@
+/**
+ * The delta of a file against a signature, to be read like a file; the new signature comes about on the way. Each byte
+ * of the file is read once.
+ */
+
+import type { SourceFile } from '../files/read.ts';
+import type { Delta } from '../rsync/delta.ts';
+import { createDeltaReader } from '../rsync/delta-reader.ts';
+import { parseSignature, type Signer } from '../rsync/signature.ts';
+import { Growable } from './growable.ts';
+
+const READ_SIZE = 128 * 1024;
+
+export class DeltaSource {
+  /** Bytes of the file so far. */
+  size = 0;
+  private readonly file: SourceFile;
+  private readonly signature: Uint8Array;
+  private readonly delta: Delta;
+  private readonly signer: Signer;
+  private readonly scratch: Uint8Array;
+  private readonly queue: Growable;
+  private taken = 0;
+  private ended = false;
+
+  /** `signer` has been started; `scratch` and `queue` are used until the end. */
+  constructor(
+    file: SourceFile,
+    signature: Uint8Array,
+    tools: { readonly delta: Delta; readonly signer: Signer; readonly buffers: DeltaBuffers },
+  ) {
+    this.file = file;
+    this.signature = signature;
+    this.delta = tools.delta;
+    this.signer = tools.signer;
+    this.scratch = tools.buffers.scratch;
+    this.queue = tools.buffers.queue;
+    this.queue.length = 0;
+    this.delta.start(signature, bytes => this.queue.push(bytes));
+  }
+
+  /** Reads until `length` bytes of the delta, or all of it, are known. @returns how many are */
+  prepare(length: number): number {
+    while (!this.ended && this.queue.length - this.taken < length) {
+      const read = this.file.readInto(this.scratch, 0, READ_SIZE);
+      const bytes = this.scratch.subarray(0, read);
+      this.size += read;
+      this.signer.push(bytes);
+      this.delta.push(bytes);
+      if (read < READ_SIZE) this.end();
+    }
+    return this.queue.length - this.taken;
+  }
+
+  readInto(target: Uint8Array, offset: number, length: number): number {
+    const ready = Math.min(length, this.prepare(length));
+    target.set(this.queue.peek(this.taken, ready), offset);
+    this.taken += ready;
+    if (this.taken === this.queue.length) {
+      this.queue.length = 0;
+      this.taken = 0;
+    }
+    return ready;
+  }
+
+  /** What was read so far is all of the file. */
+  end(): void {
+    if (!this.ended) this.delta.end();
+    this.ended = true;
+  }
+
+  /** Whether the whole delta is known and says that the file is the basis. */
+  isWholeCopy(): boolean {
+    if (!this.ended || this.taken > 0 || this.queue.length > 32) return false;
+    const { blockLength, count } = parseSignature(this.signature);
+    let copied = 0;
+    let inOrder = true;
+    const reader = createDeltaReader({
+      literal() {
+        inOrder = false;
+      },
+      copy(position, length) {
+        inOrder &&= position === copied;
+        copied += length;
+      },
+    });
+    reader.push(this.queue.peek(0, this.queue.length));
+    reader.end();
+    return inOrder && copied === this.size && Math.ceil(copied / blockLength) === count;
+  }
+}
+
+/** Memory that one delta after the other uses. */
+export interface DeltaBuffers {
+  readonly scratch: Uint8Array;
+  readonly queue: Growable;
+}
+
+export function createDeltaBuffers(): DeltaBuffers {
+  return { scratch: new Uint8Array(READ_SIZE), queue: new Growable(READ_SIZE) };
+}

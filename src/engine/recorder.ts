@@ -1,0 +1,12 @@
+/** Told what a run stores, path by path in walk order; the catalog listens. */
+
+import type { CatalogEntry } from '../catalog/catalog.ts';
+import type { SourceEntry } from '../files/walk.ts';
+
+export interface Recorder {
+  /** A new version; `signatureOffset` is where its record begins in the set's sigtar (files only). */
+  stored(entry: SourceEntry, signatureOffset: number | undefined): void;
+  /** Nothing was stored, because nothing has changed; `known` is what the chain has, if it was at hand. */
+  unchanged(entry: SourceEntry, known: CatalogEntry | undefined): void;
+  removed(path: string): void;
+}
