@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createDuplicity } from './duplicity.ts';
 import { mutateTree } from './mutations.ts';
-import { runProgram } from './processes.ts';
 import { assertSameTree, snapshotTree } from './snapshots.ts';
 import { tempDir } from './temp-dir.ts';
 import { needTool } from './tools.ts';
@@ -81,18 +80,4 @@ test('createDuplicity() tells the status of a wrong passphrase', async t => {
     passphrase: 'wrong',
   });
   assert.equal(result.status, 31);
-});
-
-test('runProgram() kills a program and its children after the timeout', async t => {
-  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
-  const dir = tempDir(t);
-  const run = runProgram('sh', ['-c', 'sleep 30 & wait'], { env, cwd: dir, timeoutMs: 200 });
-  await assert.rejects(run, /took over 200 ms/);
-});
-
-test('runProgram() gives input and environment, and nothing else', async () => {
-  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', WORD: 'given' };
-  const script = 'cat; echo $WORD $HOME; echo told >&2; exit 7';
-  const result = await runProgram('sh', ['-c', script], { env, input: 'in\n' });
-  assert.deepEqual([result.status, result.stdout, result.stderr], [7, 'in\ngiven\n', 'told\n']);
 });

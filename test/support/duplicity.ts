@@ -54,7 +54,7 @@ export function createDuplicity(t: Scope): Duplicity {
     const secret = passphrase === undefined ? {} : { PASSPHRASE: passphrase };
     const plain = passphrase === undefined && !args.includes('--no-encryption') && keyless(more);
     const all = [...args, '--archive-dir', archiveDir, ...(plain ? ['--no-encryption'] : []), ...more];
-    return runProgram('duplicity', all, { ...rest, env: { ...env, ...secret, ...extra } });
+    return runProgram('duplicity', all, { cwd: home, ...rest, env: { ...env, ...secret, ...extra } });
   };
   const must = async (words: string[], options?: DuplicityOptions) => expectStatus(await run(words, options));
 

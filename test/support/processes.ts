@@ -1,6 +1,7 @@
 /** Running programs the way a test wants it: no terminal, a clean environment, an end in any case. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { systemCode } from '../../src/errors.ts';
 
 export interface RunOptions {
   /** The whole environment; nothing is inherited. */
@@ -48,9 +49,14 @@ export function startProgram(command: string, args: readonly string[], options: 
   child.stdin.on('error', () => {}); // a program need not read its input
   child.stdin.end(input ?? '');
 
+  let closed = false;
   function kill(signal: NodeJS.Signals): void {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    process.kill(-child.pid, signal);
+    if (child.pid === undefined || closed) return;
+    try {
+      process.kill(-child.pid, signal); // also when only children are left, which hold our pipes open
+    } catch (error) {
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
   }
 
   const done = new Promise<RunResult>((resolve, reject) => {
@@ -64,6 +70,7 @@ export function startProgram(command: string, args: readonly string[], options: 
       reject(error);
     });
     child.on('close', (status, signal) => {
+      closed = true;
       clearTimeout(timer);
       const stdoutBytes = Buffer.concat(stdout);
       const result = {

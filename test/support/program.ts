@@ -50,6 +50,7 @@ export function createProgram(t: Scope, uid?: number): Program {
     const { passphrase, nodeArgs = [], env: extra = {}, ...rest } = options;
     const secret = passphrase === undefined ? {} : { PASSPHRASE: passphrase };
     return startProgram(process.execPath, [...nodeArgs, cliPath, ...args], {
+      cwd: home,
       ...(uid === undefined ? {} : { uid }),
       ...rest,
       env: { ...env, ...secret, ...extra },

@@ -29,7 +29,7 @@ export interface TreeOptions {
   readonly large?: boolean;
   /** A branch whose paths are longer than the 4096 bytes that one system call takes; default false. */
   readonly deep?: boolean;
-  /** A file and a directory of mode 0, which only root can read; default true. */
+  /** Modes that only root can read, such as 0, on files and on a directory; default: whether we are root. */
   readonly unreadable?: boolean;
   /** Times before 1970, which archives store as 0; default true. */
   readonly negativeTimes?: boolean;
@@ -105,14 +105,15 @@ const owners: readonly (readonly [number, number])[] = [
   [1000, 1000],
   [12345, 54321],
   [65534, 100],
+  [3_000_000, 4_000_000_000], // more than a tar header's octal digits hold
 ];
-const timeTraps = [0, 1, 0.5, 1_234_567_890.75, 2 ** 31 - 1, 2 ** 31, 4_000_000_000, 951_782_400];
+const timeTraps = [0, 1, 0.5, 1_234_567_890.75, 2 ** 31 - 1, 2 ** 31, 4_000_000_000, 9_000_000_000];
 const negativeTimes = [-1, -0.25, -86_400 * 365];
 
 /** Makes the tree at `dir`, which is created and must not exist or be empty. */
 export function makeTree(dir: string, seed: number, options: TreeOptions = {}): void {
-  const { entries = 60, large = true, deep = false, unreadable = true } = options;
-  const privileged = options.privileged ?? process.getuid?.() === 0;
+  const root = process.getuid?.() === 0;
+  const { entries = 60, large = true, deep = false, unreadable = root, privileged = root } = options;
   const random = createRandom(seed);
   const modes = unreadable ? fileModes : readableModes;
   const times = (options.negativeTimes ?? true) ? [...timeTraps, ...negativeTimes] : timeTraps;
@@ -170,16 +171,15 @@ export function makeTree(dir: string, seed: number, options: TreeOptions = {}): 
     file('no access file', 100);
     finish('no access file', 0);
   }
-  const deepTop = deep ? makeDeepBranch(dir, random) : undefined;
+  if (deep) makeDeepBranch(dir, random);
   for (const path of [...directories].reverse()) {
     const mode = path === '' ? 0o755 : path === 'no access' ? 0 : random.pick(directoryModes);
     finish(path, mode);
   }
-  deepTop?.close();
 }
 
 /** 20 directories of 240 bytes each, one in the other; the file at the end has a path of some 4800 bytes. */
-function makeDeepBranch(dir: string, random: Random): { close(): void } {
+function makeDeepBranch(dir: string, random: Random): void {
   const fds = [openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY)];
   const here = () => `/proc/self/fd/${fds.at(-1)}`;
   for (let level = 0; level < 20; level++) {
@@ -194,7 +194,7 @@ function makeDeepBranch(dir: string, random: Random): { close(): void } {
     fchmodSync(fd, 0o755);
     futimesSync(fd, 1_200_000_000 + level, 1_200_000_000 + level);
   }
-  return { close: () => fds.forEach(fd => void closeSync(fd)) };
+  for (const fd of fds) closeSync(fd);
 }
 
 export function parentOf(path: string): string {
