@@ -1,22 +1,67 @@
-// npm test [-- name-part ...]: runs the compiled tests with Node's own runner; two files at a time.
+// npm test [-- part ...] [-- --node-option ...]: runs the compiled tests with Node's own runner, two files at a time.
+// A part picks the test files whose path holds it; what begins with - goes to Node, e.g. --test-name-pattern=restore.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const parts = process.argv.slice(2);
-const files = readdirSync('dist/test', { recursive: true })
-  .filter(
-    name => name.endsWith('.test.js') && (parts.length === 0 || parts.some(part => name.includes(part))),
-  )
-  .map(name => join('dist/test', name))
-  .sort();
+const TIMEOUT_MS = 10 * 60_000; // of one test, and of one file
+
+process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
+const args = process.argv.slice(2);
+const nodeOptions = args.filter(arg => arg.startsWith('-'));
+const parts = args.filter(arg => !arg.startsWith('-'));
+const files = testFiles();
 if (files.length === 0) {
-  console.error('no test file matches');
+  console.error(
+    parts.length === 0 ? 'no tests: run `npm run build` first' : `no test file matches ${parts.join(' ')}`,
+  );
   process.exit(1);
 }
-const run = spawnSync(
-  process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=2', ...files],
-  { stdio: 'inherit' },
+
+const dir = mkdtempSync(join(tmpdir(), 'tsbackup-tests-'));
+const started = Date.now();
+let status;
+let tally;
+try {
+  const tallyFile = join(dir, 'tally.json');
+  const reporters = ['spec', 'stdout', './scripts/test-tally.mjs', tallyFile];
+  const run = spawnSync(
+    process.execPath,
+    [
+      ...['--enable-source-maps', '--test', '--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`],
+      ...reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`),
+      ...nodeOptions,
+      ...files,
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  status = run.status ?? 1;
+  tally = JSON.parse(readFileSync(tallyFile, 'utf8') || '{}');
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+const { passed = 0, failed = 0, skipped = [], empty = [] } = tally;
+for (const { name, reason } of skipped) console.log(`skipped: ${name}${reason ? ` (${reason})` : ''}`);
+const filtered = nodeOptions.some(option => option.startsWith('--test-'));
+for (const file of filtered ? [] : empty) console.error(`no tests in ${file}`);
+const seconds = ((Date.now() - started) / 1000).toFixed(1);
+console.log(
+  `\n${files.length} files in ${seconds} s: ${passed} passed, ${failed} failed, ${skipped.length} skipped`,
 );
-process.exit(run.status ?? 1);
+if (passed + failed === 0) console.error('no test ran');
+if (!filtered && empty.length > 0) status ||= 1;
+process.exit(passed + failed === 0 ? status || 1 : status);
+
+function testFiles() {
+  if (!existsSync('dist/test')) return [];
+  return readdirSync('dist/test', { recursive: true })
+    .map(name => join('dist/test', name))
+    .filter(
+      name => name.endsWith('.test.js') && (parts.length === 0 || parts.some(part => name.includes(part))),
+    )
+    .filter(name => existsSync(name.replace(/^dist.(.*)\.js$/, '$1.ts'))) // not what an earlier build left
+    .sort();
+}

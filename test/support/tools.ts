@@ -23,7 +23,7 @@ export function needTool(t: TestContext, ...names: string[]): boolean {
   const missing = names.filter(name => !haveTool(name));
   if (missing.length === 0) return true;
   const reason = `needs ${missing.join(', ')} (Debian packages of these names)`;
-  if (process.env['CI'] === 'true') throw new Error(`${reason}; in CI nothing may be skipped`);
+  if (process.env.CI === 'true') throw new Error(`${reason}; in CI nothing may be skipped`);
   t.skip(reason);
   return false;
 }

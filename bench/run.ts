@@ -1,0 +1,166 @@
+/**
+ * npm run bench -- [--quick] [--only a,b] [--programs tsbackup,duplicity,restic,borg] [--runs N]
+ *
+ * Every round gives each program in turn a fresh repository on the same disk and lets it do a full backup, restore
+ * it, do an incremental one of the unchanged tree and one of an edited tree. All sources are read once before, so
+ * that none of the programs pays for the disk; archive caches stay, as they do in everyday use.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { expectStatus } from '../test/support/processes.ts';
+import { assertSameTree, type SnapshotEntry, snapshotTree, walkTree } from '../test/support/snapshots.ts';
+import { removeTree } from '../test/support/temp-dir.ts';
+import { type Corpus, type CorpusPlace, corpora, prepareCorpus } from './corpora.ts';
+import { applyEdits } from './edits.ts';
+import { measure, type Step } from './measure.ts';
+import { operations, type Program, programs, type Space } from './programs.ts';
+import { formatMarkdown, formatText, mediansOf, rowsOf, type Sample } from './tables.ts';
+
+const project = join(import.meta.dirname, '../..');
+const root = process.env.TSBACKUP_BENCH_DIR ?? join(project, 'bench/corpora');
+const results = join(project, 'bench/results');
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    programs: { type: 'string' },
+    runs: { type: 'string' },
+  },
+});
+
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  names: string | undefined,
+  usual: T[],
+): T[] {
+  if (names === undefined) return usual;
+  return names.split(',').map(name => {
+    const found = all.find(one => one.name === name);
+    if (found === undefined) throw new Error(`no ${name}; there are ${all.map(one => one.name).join(', ')}`);
+    return found;
+  });
+}
+
+/** One program's turn: a sample for each operation. `expected` is given when the restored tree is to be checked. */
+async function takeTurn(
+  program: Program,
+  corpus: Corpus,
+  place: CorpusPlace,
+  expected: SnapshotEntry[] | undefined,
+): Promise<Sample[]> {
+  const work = join(root, 'work');
+  removeTree(work);
+  const space = {
+    home: join(work, 'home'),
+    repository: join(work, 'repository'),
+    target: join(work, 'target'),
+  };
+  for (const dir of Object.values(space)) mkdirSync(dir, { recursive: true });
+  for (const dir of ['tmp', 'gnupg', 'archive']) mkdirSync(join(space.home, dir), { mode: 0o700 });
+  const samples: Sample[] = [];
+  let takeBack = () => {};
+  try {
+    for (const step of program.prepare(space)) await runStep(step, work);
+    for (const operation of operations) {
+      if (operation === 'edited') takeBack = applyEdits(place, corpus.editEvery);
+      await sleep(1100); // sets are named by the second
+      spawnSync('sync'); // nobody pays for what another one wrote
+      const before = sizeOf(space.repository);
+      const cost = await runStep(program.step(operation, place.tree, space), work);
+      const storedBytes = sizeOf(space.repository) - before;
+      samples.push({ corpus: corpus.name, operation, program: program.name, ...cost, storedBytes });
+      console.log(`  ${program.name} ${operation}: ${cost.wallSeconds.toFixed(2)} s`);
+      if (operation === 'restore' && expected !== undefined) {
+        assertSameTree(snapshotTree(space.target), expected, { without: entry => entry.path === '' });
+      }
+    }
+  } finally {
+    takeBack();
+    await quitAgents(space);
+    removeTree(work);
+  }
+  return samples;
+}
+
+async function runStep(step: Step, scratch: string) {
+  const result = await measure(step, scratch);
+  try {
+    expectStatus(result);
+  } catch (cause) {
+    throw new Error(`${step.command} ${step.args.join(' ')} failed`, { cause });
+  }
+  const { wallSeconds, cpuSeconds, peakRssBytes } = result;
+  return { wallSeconds, cpuSeconds, peakRssBytes };
+}
+
+/** gpg leaves an agent behind in each new home. */
+async function quitAgents(space: Space): Promise<void> {
+  spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: join(space.home, 'gnupg') } });
+}
+
+function sizeOf(dir: string): number {
+  let size = 0;
+  for (const { stats } of walkTree(dir)) if (stats.isFile()) size += Number(stats.size);
+  return size;
+}
+
+const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number from 1');
+const wantedCorpora = chosen(
+  corpora,
+  values.only,
+  corpora.filter(corpus => !corpus.onDemand),
+);
+const versions = new Map<string, string>();
+const present = chosen(programs, values.programs, [...programs]).filter(program => {
+  const version = program.version();
+  if (version === undefined) console.log(`${program.name} is not installed and left out`);
+  else versions.set(program.name, version);
+  return version !== undefined;
+});
+
+const samples: Sample[] = [];
+const trees: Record<string, string> = {};
+for (const corpus of wantedCorpora) {
+  console.log(`corpus ${corpus.name}: ${corpus.told}`);
+  const place = prepareCorpus(corpus, root);
+  const expected = snapshotTree(place.tree);
+  const files = expected.filter(entry => entry.type === 'file');
+  const bytes = files.reduce((sum, entry) => sum + entry.size, 0);
+  trees[corpus.name] = `${corpus.told}: ${files.length} files, ${(bytes / 1e6).toFixed(0)} MB`;
+  for (let run = 0; run < runs; run++) {
+    for (const program of present) {
+      samples.push(...(await takeTurn(program, corpus, place, run === 0 ? expected : undefined)));
+    }
+  }
+}
+
+const medians = mediansOf(samples);
+const rows = rowsOf(medians);
+const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`;
+const facts = [
+  `${machine}; Node ${process.version}; ${[...versions.values()].join('; ')}.`,
+  `Median of ${runs} run${runs === 1 ? '' : 's'}; encrypted, else default settings; warm page cache.`,
+  'CPU is user and system time of all processes; peak RSS is that of the largest single process.',
+  ...Object.entries(trees).map(([name, told]) => `Corpus ${name}: ${told}.`),
+];
+const markdown = `${facts.map(fact => `- ${fact}`).join('\n')}\n\n${formatMarkdown(rows)}\n`;
+mkdirSync(results, { recursive: true });
+const json = {
+  made: new Date().toISOString(),
+  machine,
+  versions: Object.fromEntries(versions),
+  runs,
+  trees,
+  medians,
+  samples,
+};
+writeFileSync(join(results, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
+writeFileSync(join(results, 'latest.md'), markdown);
+console.log(`\n${facts.join('\n')}\n\n${formatText(rows)}\n\nalso in ${results}/latest.json and latest.md`);
