@@ -29,7 +29,8 @@ const attributes = `
   size INTEGER,               -- bytes; NULL where the version was learnt from a sigtar, which does not say it
   stat TEXT,                  -- fingerprint of what lstat said (see fingerprint.ts); NULL likewise
   signature_set INTEGER,      -- files: the set whose sigtar has the signature,
-  signature_offset INTEGER    -- and where in the sigtar's tar bytes its member begins`;
+  signature_offset INTEGER,   -- and where in the sigtar's tar bytes its member begins
+`;
 
 export const schema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -38,11 +39,9 @@ CREATE TABLE sets (
   time INTEGER NOT NULL UNIQUE,
   complete INTEGER NOT NULL
 );
-CREATE TABLE current (${attributes},
-  PRIMARY KEY (parent, name)
+CREATE TABLE current (${attributes}  PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
-CREATE TABLE history (${attributes},
-  until INTEGER NOT NULL,     -- set that superseded or deleted it
+CREATE TABLE history (${attributes}  until INTEGER NOT NULL,     -- set that superseded or deleted it
   PRIMARY KEY (parent, name, since)
 ) WITHOUT ROWID;
 -- Independent pieces of the cached sigtars: each can be inflated without what stands before it.

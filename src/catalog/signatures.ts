@@ -69,7 +69,8 @@ function recordData(tar: Uint8Array): Uint8Array | undefined {
   let isDone = false;
   const reader = createTarReader({
     member({ name, size }) {
-      if (data === undefined && name.startsWith('signature/') && size <= tar.length) data = new Uint8Array(size);
+      if (data === undefined && name.startsWith('signature/') && size <= tar.length)
+        data = new Uint8Array(size);
     },
     data(bytes) {
       if (isDone) return;

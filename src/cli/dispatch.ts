@@ -20,6 +20,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
   });
   switch (action) {
     case 'full':
+    case 'incremental':
     case 'backup': {
       requireOrder(action, second, first);
       const { backup } = await import('../commands/backup.ts');
@@ -28,7 +29,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           ...common,
           url: second,
           source: pathFromText(first),
-          full: action === 'full',
+          mode: action === 'backup' ? 'auto' : action,
+          fullIfOlderThan: values['full-if-older-than'] as string | undefined,
+          allowSourceMismatch: values['allow-source-mismatch'] === true,
+          skipIfNoChange: values['skip-if-no-change'] === true,
           encrypt: values['no-encryption'] !== true,
           compress: values['no-compression'] !== true,
           level: ranged(values, 'compression-level', 0, 9) ?? 6,
@@ -111,7 +115,7 @@ function ranged(
 /** A slip in the order of arguments must never turn a restore into a backup or the other way round. */
 function requireOrder(action: string, url: string, path: string): void {
   if (isUrl(path) && !isUrl(url)) {
-    const order = action === 'full' || action === 'backup' ? 'SOURCE URL' : 'URL DIR';
+    const order = action !== 'restore' && action !== 'verify' ? 'SOURCE URL' : 'URL DIR';
     throw new BackupError(
       'usage',
       `'${action}' takes its arguments in the order ${order}: '${path}' is a URL`,

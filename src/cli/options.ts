@@ -3,7 +3,14 @@
  * documentation are made from this table.
  */
 
-export type Action = 'full' | 'backup' | 'restore' | 'verify' | 'collection-status' | 'list-current-files';
+export type Action =
+  | 'full'
+  | 'incremental'
+  | 'backup'
+  | 'restore'
+  | 'verify'
+  | 'collection-status'
+  | 'list-current-files';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -22,7 +29,15 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['SOURCE', 'URL'],
     summary: 'back up a folder or file (the action when only SOURCE and URL are given)',
     detail:
-      'Stores SOURCE at URL. The first backup is a full one.\n\nExample:\n  tsbackup ~/Pictures file:///mnt/nas/pictures',
+      'Stores what has changed since the last backup of SOURCE at URL; the first one is full.\n\nExample:\n  tsbackup ~/Pictures file:///mnt/nas/pictures',
+    dataOnStdout: false,
+  },
+  {
+    action: 'incremental',
+    positionals: ['SOURCE', 'URL'],
+    summary: 'store what has changed since the last backup',
+    detail:
+      'Continues the newest chain at URL; an error if there is none.\n\nExample:\n  tsbackup incremental ~/Pictures file:///mnt/nas/pictures',
     dataOnStdout: false,
   },
   {
@@ -82,7 +97,8 @@ export interface OptionSpec {
   readonly actions?: readonly Action[];
 }
 
-const backups: readonly Action[] = ['full', 'backup'];
+const backups: readonly Action[] = ['full', 'incremental', 'backup'];
+const continuing: readonly Action[] = ['incremental', 'backup'];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
 export const options: readonly OptionSpec[] = [
@@ -92,6 +108,25 @@ export const options: readonly OptionSpec[] = [
     value: 'MiB',
     help: 'size of a volume (200)',
     actions: backups,
+  },
+  {
+    long: 'full-if-older-than',
+    kind: 'time',
+    value: 'TIME',
+    help: 'make a full backup if the last one is from before TIME, for example 1M',
+    actions: continuing,
+  },
+  {
+    long: 'allow-source-mismatch',
+    kind: 'flag',
+    help: 'continue a chain of another host or source folder',
+    actions: continuing,
+  },
+  {
+    long: 'skip-if-no-change',
+    kind: 'flag',
+    help: 'store nothing if nothing has changed',
+    actions: continuing,
   },
   {
     long: 'no-encryption',

@@ -4,9 +4,9 @@ import { hostname } from 'node:os';
 import { BackupError } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
-import { planSync } from '../manifest/sync.ts';
-import { sourceMismatch } from '../manifest/source.ts';
 import { describeSet } from '../manifest/sets.ts';
+import { sourceMismatch } from '../manifest/source.ts';
+import { planSync } from '../manifest/sync.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
@@ -40,7 +40,10 @@ export async function chooseBase(
   const base = continuable(collection);
   if ('reason' in base) {
     if (request.mode === 'incremental') {
-      throw new BackupError('no-chain', `there is nothing to continue: ${base.reason} Make a full backup first.`);
+      throw new BackupError(
+        'no-chain',
+        `there is nothing to continue: ${base.reason} Make a full backup first.`,
+      );
     }
     if (collection.chains.length > 0) note('no-signatures', `${base.reason} Switching to a full backup.`);
     return undefined;
@@ -78,10 +81,19 @@ async function reportUnknownAtTarget(
       `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${archive.cache.folder}`,
     );
   }
-  reporter.report({ level: 'warning', code: 'unknown-at-target', message: `${text}; nothing local is deleted` });
+  reporter.report({
+    level: 'warning',
+    code: 'unknown-at-target',
+    message: `${text}; nothing local is deleted`,
+  });
 }
 
-async function checkOrigin(archive: Archive, { last }: Base, { source }: PlanRequest, host: Host): Promise<void> {
+async function checkOrigin(
+  archive: Archive,
+  { last }: Base,
+  { source }: PlanRequest,
+  host: Host,
+): Promise<void> {
   const manifest = await archive.manifestOf(last);
   const mismatch = sourceMismatch(manifest, { hostnames: [host.hostname(), hostname()], localdir: source });
   if (!mismatch) return;

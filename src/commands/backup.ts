@@ -1,23 +1,32 @@
 /**
- * A backup: walk → pack → volumes → target, with signatures and manifest beside it; the manifest last, because putting
- * it there is the commit. Full sets for now; what makes an incremental different is only the state that the walk is
- * collated with.
+ * A backup: walk → collate with the chain's state → pack → volumes → target, with signatures and manifest beside it;
+ * the manifest last, because putting it there is the commit. A full set is one whose state is empty.
  */
 
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
-import { startPacking } from '../engine/packing.ts';
+import { type Packing, startPacking } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
-import { storeVolumes } from '../engine/volumes.ts';
-import { BackupError, exitStatus } from '../errors.ts';
+import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
+import { exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
-import { type SetId, volumeName } from '../manifest/names.ts';
+import { endOf, type SetId, volumeName } from '../manifest/names.ts';
+import type { StoredObject } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
+import { formatTime } from '../manifest/time.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
+import {
+  type BackupMode,
+  type Base,
+  catalogedSets,
+  chooseBase,
+  newSetId,
+  newSetTime,
+} from './backup-plan.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
@@ -27,8 +36,12 @@ export interface BackupRequest extends CommonOptions {
   /** Bytes as a latin1 string, as the user gave it. */
   readonly source: string;
   readonly url: string;
-  /** Begins a new chain whatever is there. */
-  readonly full: boolean;
+  /** `auto`: incremental if a chain can be continued, else full. */
+  readonly mode: BackupMode;
+  readonly fullIfOlderThan?: string | undefined;
+  readonly allowSourceMismatch: boolean;
+  /** Stores no set at all if it would be empty. */
+  readonly skipIfNoChange: boolean;
   readonly encrypt: boolean;
   readonly compress: boolean;
   /** Of zlib, 0 to 9. */
@@ -51,9 +64,7 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
     try {
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const { counts, stored } = request.dryRun
-        ? await pretend(request, host)
-        : await store(request, host, archive, collection);
+      const { counts, stored } = await run(request, host, archive, collection);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -73,38 +84,60 @@ interface Outcome {
   readonly stored: number;
 }
 
-/** Reads everything as a backup does, and stores nothing. */
-async function pretend(request: BackupRequest, host: Host): Promise<Outcome> {
-  const packing = startPacking({ source: request.source }, host.cores);
-  let counts: Readonly<Counts> = createCounts();
-  try {
-    for await (const batch of packing.batches) {
-      host.signal.throwIfAborted();
-      warn(batch, host);
-      counts = batch.counts;
-      packing.recycle(batch.difftar);
-    }
-  } finally {
-    await packing.close();
-  }
-  return { counts, stored: 0 };
-}
-
-async function store(
+async function run(
   request: BackupRequest,
   host: Host,
   archive: Archive,
   collection: Collection,
 ): Promise<Outcome> {
+  if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  const base = await chooseBase(archive, collection, request, host);
+  const set = newSetId(base, await newSetTime(collection, host));
+  const job = {
+    source: request.source,
+    catalog: catalogFile(archive, base, set),
+    sets: catalogedSets(archive, base),
+    time: endOf(set),
+  };
+  const packing = startPacking(job, host.cores);
+  try {
+    return await (request.dryRun
+      ? pretend(packing, host)
+      : store(set, packing, base?.dangling ?? [], { request, host, archive }));
+  } finally {
+    await packing.close();
+  }
+}
+
+/** Reads everything as a backup does, and stores nothing. */
+async function pretend(packing: Packing, host: Host): Promise<Outcome> {
+  let counts: Readonly<Counts> = createCounts();
+  for await (const batch of packing.batches) {
+    host.signal.throwIfAborted();
+    warn(batch, host);
+    counts = batch.counts;
+    if (batch.difftar.length > 0) packing.recycle(batch.difftar);
+  }
+  return { counts, stored: 0 };
+}
+
+interface Setting {
+  readonly request: BackupRequest;
+  readonly host: Host;
+  readonly archive: Archive;
+}
+
+async function store(
+  set: SetId,
+  packing: Packing,
+  dangling: readonly StoredObject[],
+  { request, host, archive }: Setting,
+): Promise<Outcome> {
   const { storage, cache, prefixes } = archive;
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
-  if (request.encrypt) await checkPassphrase(archive, collection, host);
   await storage.removeStale();
   await cache.removeStale();
-
-  const set: SetId = { type: 'full', time: await newSetTime(collection, host) };
   const envelopes = createEnvelopes(request, form, set, host);
-  const packing = startPacking({ source: request.source }, host.cores);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
@@ -126,7 +159,16 @@ async function store(
   }
 
   try {
-    const volumes = storeVolumes(recorded(), {
+    const batches = createBatchCursor(recorded());
+    if (request.skipIfNoChange && set.type === 'inc' && (await batches.peek()) === undefined) {
+      host.reporter.report({
+        level: 'notice',
+        code: 'no-change',
+        message: 'Nothing has changed; no set is stored.',
+      });
+      return { counts, stored };
+    }
+    const volumes = storeVolumes(batches, {
       storage,
       volumeSize: request.volumeSize,
       width: Math.max(2, host.cores + 2),
@@ -145,17 +187,23 @@ async function store(
         message: `Processed volume ${volume.number}`,
       });
     }
-    await writer.commit();
+    // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
+    for (const { name } of dangling) await storage.delete(name);
+    await packing.commit(await writer.commit());
   } finally {
-    await packing.close();
     await writer.close();
   }
   return { counts, stored };
 }
 
+/** One catalog a chain, named by its full set; the name must not begin like one of duplicity's. */
+function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): string {
+  return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
+}
+
 /** Each object has its own key; the next one is made ready while the one before is at work. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
-  const mtimeSeconds = set.type === 'full' ? set.time : set.end;
+  const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
   const prepare = () => {
@@ -173,21 +221,6 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
       return { form, key, random: host.random, mtimeSeconds, deflate, compress: request.compress };
     },
   };
-}
-
-/** The second of the new set: now, but after every set that is there, so that times in a chain increase. */
-async function newSetTime(collection: Collection, host: Host): Promise<number> {
-  const newest = Math.max(...collection.chains.map(chain => chain.end), Number.NEGATIVE_INFINITY);
-  const now = Math.floor(host.now());
-  if (now > newest) return now;
-  if (now < newest - 60) {
-    throw new BackupError(
-      'usage',
-      `the clock says a time before the newest backup set at the target (${new Date(newest * 1000).toISOString()}); set the clock right`,
-    );
-  }
-  await host.sleep((newest + 1) * 1000 - host.now() * 1000);
-  return newSetTime(collection, host);
 }
 
 function warn(batch: PackBatch, { reporter }: Host): void {

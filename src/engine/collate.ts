@@ -52,7 +52,12 @@ export function* collate(
       if ('problem' in item) {
         const { message, vanished } = item.problem;
         if (!vanished) kept = path;
-        plan.push({ kind: 'problem', code: vanished ? 'source-vanished' : 'source-unreadable', path, message });
+        plan.push({
+          kind: 'problem',
+          code: vanished ? 'source-vanished' : 'source-unreadable',
+          path,
+          message,
+        });
       } else if (known?.path === path) {
         plan.push(planKnown(item.entry, known, comparison));
         advance();

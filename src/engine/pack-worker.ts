@@ -1,7 +1,7 @@
 /** The packer's thread: batches go out with their buffers, slabs come back. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { BackupError } from '../errors.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
 import type { PackMessage, PackRequest } from './packing.ts';
 import { createSlabPool } from './slab-pool.ts';
@@ -39,8 +39,9 @@ function guard(work: () => void): void {
 }
 
 function fail(error: unknown): void {
-  if (!(error instanceof BackupError)) throw error;
-  send({ type: 'failed', code: error.code, message: error.message });
+  const message = messageOf(error);
+  if (error instanceof BackupError) send({ type: 'failed', code: error.code, message });
+  else send({ type: 'crashed', message, stack: (error as Error | undefined)?.stack ?? '' });
 }
 
 try {

@@ -54,7 +54,9 @@ function packHere(job: PackJob): Packing {
 export type PackMessage =
   | { readonly type: 'batch'; readonly batch: PackBatch }
   | { readonly type: 'end' | 'committed' }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
+  /** Something that nobody foresaw. */
+  | { readonly type: 'crashed'; readonly message: string; readonly stack: string };
 
 /** What the thread is told. */
 export type PackRequest =
@@ -98,6 +100,7 @@ function packOnThread(job: PackJob): Packing {
     for (;;) {
       const message = arrived.shift();
       if (message?.type === 'failed') throw new BackupError(message.code, message.message);
+      if (message?.type === 'crashed') throw Object.assign(new Error(message.message), { stack: message.stack });
       if (message) return message;
       if (failure) throw failure;
       await new Promise<void>(resolve => {

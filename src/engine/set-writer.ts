@@ -4,8 +4,8 @@
  * then do the partial files get their final names, so a cache never knows a set that the target does not.
  */
 
-import type { Piece } from '../catalog/catalog.ts';
 import type { ArchiveCache, PartialFile } from '../cache/archive-cache.ts';
+import type { Piece } from '../catalog/catalog.ts';
 import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
 import { cacheName, manifestName, type Prefixes, type SetId, signaturesName } from '../manifest/names.ts';
 import type { Storage } from '../storage/storage.ts';

@@ -40,13 +40,11 @@ const RESERVE = 65536;
 /**
  * Stores all batches as volumes 1, 2, …; yields each when it is at the target, in order. Without a single member one
  * empty volume is stored, because a set must have one.
- * @param batches those with an empty difftar are passed over
  */
 export async function* storeVolumes(
-  batches: AsyncIterator<PackBatch>,
+  cursor: BatchCursor,
   options: VolumeOptions,
 ): AsyncGenerator<StoredVolume, void, undefined> {
-  const cursor = createCursor(batches);
   const underway: Promise<StoredVolume>[] = [];
   let lastPlace: Place = { path: '' };
   try {
@@ -68,13 +66,15 @@ export async function* storeVolumes(
   }
 }
 
-interface Cursor {
+/** Batches that have members, with a look at the next one. */
+export interface BatchCursor {
   /** The next batch with members, which stays where it is. */
   peek(): Promise<PackBatch | undefined>;
   take(): void;
 }
 
-function createCursor(batches: AsyncIterator<PackBatch>): Cursor {
+/** @param batches those with an empty difftar are passed over */
+export function createBatchCursor(batches: AsyncIterator<PackBatch>): BatchCursor {
   let next: Promise<PackBatch | undefined> | undefined;
   const find = async () => {
     for (;;) {
@@ -91,7 +91,12 @@ function createCursor(batches: AsyncIterator<PackBatch>): Cursor {
   };
 }
 
-function createVolumeStream(cursor: Cursor, envelope: Envelope, options: VolumeOptions, lastPlace: Place) {
+function createVolumeStream(
+  cursor: BatchCursor,
+  envelope: Envelope,
+  options: VolumeOptions,
+  lastPlace: Place,
+) {
   const hash = createHash('sha1');
   let end = lastPlace;
   let digest = '';

@@ -1,6 +1,6 @@
 /** Names of owners and groups, and the way back; each is looked up once. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type ExecFileSyncOptionsWithStringEncoding } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 export interface Ids {
   /** '' where the number has no name. */
@@ -35,7 +35,7 @@ function createTable(database: 'passwd' | 'group') {
   /** Directories (LDAP and the like) that the file does not know. */
   const ask = (key: string) => {
     try {
-      const options = { encoding: 'latin1', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] } as const;
+      const options: ExecFileSyncOptionsWithStringEncoding = { encoding: 'latin1', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] };
       learn(execFileSync('getent', [database, key], options));
     } catch {
       // Nobody knows it.
