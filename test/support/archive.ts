@@ -1,0 +1,67 @@
+/** An archive in a temporary folder that a test backs up to and restores from, with our commands in-process. */
+
+import { join } from 'node:path';
+import { type BackupRequest, backup } from '../../src/commands/backup.ts';
+import type { CommonOptions } from '../../src/commands/host.ts';
+import { type RestoreRequest, restore } from '../../src/commands/restore.ts';
+import { createTestHost, type TestHost, type TestHostOptions } from './host.ts';
+
+export interface TestArchive {
+  readonly host: TestHost;
+  /** The folder of the target, and its URL. */
+  readonly folder: string;
+  readonly url: string;
+  readonly common: CommonOptions;
+  /** @returns the exit status */
+  backup(source: string, options?: Partial<BackupRequest>): Promise<number>;
+  restore(target: string, options?: Partial<RestoreRequest>): Promise<number>;
+}
+
+/** @param base an existing folder for everything; without a passphrase the archive is plain */
+export function createTestArchive(base: string, options: TestHostOptions = {}): TestArchive {
+  const host = createTestHost(options);
+  const folder = join(base, 'target');
+  const url = `file://${folder}`;
+  const common = { archiveDir: join(base, 'our cache'), tempdir: base };
+  return {
+    host,
+    folder,
+    url,
+    common,
+    backup: (source, more = {}) =>
+      backup(
+        {
+          ...common,
+          source: Buffer.from(source).toString('latin1'),
+          url,
+          mode: 'auto',
+          allowSourceMismatch: true,
+          skipIfNoChange: false,
+          encrypt: options.passphrase !== undefined,
+          compress: true,
+          level: 6,
+          volumeSize: 1024 * 1024,
+          dryRun: false,
+          sourceErrorsOk: false,
+          printStatistics: true,
+          ...more,
+        },
+        host,
+      ),
+    restore: (target, more = {}) =>
+      restore(
+        {
+          ...common,
+          url,
+          target: Buffer.from(target).toString('latin1'),
+          paths: [],
+          force: false,
+          dryRun: false,
+          numericOwner: false,
+          ownership: true,
+          ...more,
+        },
+        host,
+      ),
+  };
+}

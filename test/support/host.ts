@@ -1,0 +1,59 @@
+/** Commands called inside the test's own process, with a clock, a passphrase and ears of the test's. */
+
+import { randomBytes } from 'node:crypto';
+import type { Host } from '../../src/commands/host.ts';
+import type { Report } from '../../src/report.ts';
+
+export interface TestHost extends Host {
+  /** What was printed and reported since the last `clear`. */
+  readonly output: () => string;
+  readonly reports: readonly Report[];
+  clear(): void;
+  /** Sets the clock. */
+  set(seconds: number): void;
+}
+
+export interface TestHostOptions {
+  readonly passphrase?: string;
+  readonly now?: number;
+  readonly cores?: number;
+  readonly signal?: AbortSignal;
+}
+
+export function createTestHost({
+  passphrase = '',
+  now = 1_700_000_000,
+  cores = 1,
+  signal,
+}: TestHostOptions = {}): TestHost {
+  let clock = now;
+  let output = '';
+  const reports: Report[] = [];
+  return {
+    output: () => output,
+    reports,
+    clear() {
+      output = '';
+      reports.length = 0;
+    },
+    set(seconds) {
+      clock = seconds;
+    },
+    now: () => clock,
+    async sleep(ms) {
+      clock += ms / 1000;
+    },
+    random: size => randomBytes(size),
+    hostname: () => 'testhost',
+    reporter: {
+      report: event => void reports.push(event),
+      progress() {},
+    },
+    async print(text) {
+      output += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
+    },
+    passphrase: async () => Buffer.from(passphrase),
+    signal: signal ?? new AbortController().signal,
+    cores,
+  };
+}
