@@ -2,7 +2,8 @@
 
 import { displayPath } from '../bytes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { checkTarget, createTreeWriter } from '../files/write.ts';
+import { checkTarget } from '../files/target.ts';
+import { createTreeWriter } from '../files/write.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { type PlannedSet, planSets, replayInto, type Wanted } from './replaying.ts';
@@ -35,18 +36,15 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
     const writer = createTreeWriter(request.target, {
       numericOwner: request.numericOwner,
       ownership: request.ownership,
-      onProblem({ path, message }) {
+      onProblem({ path, systemCode, message, restored }) {
         problems++;
-        reporter.report({
-          level: 'error',
-          code: 'not-restored',
-          message: `${displayPath(path)}: ${message}`,
-        });
+        const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
+        const text = `${displayPath(path)} ${what}: ${message}`;
+        reporter.report({ level: 'error', code: 'not-restored', message: text, facts: { path, systemCode } });
       },
     });
     try {
       const { entries, lost } = await replayInto(writer, planned, archive, request, request.tempdir, host);
-      writer.end();
       if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
       reporter.report({
         level: 'info',

@@ -30,6 +30,10 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
     const comparer = request.compareData
       ? createTreeComparer(request.directory, {
           numericOwner: request.numericOwner,
+          onProblem({ path, systemCode, during }) {
+            const message = `${displayPath(path)} can't be compared: ${systemCode} at ${during}`;
+            host.reporter.report({ level: 'warning', code: 'source-unreadable', message });
+          },
           onDifference: text => host.reporter.report({ level: 'notice', code: 'difference', message: text }),
         })
       : undefined;
@@ -45,7 +49,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
   }
 }
 
-const nowhere: TreeSink = { begin() {}, data() {}, finish() {}, abandon() {} };
+const nowhere: TreeSink = { begin: () => true, data() {}, finish() {}, abandon() {} };
 
 function lastLine(
   { compared, differences }: { compared: number; differences: number },

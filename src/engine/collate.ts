@@ -47,17 +47,12 @@ export function* collate(
 
   for (const items of walked) {
     for (const item of items) {
-      const path = 'entry' in item ? item.entry.path : item.problem.path;
+      if (item.skipped !== undefined) continue;
+      const path = item.entry ? item.entry.path : item.problem.path;
       if (known) yield* add(gone(path));
-      if ('problem' in item) {
-        const { message, vanished } = item.problem;
-        if (!vanished) kept = path;
-        plan.push({
-          kind: 'problem',
-          code: vanished ? 'source-vanished' : 'source-unreadable',
-          path,
-          message,
-        });
+      if (item.problem) {
+        if (!item.problem.vanished) kept = path;
+        plan.push({ kind: 'problem', problem: item.problem });
       } else if (known?.path === path) {
         plan.push(planKnown(item.entry, known, comparison));
         advance();

@@ -6,7 +6,8 @@ import type { Catalog, Piece } from '../catalog/catalog.ts';
 import { type CatalogedSet, openChainCatalog } from '../catalog/chain-catalog.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
-import { createIds } from '../files/ids.ts';
+import { createAnchors } from '../files/anchors.ts';
+import { createIdNames } from '../files/ids.ts';
 import { openSource } from '../files/read.ts';
 import { walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
@@ -43,15 +44,16 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     catalog.beginSet(job.time);
     const stableInodes = hasStableInodes(statfsSync(bytesOf(job.source)).type);
-    const ids = createIds();
-    const plan = collate(walk(job.source, { ids }), catalog.entries(), {
+    const names = createIdNames();
+    const anchors = createAnchors(job.source);
+    const plan = collate(walk(job.source, { names }), catalog.entries(), {
       stableInodes,
-      localUid: ({ uid, uname }) => (uname === '' ? uid : (ids.uidOf(uname) ?? uid)),
-      localGid: ({ gid, gname }) => (gname === '' ? gid : (ids.gidOf(gname) ?? gid)),
+      localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
+      localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });
     const packed = pack(plan, {
       kernel: createKernel(),
-      open: entry => openSource(job.source, entry),
+      open: entry => openSource(anchors, entry.path),
       signatureAt: signatures.at,
       takeSlab: pool.take,
       recorder: createCatalogRecorder(catalog, stableInodes),

@@ -9,7 +9,8 @@
 import { displayPath } from '../bytes.ts';
 import type { SignaturePlace } from '../catalog/catalog.ts';
 import type { Attributes, Entry } from '../entry.ts';
-import { type SourceFile, SourceProblem } from '../files/read.ts';
+import { SourceError, type SourceProblem } from '../files/problem.ts';
+import type { SourceFile } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
 import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
@@ -22,7 +23,7 @@ import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
   readonly kernel: Kernel;
-  /** Opens a regular file of the source. @throws SourceProblem */
+  /** Opens a regular file of the source. @throws SourceError */
   open(entry: SourceEntry): SourceFile;
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
   signatureAt(place: SignaturePlace): Uint8Array | undefined;
@@ -58,7 +59,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
   function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
     switch (item.kind) {
       case 'problem':
-        builder.warn({ code: item.code, path: item.path, message: item.message });
+        warn(item.problem, item.problem.vanished ? 'is left out' : 'stays as earlier backups have it');
         return;
       case 'deleted':
         removed(item.path, item.wasFile);
@@ -75,6 +76,12 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
       recorder.stored(item.entry, undefined);
       counted(item.entry, item.kind);
     }
+  }
+
+  function warn({ path, vanished, systemCode, during }: SourceProblem, fate: string): void {
+    const what = vanished ? 'it vanished during the backup' : `${systemCode} at ${during}`;
+    const code = vanished ? 'source-vanished' : 'source-unreadable';
+    builder.warn({ code, path, message: `${displayPath(path)} ${fate}: ${what}` });
   }
 
   function removed(path: string, wasFile: boolean): void {
@@ -169,14 +176,10 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
         builder.warn({ code: 'source-changed', path: entry.path, message });
       }
     } catch (error) {
-      if (!(error instanceof SourceProblem)) throw error;
+      if (!(error instanceof SourceError)) throw error;
       const isLost = part === 0 || builder.holds(mark);
       const fate = isLost ? (kind === 'new' ? 'is left out' : 'stays as it was') : 'is stored only in part';
-      builder.warn({
-        code: error.vanished ? 'source-vanished' : 'source-unreadable',
-        path: entry.path,
-        message: `${displayPath(entry.path)} ${fate}: ${error.message}`,
-      });
+      warn(error.problem, fate);
       if (isLost) {
         builder.rewind(mark);
         return;

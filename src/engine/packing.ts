@@ -100,7 +100,8 @@ function packOnThread(job: PackJob): Packing {
     for (;;) {
       const message = arrived.shift();
       if (message?.type === 'failed') throw new BackupError(message.code, message.message);
-      if (message?.type === 'crashed') throw Object.assign(new Error(message.message), { stack: message.stack });
+      if (message?.type === 'crashed')
+        throw Object.assign(new Error(message.message), { stack: message.stack });
       if (message) return message;
       if (failure) throw failure;
       await new Promise<void>(resolve => {

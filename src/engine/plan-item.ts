@@ -1,6 +1,7 @@
 /** What the collation of a walk with the chain's state decides for one path. */
 
 import type { CatalogEntry, SignaturePlace } from '../catalog/catalog.ts';
+import type { SourceProblem } from '../files/problem.ts';
 import type { SourceEntry } from '../files/walk.ts';
 
 /** A regular file stored as a delta against the signature of its last version. */
@@ -34,9 +35,7 @@ export interface UnchangedItem {
 /** A path that could not be examined; its previous version stays as it is. */
 export interface ProblemItem {
   readonly kind: 'problem';
-  readonly code: 'source-unreadable' | 'source-vanished';
-  readonly path: string;
-  readonly message: string;
+  readonly problem: SourceProblem;
 }
 
 export type PlanItem = ChangedItem | SnapshotItem | DeletedItem | UnchangedItem | ProblemItem;

@@ -10,7 +10,8 @@ import type { Piece, SetEntry } from './set-reader.ts';
 
 /** Where a tree goes: a folder, a comparison, or nowhere. Calls come in walk order; `data` bytes are lent. */
 export interface TreeSink {
-  begin(entry: Entry): void;
+  /** @returns whether `data` and `finish` matter; calling them all the same is harmless */
+  begin(entry: Entry): boolean;
   data(bytes: Uint8Array): void;
   finish(): void;
   /** The entry under way is not to be had after all. */
