@@ -44,8 +44,8 @@ export interface BackupRequest extends CommonOptions {
   readonly skipIfNoChange: boolean;
   readonly encrypt: boolean;
   readonly compress: boolean;
-  /** Of zlib, 0 to 9. */
-  readonly level: number;
+  /** Of zlib, 0 to 9, or `auto`. */
+  readonly level: number | 'auto';
   /** Bytes. */
   readonly volumeSize: number;
   readonly dryRun: boolean;
