@@ -1,0 +1,111 @@
+/** Owner, mode and time of a restored thing, set through an open file so that no name is looked up again. */
+
+import {
+  chmodSync,
+  chownSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import type { Attributes } from '../entry.ts';
+import type { IdNames } from './ids.ts';
+import { systemError } from './problem.ts';
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Whose an entry is on this machine: by name where the name exists here, else by number (FORMAT.md, "Owners"). */
+export function ownerOf(entry: Attributes, names: IdNames, numericOwner: boolean): Owner {
+  const uid = numericOwner || entry.uname === '' ? undefined : names.uid(entry.uname);
+  const gid = numericOwner || entry.gname === '' ? undefined : names.gid(entry.gname);
+  return { uid: uid ?? entry.uid, gid: gid ?? entry.gid };
+}
+
+/** Something of the target in our hands. */
+export interface Hold {
+  chown(owner: Owner): void;
+  chmod(mode: number): void;
+  touch(seconds: number): void;
+  owner(): Owner;
+}
+
+/** A file or directory open for reading or writing. */
+export function holdOpen(fd: number): Hold {
+  return {
+    chown: ({ uid, gid }) => fchownSync(fd, uid, gid),
+    chmod: mode => fchmodSync(fd, mode),
+    touch: seconds => futimesSync(fd, seconds, seconds),
+    owner: () => fstatSync(fd),
+  };
+}
+
+/** Anything but a symlink, by a path that should not lead elsewhere: `/proc/self/fd/N` of a pinned place. */
+export function holdPlace(place: Buffer): Hold {
+  return {
+    chown: ({ uid, gid }) => chownSync(place, uid, gid),
+    chmod: mode => chmodSync(place, mode),
+    touch: seconds => utimesSync(place, seconds, seconds),
+    owner: () => statSync(place),
+  };
+}
+
+/** A symlink itself; links have no mode. */
+export function holdLink(place: Buffer): Hold {
+  return {
+    chown: ({ uid, gid }) => lchownSync(place, uid, gid),
+    chmod: () => {},
+    touch: seconds => lutimesSync(place, seconds, seconds),
+    owner: () => lstatSync(place),
+  };
+}
+
+/**
+ * Gives a thing its owner (undefined leaves it), mode and time, in this order, because a change of owner takes the
+ * set-user-id bit away. A set-id bit is only given with the owner that it was meant for: with another one it would
+ * lend that one's rights to everybody.
+ * @param wanted the owner as archived
+ * @param trouble called for each attribute that can't be set; the others are set all the same
+ */
+export function applyAttributes(
+  hold: Hold,
+  entry: Attributes,
+  wanted: Owner,
+  changeOwner: boolean,
+  trouble: (error: unknown) => void,
+): void {
+  const attempt = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      trouble(error);
+    }
+  };
+  attempt(() => {
+    if (!changeOwner) return;
+    if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
+    hold.chown(wanted);
+  });
+  attempt(() => {
+    let mode = entry.mode & 0o7777;
+    if (entry.type === 'file' && (mode & 0o6000) !== 0) {
+      const owner = hold.owner();
+      if (owner.uid !== wanted.uid) mode &= ~0o4000;
+      if (owner.gid !== wanted.gid) mode &= ~0o2000;
+    }
+    hold.chmod(mode);
+    if (mode !== (entry.mode & 0o7777))
+      throw systemError('EPERM', 'set-id bit left out, the owner is another one');
+  });
+  attempt(() => hold.touch(entry.mtimeSeconds));
+}
+
+/** To chown(2) this number, -1, means: leave it. */
+const unchanged = 0xffffffff;

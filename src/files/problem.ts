@@ -1,0 +1,35 @@
+/** Trouble with one thing in the source tree: the run goes on without it and says so. */
+
+import { systemCode } from '../errors.ts';
+
+export interface SourceProblem {
+  readonly path: string;
+  /** The system's error name; `EFTYPE` where something else took a regular file's place, `EUNKNOWN` if there is none. */
+  readonly systemCode: string;
+  readonly during: 'lstat' | 'readlink' | 'readdir' | 'open' | 'read';
+  /** It was gone when its turn came: usual in a living tree, and no error. */
+  readonly vanished: boolean;
+}
+
+/** What one attempt ran into. `ENOTDIR` says that a parent is no directory any more, except when listing the thing itself. */
+export function sourceProblem(path: string, during: SourceProblem['during'], error: unknown): SourceProblem {
+  const code = systemCode(error) ?? 'EUNKNOWN';
+  const vanished = code === 'ENOENT' || (code === 'ENOTDIR' && during !== 'readdir');
+  return { path, systemCode: code, during, vanished };
+}
+
+/** Thrown by readers, because bytes that could not be read must not be overlooked. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  readonly problem: SourceProblem;
+
+  constructor(problem: SourceProblem, options?: ErrorOptions) {
+    super(`${problem.systemCode} at ${problem.during}`, options);
+    this.problem = problem;
+  }
+}
+
+/** An error such as the system makes. */
+export function systemError(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}

@@ -1,0 +1,172 @@
+/**
+ * The directories on the way to what is being restored: a stack of open ones that follows the walk order. A name
+ * from the archive never leaves its directory, and no symlink below the target is ever entered.
+ */
+
+import { closeSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { bytesOf, displayPath, isWithin } from '../bytes.ts';
+import type { Entry } from '../entry.ts';
+import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { systemError } from './problem.ts';
+import { checkName, openTargetFolder, type TargetFolder } from './target-folder.ts';
+
+export interface TargetTreeOptions {
+  readonly fdFolder: string | undefined;
+  /** Called before a directory is closed: the time for its attributes. */
+  leave(folder: TargetFolder): void;
+  /** A directory was made that the archive does not describe. */
+  missing(path: string): void;
+}
+
+export interface TargetTree {
+  /**
+   * The open directory in which `path` goes, and its name there. For the root this is the folder around the target.
+   * @throws a system error; {BackupError} `local-io` when the target itself can't be made
+   */
+  placeOf(path: string): { readonly folder: TargetFolder; readonly name: string };
+  /** Makes a directory (mode 0700 for now) or enters the one that is there; anything else there is replaced. */
+  makeFolder(entry: Entry): void;
+  close(): void;
+}
+
+export function createTargetTree(target: string, options: TargetTreeOptions): TargetTree {
+  const { fdFolder } = options;
+  const stack: TargetFolder[] = [];
+  let around: TargetFolder | undefined; // the folder around a target that is no folder itself
+
+  function leave(folder: TargetFolder): void {
+    try {
+      options.leave(folder);
+    } finally {
+      closeSync(folder.fd);
+    }
+  }
+
+  function leaveUntilWithin(path: string): void {
+    while (stack.length > 1 && !isWithin(path, stack.at(-1)!.path)) leave(stack.pop()!);
+  }
+
+  /** Makes or enters the directory at `place`. Only the target itself may be a symlink to one. */
+  function makeAt(place: string, path: string, entry: Entry | undefined): TargetFolder {
+    const follow = path === '';
+    const bytes = bytesOf(place);
+    try {
+      mkdirSync(bytes, 0o700);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+      try {
+        return openTargetFolder(place, path, entry, fdFolder, follow);
+      } catch (second) {
+        const code = systemCode(second);
+        if (code !== 'ENOTDIR' && code !== 'ELOOP') throw second;
+        unlinkSync(bytes);
+        mkdirSync(bytes, 0o700);
+      }
+    }
+    return openTargetFolder(place, path, entry, fdFolder);
+  }
+
+  function openRoot(entry: Entry | undefined): void {
+    // After a root that is no folder nothing can be below it; what is there may be a link that the archive planted.
+    if (around) throw systemError('ENOTDIR', 'the root of this backup is no folder');
+    const root = orLocalError(target, () => {
+      mkdirSync(bytesOf(splitTarget(target).parent), { recursive: true });
+      const absent = lstatSync(bytesOf(target), { throwIfNoEntry: false }) === undefined;
+      if (absent && !entry) options.missing('');
+      return makeAt(target, '', entry);
+    });
+    stack.push(root);
+  }
+
+  /** Opens the directories down to `path`; those that the archive lacks are made. */
+  function enter(path: string): TargetFolder {
+    if (stack.length === 0) openRoot(undefined);
+    leaveUntilWithin(path);
+    let top = stack.at(-1)!;
+    while (top.path !== path) {
+      const start = top.path === '' ? 0 : top.path.length + 1;
+      const slash = path.indexOf('/', start);
+      const end = slash === -1 ? path.length : slash;
+      const name = path.slice(start, end);
+      checkName(name);
+      top = enterChild(`${top.base}/${name}`, path.slice(0, end));
+      stack.push(top);
+    }
+    return top;
+  }
+
+  function enterChild(place: string, path: string): TargetFolder {
+    try {
+      return openTargetFolder(place, path, undefined, fdFolder);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      mkdirSync(bytesOf(place), 0o700);
+      options.missing(path);
+      return openTargetFolder(place, path, undefined, fdFolder);
+    }
+  }
+
+  function placeOf(path: string) {
+    const slash = path.lastIndexOf('/');
+    const name = path.slice(slash + 1);
+    checkName(name);
+    return { folder: enter(slash === -1 ? '' : path.slice(0, slash)), name };
+  }
+
+  function placeOfRoot() {
+    if (stack.length > 0) throw systemError('EISDIR', 'the root of this backup is a folder');
+    const { parent, name } = splitTarget(target);
+    around ??= orLocalError(target, () => {
+      checkName(name);
+      mkdirSync(bytesOf(parent), { recursive: true });
+      return openTargetFolder(parent, '', undefined, fdFolder, true);
+    });
+    return { folder: around, name };
+  }
+
+  return {
+    placeOf: path => (path === '' ? placeOfRoot() : placeOf(path)),
+    makeFolder(entry) {
+      if (entry.path === '') {
+        if (stack.length > 0) throw systemError('EEXIST', 'the root comes twice or late');
+        openRoot(entry);
+        return;
+      }
+      const { folder, name } = placeOf(entry.path);
+      stack.push(makeAt(`${folder.base}/${name}`, entry.path, entry));
+    },
+    close() {
+      const open = stack.splice(0);
+      if (around) open.unshift(around);
+      around = undefined;
+      let failure: unknown;
+      for (const folder of open.reverse()) {
+        try {
+          leave(folder);
+        } catch (error) {
+          failure ??= error;
+        }
+      }
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
+
+/** The folder around the target, and the target's name in it. */
+function splitTarget(target: string): { parent: string; name: string } {
+  const trimmed = target.replace(/\/+$/, '');
+  const slash = trimmed.lastIndexOf('/');
+  if (slash === -1) return { parent: trimmed === '' && target !== '' ? '/' : '.', name: trimmed };
+  return { parent: trimmed.slice(0, slash) || '/', name: trimmed.slice(slash + 1) };
+}
+
+/** Without the target nothing can be restored: this ends the run. */
+function orLocalError<T>(target: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const path = displayPath(target);
+    const message = `Can't restore to ${path}: ${messageOf(error)}`;
+    throw new BackupError('local-io', message, { path }, { cause: error });
+  }
+}

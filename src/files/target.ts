@@ -1,0 +1,37 @@
+/** May we restore there? */
+
+import { lstatSync, opendirSync, statSync } from 'node:fs';
+import { bytesOf, displayPath } from '../bytes.ts';
+import { BackupError, systemCode } from '../errors.ts';
+
+/**
+ * A restore goes to a place that is absent or an empty folder; elsewhere only when forced.
+ * @param target latin1 path
+ * @throws {BackupError} `target-not-empty`; `local-io` when it can't be looked at
+ */
+export function checkTarget(target: string, options: { readonly force?: boolean } = {}): void {
+  let empty: boolean;
+  try {
+    empty = isAbsentOrEmpty(bytesOf(target));
+  } catch (error) {
+    const facts = { path: displayPath(target), systemCode: systemCode(error) ?? 'EUNKNOWN' };
+    const message = `Can't look at the restore target ${facts.path}: ${facts.systemCode}.`;
+    throw new BackupError('local-io', message, facts, { cause: error });
+  }
+  if (!empty && options.force !== true) {
+    const path = displayPath(target);
+    const message = `${path} exists and is not an empty folder; name another place, or force the restore to overwrite files there.`;
+    throw new BackupError('target-not-empty', message, { path });
+  }
+}
+
+function isAbsentOrEmpty(target: Buffer): boolean {
+  if (!lstatSync(target, { throwIfNoEntry: false })) return true;
+  if (!statSync(target, { throwIfNoEntry: false })?.isDirectory()) return false; // a dangling link counts as a file
+  const folder = opendirSync(target, { bufferSize: 1 });
+  try {
+    return folder.readSync() === null;
+  } finally {
+    folder.closeSync();
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The source tree, in the order of archives: depth-first, a directory before its content, names sorted as bytes.
+ * Synchronous, in batches, with one directory listing per open level in memory. What can't be read is left out and
+ * *named*, so that the caller can keep what earlier backups hold of it.
+ */
+
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { displayPath, pathOf } from '../bytes.ts';
+import type { Entry, EntryType } from '../entry.ts';
+import { BackupError } from '../errors.ts';
+import { type Anchors, createAnchors } from './anchors.ts';
+import { createIdNames, type IdNames } from './ids.ts';
+import { type SourceProblem, sourceProblem } from './problem.ts';
+
+/** An entry with what only the source knows. */
+export interface SourceEntry extends Entry {
+  /** Bytes of a regular file's content; else 0. */
+  readonly size: number;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** Nanoseconds since 1970; may be negative. */
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/** One of three: an entry, something that could not be read, or something that archives do not hold (a socket). */
+export type WalkItem =
+  | { readonly entry: SourceEntry; readonly problem?: undefined; readonly skipped?: undefined }
+  | { readonly problem: SourceProblem; readonly entry?: undefined; readonly skipped?: undefined }
+  | { readonly skipped: string; readonly entry?: undefined; readonly problem?: undefined };
+
+export interface WalkOptions {
+  readonly names?: IdNames;
+  /** Whether a root that is a symlink stands for what it leads to (default true). No other link is ever followed. */
+  readonly followRoot?: boolean;
+  /**
+   * Asked for every entry but the root. `skip` leaves it out, a directory with all that is below and unread; `scan`
+   * enters a directory and gives its entry only before the first entry taken below it.
+   */
+  select?(entry: SourceEntry): 'take' | 'skip' | 'scan';
+  /** Asked for every directory once it is listed (sorted names, lent): false leaves it out with all that is below. */
+  enter?(directory: SourceEntry, names: readonly string[]): boolean;
+}
+
+const batchSize = 256;
+
+interface OpenFolder {
+  readonly path: string;
+  readonly names: readonly string[];
+  next: number;
+  /** A scanned directory that nothing was taken from yet. */
+  pending: SourceEntry | undefined;
+}
+
+/**
+ * @param root a directory or a single thing; latin1 string or raw bytes
+ * @returns batches of at most 256 items; given
+ * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read
+ */
+export function* walk(
+  root: string | Uint8Array,
+  options: WalkOptions = {},
+): Generator<WalkItem[], void, undefined> {
+  const rootPath = typeof root === 'string' ? root : pathOf(root);
+  const anchors = createAnchors(rootPath);
+  const names = options.names ?? createIdNames();
+  const folders: OpenFolder[] = [];
+  let batch: WalkItem[] = [];
+
+  function take(entry: SourceEntry): void {
+    for (const folder of folders) {
+      if (folder.pending) batch.push({ entry: folder.pending });
+      folder.pending = undefined;
+    }
+    batch.push({ entry });
+  }
+
+  function visit(path: string): void {
+    let during: SourceProblem['during'] = 'lstat';
+    try {
+      const place = anchors.at(path);
+      const follow = path === '' && options.followRoot !== false;
+      const stats = follow ? statSync(place, { bigint: true }) : lstatSync(place, { bigint: true });
+      const type = typeOf(stats);
+      if (type === undefined) {
+        batch.push({ skipped: path });
+        return;
+      }
+      during = 'readlink';
+      const linkname = type === 'symlink' ? readlinkSync(place, { encoding: 'latin1' }) : '';
+      const entry = entryOf(path, type, linkname, stats, names);
+      const choice = path === '' ? 'take' : (options.select?.(entry) ?? 'take');
+      if (choice === 'skip') return;
+      if (type !== 'directory') {
+        if (choice === 'take') take(entry);
+        return;
+      }
+      during = 'readdir';
+      const listed = listFolder(anchors, path);
+      if (options.enter?.(entry, listed) === false) return;
+      if (choice === 'take') take(entry);
+      folders.push({ path, names: listed, next: 0, pending: choice === 'scan' ? entry : undefined });
+    } catch (error) {
+      const problem = sourceProblem(path, during, error);
+      if (path === '') throw rootError(rootPath, problem, error);
+      batch.push({ problem });
+    }
+  }
+
+  try {
+    visit('');
+    for (let folder = folders.at(-1); folder; folder = folders.at(-1)) {
+      const name = folder.names[folder.next++];
+      if (name === undefined) folders.pop();
+      else visit(folder.path === '' ? name : `${folder.path}/${name}`);
+      if (batch.length >= batchSize) {
+        yield batch;
+        batch = [];
+      }
+    }
+    if (batch.length > 0) yield batch;
+  } finally {
+    anchors.close();
+  }
+}
+
+/** Names in byte order: they are latin1 strings, which sort as their bytes do. */
+function listFolder(anchors: Anchors, path: string): string[] {
+  return readdirSync(anchors.at(path), { encoding: 'latin1' }).sort();
+}
+
+function typeOf(stats: BigIntStats): EntryType | undefined {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isFIFO()) return 'fifo';
+  if (stats.isCharacterDevice()) return 'chardev';
+  if (stats.isBlockDevice()) return 'blockdev';
+  return undefined;
+}
+
+function entryOf(
+  path: string,
+  type: EntryType,
+  linkname: string,
+  stats: BigIntStats,
+  names: IdNames,
+): SourceEntry {
+  const uid = Number(stats.uid);
+  const gid = Number(stats.gid);
+  const device = type === 'chardev' || type === 'blockdev' ? stats.rdev : 0n;
+  return {
+    path,
+    type,
+    mode: Number(stats.mode) & 0o7777,
+    uid,
+    gid,
+    uname: names.uname(uid),
+    gname: names.gname(gid),
+    mtimeSeconds: stats.mtimeNs > 0n ? Number(stats.mtimeNs / 1_000_000_000n) : 0,
+    linkname,
+    // Linux spreads both numbers over 64 bits (makedev(3)): MMMMM mmmmm MMM mm, each letter 4 bits.
+    devMajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    devMinor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+    size: type === 'file' ? Number(stats.size) : 0,
+    dev: stats.dev,
+    ino: stats.ino,
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+  };
+}
+
+function rootError(root: string, problem: SourceProblem, cause: unknown): BackupError {
+  const facts = { path: displayPath(root), systemCode: problem.systemCode };
+  return problem.vanished
+    ? new BackupError('source-missing', `There is no ${facts.path}.`, facts, { cause })
+    : new BackupError('source-unavailable', `Can't read ${facts.path}: ${facts.systemCode}.`, facts, {
+        cause,
+      });
+}

@@ -1,0 +1,265 @@
+/**
+ * The restore writer. Every file is written under a temporary name in its directory (`.tsbackup-…`), gets owner,
+ * mode and time, and is then renamed: under its real name it is always whole, and what was there is replaced, never
+ * written through. Nothing is ever written outside the target: names are checked, and directories are opened one by
+ * one without following links (target-tree.ts). Directories are made with mode 0700 and get their own attributes
+ * when they are left, so that read-only ones can be filled and times stay. A failure with one entry is reported and
+ * the run goes on; a disk that is full or read-only ends it.
+ */
+
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { bytesOf, displayPath } from '../bytes.ts';
+import type { Entry } from '../entry.ts';
+import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { findFdFolder } from './anchors.ts';
+import { applyAttributes, type Hold, holdLink, holdOpen, holdPlace, ownerOf } from './attributes.ts';
+import { createIdNames, type IdNames } from './ids.ts';
+import type { EntrySink } from './sink.ts';
+import { makeSpecial } from './special.ts';
+import { pinPlace, type TargetFolder } from './target-folder.ts';
+import { createTargetTree } from './target-tree.ts';
+
+export interface WriteProblem {
+  readonly path: string;
+  readonly systemCode: string;
+  /** What the system said; may hold a path as the system sees it. */
+  readonly message: string;
+  /** The thing is there with its content, but not with all of its attributes. */
+  readonly restored: boolean;
+}
+
+export interface TreeWriterOptions {
+  onProblem(problem: WriteProblem): void;
+  readonly names?: IdNames;
+  /** Whether things get their owners (default true). Never without root's rights. */
+  readonly ownership?: boolean;
+  /** Owners by number even where the name exists here. */
+  readonly numericOwner?: boolean;
+  /** Have every file and directory on the disk before going on (slow). */
+  readonly sync?: boolean;
+  /** Where open files have paths; found by itself. */
+  readonly fdFolder?: string | undefined;
+}
+
+interface OpenFile {
+  readonly entry: Entry;
+  readonly folder: TargetFolder;
+  readonly name: string;
+  readonly temporary: string;
+  readonly fd: number;
+  closed: boolean;
+}
+
+const slabSize = 256 * 1024;
+
+/** After these the next entry would fail as well. */
+const endingCodes = new Set(['ENOSPC', 'EROFS', 'EDQUOT']);
+
+/**
+ * Writes entries into a folder, or to a single path when the root is no directory. Entries come in walk order.
+ * @param target latin1 path; the folders around it are made as needed. See `checkTarget` for whether it may be used
+ * @throws {BackupError} `local-io` from any method, when the target can't be made, is full or read-only
+ */
+export function createTreeWriter(target: string, options: TreeWriterOptions): EntrySink {
+  const fdFolder = 'fdFolder' in options ? options.fdFolder : findFdFolder();
+  const names = options.names ?? createIdNames();
+  const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
+  const slab = Buffer.allocUnsafeSlow(slabSize);
+  let filled = 0;
+  let file: OpenFile | undefined;
+  let temporaries = 0;
+
+  const tree = createTargetTree(target, {
+    fdFolder,
+    leave(folder) {
+      try {
+        if (folder.entry) dress(holdOpen(folder.fd), folder.entry);
+        else if (folder.lockedMode !== undefined) fchmodSync(folder.fd, folder.lockedMode);
+        if (options.sync) fsyncSync(folder.fd);
+      } catch (error) {
+        trouble(folder.path, error, true);
+      }
+    },
+    missing(path) {
+      const message = 'the backup does not describe this folder; it was made with mode 0700';
+      options.onProblem({ path, systemCode: 'ENOENT', message, restored: true });
+    },
+  });
+
+  function trouble(path: string, error: unknown, restored: boolean): void {
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    if (!endingCodes.has(code)) {
+      options.onProblem({ path, systemCode: code, message: messageOf(error), restored });
+      return;
+    }
+    const facts = { path: displayPath(path), target: displayPath(target), systemCode: code };
+    const message = `Can't restore ${facts.path} to ${facts.target}: ${code}.`;
+    throw new BackupError('local-io', message, facts, { cause: error });
+  }
+
+  function dress(hold: Hold, entry: Entry): void {
+    const owner = ownerOf(entry, names, options.numericOwner === true);
+    applyAttributes(hold, entry, owner, changeOwner, error => trouble(entry.path, error, true));
+  }
+
+  /** Makes something under a temporary name that is free; one may be left from a killed run. */
+  function makeTemporary<T>(folder: TargetFolder, make: (name: string, place: Buffer) => T): [string, T] {
+    for (;;) {
+      const name = `.tsbackup-${process.pid}-${temporaries++}`;
+      try {
+        return [name, make(name, bytesOf(`${folder.base}/${name}`))];
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error;
+      }
+    }
+  }
+
+  function beginFile(entry: Entry): void {
+    const { folder, name } = tree.placeOf(entry.path);
+    const [temporary, fd] = makeTemporary(folder, (_, place) => openSync(place, newFile, 0o600));
+    file = { entry, folder, name, temporary, fd, closed: false };
+    filled = 0;
+  }
+
+  function makeOther(entry: Entry): void {
+    const { folder, name } = tree.placeOf(entry.path);
+    const [temporary] = makeTemporary(folder, (free, place) => {
+      if (entry.type === 'symlink') symlinkSync(bytesOf(entry.linkname), place);
+      else makeSpecial(folder, free, entry);
+    });
+    try {
+      if (entry.type === 'symlink') dress(holdLink(bytesOf(`${folder.base}/${temporary}`)), entry);
+      else dressSpecial(`${folder.base}/${temporary}`, entry);
+      putInPlace(folder, temporary, name);
+    } catch (error) {
+      removeQuietly(folder, temporary);
+      throw error;
+    }
+  }
+
+  function dressSpecial(place: string, entry: Entry): void {
+    if (fdFolder === undefined) return dress(holdPlace(bytesOf(place)), entry);
+    const pin = pinPlace(place);
+    try {
+      dress(holdPlace(bytesOf(`${fdFolder}/${pin}`)), entry);
+    } finally {
+      closeSync(pin);
+    }
+  }
+
+  function seal(current: OpenFile): void {
+    writeAll(current.fd, slab, 0, filled);
+    dress(holdOpen(current.fd), current.entry);
+    if (options.sync) fsyncSync(current.fd);
+    current.closed = true;
+    closeSync(current.fd); // some file systems say only here that the disk is full
+    putInPlace(current.folder, current.temporary, current.name);
+  }
+
+  function discard(): void {
+    const current = file;
+    file = undefined;
+    if (!current) return;
+    try {
+      if (!current.closed) closeSync(current.fd);
+    } catch {
+      // It is thrown away; the reason for that was reported.
+    }
+    removeQuietly(current.folder, current.temporary);
+  }
+
+  /** Does a step for one entry; when it fails, nothing half-done stays. */
+  function attempt(path: string, step: () => void): boolean {
+    try {
+      step();
+      return true;
+    } catch (error) {
+      discard();
+      trouble(path, error, false);
+      return false;
+    }
+  }
+
+  return {
+    begin(entry) {
+      discard();
+      return attempt(entry.path, () => {
+        if (entry.type === 'file') beginFile(entry);
+        else if (entry.type === 'directory') tree.makeFolder(entry);
+        else makeOther(entry);
+      });
+    },
+    data(bytes) {
+      const current = file;
+      if (!current) return;
+      attempt(current.entry.path, () => {
+        if (filled + bytes.length > slabSize) {
+          writeAll(current.fd, slab, 0, filled);
+          filled = 0;
+        }
+        if (bytes.length > slabSize) {
+          writeAll(current.fd, bytes, 0, bytes.length);
+        } else {
+          slab.set(bytes, filled);
+          filled += bytes.length;
+        }
+      });
+    },
+    finish() {
+      const current = file;
+      if (!current) return;
+      if (attempt(current.entry.path, () => seal(current))) file = undefined;
+    },
+    abandon: discard,
+    close() {
+      discard();
+      tree.close();
+    },
+  };
+}
+
+const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** The system's code; Node's own complaints about values from the archive count as EINVAL; else undefined. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof BackupError) return undefined;
+  const code = (error as { code?: unknown }).code;
+  return systemCode(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
+}
+
+function writeAll(fd: number, bytes: Uint8Array, start: number, end: number): void {
+  for (let at = start; at < end; ) at += writeSync(fd, bytes, at, end - at);
+}
+
+/** Gives the real name. An empty directory makes room; one with content stays, and the entry fails. */
+function putInPlace(folder: TargetFolder, temporary: string, name: string): void {
+  const from = bytesOf(`${folder.base}/${temporary}`);
+  const to = `${folder.base}/${name}`;
+  try {
+    renameSync(from, bytesOf(to));
+  } catch (error) {
+    if (systemCode(error) !== 'EISDIR') throw error;
+    rmdirSync(bytesOf(to));
+    renameSync(from, bytesOf(to));
+  }
+}
+
+function removeQuietly(folder: TargetFolder, name: string): void {
+  try {
+    unlinkSync(bytesOf(`${folder.base}/${name}`));
+  } catch {
+    // The entry has failed already; a leftover is harmless.
+  }
+}
