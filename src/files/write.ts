@@ -48,8 +48,8 @@ export interface TreeWriterOptions {
   readonly numericOwner?: boolean;
   /** Have every file and directory on the disk before going on (slow). */
   readonly sync?: boolean;
-  /** Where open files have paths; found by itself. */
-  readonly fdFolder?: string | undefined;
+  /** Where open files have paths, '' for nowhere; found by itself. */
+  readonly fdFolder?: string;
 }
 
 interface OpenFile {
@@ -72,7 +72,7 @@ const endingCodes = new Set(['ENOSPC', 'EROFS', 'EDQUOT']);
  * @throws {BackupError} `local-io` from any method, when the target can't be made, is full or read-only
  */
 export function createTreeWriter(target: string, options: TreeWriterOptions): EntrySink {
-  const fdFolder = 'fdFolder' in options ? options.fdFolder : findFdFolder();
+  const fdFolder = options.fdFolder ?? findFdFolder();
   const names = options.names ?? createIdNames();
   const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
   const slab = Buffer.allocUnsafeSlow(slabSize);
@@ -150,7 +150,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   function dressSpecial(place: string, entry: Entry): void {
-    if (fdFolder === undefined) return dress(holdPlace(bytesOf(place)), entry);
+    if (fdFolder === '') return dress(holdPlace(bytesOf(place)), entry);
     const pin = pinPlace(place);
     try {
       dress(holdPlace(bytesOf(`${fdFolder}/${pin}`)), entry);
