@@ -90,7 +90,7 @@ export async function openCatalog(file: string): Promise<Catalog> {
 function prepare(db: Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL'); // in WAL a power cut may lose the last commits, never the file
-  db.pragma('cache_size = -8192');
+  db.pragma('cache_size = -2048');
   if (
     db.pragma('user_version', { simple: true }) === 0 &&
     db.pragma('schema_version', { simple: true }) === 0

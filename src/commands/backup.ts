@@ -6,7 +6,7 @@
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
-import { type Packing, startPacking } from '../engine/packing.ts';
+import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { exitStatus } from '../errors.ts';
@@ -17,7 +17,7 @@ import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
 import { formatTime } from '../manifest/time.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
-import { prepareSessionKey } from '../volumes/openpgp-session.ts';
+import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
   type BackupMode,
@@ -58,13 +58,14 @@ export interface BackupRequest extends CommonOptions {
 export async function backup(request: BackupRequest, host: Host): Promise<number> {
   const startTime = host.now();
   checkSource(request.source, request.url);
+  const packer = createPacker(host.cores);
   const archive = await openArchive(request.url, request, host);
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const { counts, stored } = await run(request, host, archive, collection);
+      const { counts, stored } = await run({ request, host, archive }, packer, collection);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -74,6 +75,7 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
       lock.release();
     }
   } finally {
+    await packer.close();
     await archive.close();
   }
 }
@@ -84,29 +86,24 @@ interface Outcome {
   readonly stored: number;
 }
 
-async function run(
-  request: BackupRequest,
-  host: Host,
-  archive: Archive,
-  collection: Collection,
-): Promise<Outcome> {
+interface Setting {
+  readonly request: BackupRequest;
+  readonly host: Host;
+  readonly archive: Archive;
+}
+
+async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
+  const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
   const base = await chooseBase(archive, collection, request, host);
   const set = newSetId(base, await newSetTime(collection, host));
-  const job = {
+  const packing = packer.start({
     source: request.source,
     catalog: catalogFile(archive, base, set),
     sets: catalogedSets(archive, base),
     time: endOf(set),
-  };
-  const packing = startPacking(job, host.cores);
-  try {
-    return await (request.dryRun
-      ? pretend(packing, host)
-      : store(set, packing, base?.dangling ?? [], { request, host, archive }));
-  } finally {
-    await packing.close();
-  }
+  });
+  return request.dryRun ? pretend(packing, host) : store(set, packing, base?.dangling ?? [], setting);
 }
 
 /** Reads everything as a backup does, and stores nothing. */
@@ -119,12 +116,6 @@ async function pretend(packing: Packing, host: Host): Promise<Outcome> {
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
   }
   return { counts, stored: 0 };
-}
-
-interface Setting {
-  readonly request: BackupRequest;
-  readonly host: Host;
-  readonly archive: Archive;
 }
 
 async function store(
@@ -142,7 +133,7 @@ async function store(
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
-    envelope: envelopes.next,
+    envelope: () => envelopes.next(true),
     signal: host.signal,
   });
   let counts: Readonly<Counts> = createCounts();
@@ -201,24 +192,36 @@ function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): st
   return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
 }
 
-/** Each object has its own key; the next one is made ready while the one before is at work. */
+/** Keys made ahead: an unchanged incremental needs three in a moment, for volume, signatures and manifest. */
+const KEYS_AHEAD = 3;
+
+/** Each object has its own key; the next ones are made ready while others are at work. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
+  const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
-    const key = prepareSessionKey(secrets, host.random);
+    // One after the other: the first is needed first.
+    const key = (ready.at(-1) ?? Promise.resolve()).then(() => prepareSessionKey(secrets, host.random));
     key.catch(() => {}); // it is reported when its turn comes
-    return key;
+    ready.push(key);
   };
-  let ready = form === 'gpg' ? prepare() : undefined;
+  while (form === 'gpg' && ready.length < KEYS_AHEAD) prepare();
   return {
-    async next(): Promise<EnvelopeOptions> {
+    /** @param isLast whether no other will be asked for that is not ready */
+    async next(isLast = false): Promise<EnvelopeOptions> {
       if (form === 'plain') return { form };
       if (form === 'gz') return { form, mtimeSeconds, deflate };
-      const key = await ready!;
-      ready = prepare();
-      return { form, key, random: host.random, mtimeSeconds, deflate, compress: request.compress };
+      if (!isLast) prepare();
+      return {
+        form,
+        key: await ready.shift()!,
+        random: host.random,
+        mtimeSeconds,
+        deflate,
+        compress: request.compress,
+      };
     },
   };
 }

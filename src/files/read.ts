@@ -20,6 +20,8 @@ export interface SourceFile {
    * @throws {SourceError}
    */
   readInto(target: Uint8Array, offset: number, length: number): number;
+  /** Whether somebody has written to it since it was opened: what was read may be a mixture. */
+  hasChanged(): boolean;
   close(): void;
 }
 
@@ -60,6 +62,10 @@ export function openSource(anchors: Anchors, path: string): SourceFile {
       }
       left -= done;
       return done;
+    },
+    hasChanged() {
+      const now = fstatSync(file, { bigint: true });
+      return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
     },
     close: () => closeSync(file),
   };
