@@ -27,7 +27,7 @@ export interface SourceEntry extends Entry {
 export type WalkItem =
   | { readonly entry: SourceEntry; readonly problem?: undefined; readonly skipped?: undefined }
   | { readonly problem: SourceProblem; readonly entry?: undefined; readonly skipped?: undefined }
-  | { readonly skipped: string; readonly entry?: undefined; readonly problem?: undefined };
+  | { readonly skipped: { readonly path: string }; readonly entry?: undefined; readonly problem?: undefined };
 
 export interface WalkOptions {
   readonly names?: IdNames;
@@ -55,7 +55,8 @@ interface OpenFolder {
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
  * @returns batches of at most 256 items; given
- * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read
+ * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read, or is another
+ *   folder at the end than at the start: then it was unmounted in between, and all that vanished did not
  */
 export function* walk(
   root: string | Uint8Array,
@@ -83,7 +84,7 @@ export function* walk(
       const stats = follow ? statSync(place, { bigint: true }) : lstatSync(place, { bigint: true });
       const type = typeOf(stats);
       if (type === undefined) {
-        batch.push({ skipped: path });
+        batch.push({ skipped: { path } });
         return;
       }
       during = 'readlink';
@@ -97,6 +98,7 @@ export function* walk(
       }
       during = 'readdir';
       const listed = listFolder(anchors, path);
+      if (path === '') rootFolder = stats;
       if (options.enter?.(entry, listed) === false) return;
       if (choice === 'take') take(entry);
       folders.push({ path, names: listed, next: 0, pending: choice === 'scan' ? entry : undefined });
@@ -105,6 +107,19 @@ export function* walk(
       if (path === '') throw rootError(rootPath, problem, error);
       batch.push({ problem });
     }
+  }
+
+  let rootFolder: BigIntStats | undefined;
+
+  function checkRoot(): void {
+    if (!rootFolder) return;
+    const place = anchors.at('');
+    const stats = statSync(place, { bigint: true, throwIfNoEntry: false });
+    if (stats?.dev === rootFolder.dev && stats.ino === rootFolder.ino) return;
+    const path = displayPath(rootPath);
+    throw new BackupError('source-unavailable', `${path} was removed or unmounted while it was read.`, {
+      path,
+    });
   }
 
   try {
@@ -118,6 +133,7 @@ export function* walk(
         batch = [];
       }
     }
+    checkRoot();
     if (batch.length > 0) yield batch;
   } finally {
     anchors.close();

@@ -15,7 +15,7 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesOf, comparePaths } from '../../src/bytes.ts';
-import { walk } from '../../src/files/walk.ts';
+import { type SourceEntry, walk } from '../../src/files/walk.ts';
 import { needTool } from '../support/tools.ts';
 import {
   anyTree,
@@ -155,7 +155,7 @@ test('walk() names sockets as skipped', async t => {
   t.after(() => server.close());
   const items = walkAll(root);
   assert.deepEqual(pathsOf(root), ['', 'a']);
-  assert.equal(items.at(-1)?.skipped, 'socket');
+  assert.equal(items.at(-1)?.skipped?.path, 'socket');
 });
 
 test('walk() of a single file gives it as the root', t => {
@@ -190,6 +190,25 @@ test('walk() throws when the root is not there or not readable', t => {
   assert.throws(() => walkAll(`${root}/none`), { code: 'source-missing' });
   chmodSync(root, 0);
   asOrdinaryUser(() => assert.throws(() => walkAll(root), { code: 'source-unavailable' }));
+});
+
+test('walk() throws when the root becomes another folder meanwhile', t => {
+  const root = `${scratch(t)}/root`;
+  mkdirSync(root);
+  writeFileSync(`${root}/a`, '');
+  writeFileSync(`${root}/b`, '');
+  const swap = (found: SourceEntry) => {
+    if (found.path === 'a') renameSync(root, `${root}.old`);
+    return 'take' as const;
+  };
+  assert.throws(() => walkAll(root, { select: swap }), { code: 'source-unavailable' });
+  renameSync(`${root}.old`, root);
+  const replace = (found: SourceEntry) => {
+    const choice = swap(found);
+    if (found.path === 'a') mkdirSync(root);
+    return choice;
+  };
+  assert.throws(() => walkAll(root, { select: replace }), { code: 'source-unavailable' });
 });
 
 test('walk() names what it may not read and goes on', t => {
