@@ -5,7 +5,7 @@
  */
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { displayPath, pathOf } from '../bytes.ts';
+import { bytesOf, displayPath, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { type Anchors, createAnchors } from './anchors.ts';
@@ -55,8 +55,8 @@ interface OpenFolder {
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
  * @returns batches of at most 256 items; given
- * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read, or is another
- *   folder at the end than at the start: then it was unmounted in between, and all that vanished did not
+ * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read, or is gone
+ *   or on another file system at the end: then it was unmounted in between, and what seemed to vanish did not
  */
 export function* walk(
   root: string | Uint8Array,
@@ -67,6 +67,7 @@ export function* walk(
   const names = options.names ?? createIdNames();
   const folders: OpenFolder[] = [];
   let batch: WalkItem[] = [];
+  let rootDevice: bigint | undefined;
 
   function take(entry: SourceEntry): void {
     for (const folder of folders) {
@@ -98,7 +99,7 @@ export function* walk(
       }
       during = 'readdir';
       const listed = listFolder(anchors, path);
-      if (path === '') rootFolder = stats;
+      if (path === '') rootDevice = stats.dev;
       if (options.enter?.(entry, listed) === false) return;
       if (choice === 'take') take(entry);
       folders.push({ path, names: listed, next: 0, pending: choice === 'scan' ? entry : undefined });
@@ -107,19 +108,6 @@ export function* walk(
       if (path === '') throw rootError(rootPath, problem, error);
       batch.push({ problem });
     }
-  }
-
-  let rootFolder: BigIntStats | undefined;
-
-  function checkRoot(): void {
-    if (!rootFolder) return;
-    const place = anchors.at('');
-    const stats = statSync(place, { bigint: true, throwIfNoEntry: false });
-    if (stats?.dev === rootFolder.dev && stats.ino === rootFolder.ino) return;
-    const path = displayPath(rootPath);
-    throw new BackupError('source-unavailable', `${path} was removed or unmounted while it was read.`, {
-      path,
-    });
   }
 
   try {
@@ -133,11 +121,24 @@ export function* walk(
         batch = [];
       }
     }
-    checkRoot();
+    if (rootDevice !== undefined) checkRoot(rootPath, rootDevice);
     if (batch.length > 0) yield batch;
   } finally {
     anchors.close();
   }
+}
+
+/** The device alone: some network file systems give a folder another inode number now and then. */
+function checkRoot(root: string, device: bigint): void {
+  let now: bigint;
+  try {
+    now = statSync(bytesOf(root), { bigint: true }).dev;
+  } catch (error) {
+    throw rootError(root, sourceProblem('', 'lstat', error), error);
+  }
+  if (now === device) return;
+  const path = displayPath(root);
+  throw new BackupError('source-unavailable', `${path} was unmounted while it was read.`, { path });
 }
 
 /** Names in byte order: they are latin1 strings, which sort as their bytes do. */

@@ -10,10 +10,11 @@
 import { closeSync, constants, fchmodSync, fsyncSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
-import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import { applyAttributes, type Hold, holdLink, holdOpen, holdPlace, ownerOf } from './attributes.ts';
 import { createIdNames, type IdNames } from './ids.ts';
+import { systemName } from './problem.ts';
 import type { EntrySink } from './sink.ts';
 import { makeSpecial } from './special.ts';
 import { pinPlace } from './target-folder.ts';
@@ -213,7 +214,7 @@ const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | cons
 function codeOf(error: unknown): string | undefined {
   if (error instanceof BackupError) return undefined;
   const code = (error as { code?: unknown }).code;
-  return systemCode(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
+  return systemName(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
 }
 
 function writeAll(fd: number, bytes: Uint8Array, start: number, end: number): void {

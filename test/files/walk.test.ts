@@ -192,23 +192,32 @@ test('walk() throws when the root is not there or not readable', t => {
   asOrdinaryUser(() => assert.throws(() => walkAll(root), { code: 'source-unavailable' }));
 });
 
-test('walk() throws when the root becomes another folder meanwhile', t => {
+test('walk() throws when the root vanishes or another file system comes there meanwhile', t => {
   const root = `${scratch(t)}/root`;
   mkdirSync(root);
-  writeFileSync(`${root}/a`, '');
-  writeFileSync(`${root}/b`, '');
-  const swap = (found: SourceEntry) => {
-    if (found.path === 'a') renameSync(root, `${root}.old`);
+  for (const name of ['a', 'b']) writeFileSync(`${root}/${name}`, '');
+  const swap = (found: SourceEntry, replace: () => void) => {
+    if (found.path === 'a') {
+      renameSync(root, `${root}.old`);
+      replace();
+    }
     return 'take' as const;
   };
-  assert.throws(() => walkAll(root, { select: swap }), { code: 'source-unavailable' });
+  assert.throws(() => walkAll(root, { select: found => swap(found, () => {}) }), { code: 'source-missing' });
   renameSync(`${root}.old`, root);
-  const replace = (found: SourceEntry) => {
-    const choice = swap(found);
-    if (found.path === 'a') mkdirSync(root);
-    return choice;
+  const toProc = () => symlinkSync('/proc', root);
+  assert.throws(() => walkAll(root, { select: found => swap(found, toProc) }), {
+    code: 'source-unavailable',
+  });
+});
+
+test('walk() lets errors of its hooks through', t => {
+  const root = scratch(t);
+  writeFileSync(`${root}/a`, '');
+  const slip = () => {
+    throw new TypeError('a slip');
   };
-  assert.throws(() => walkAll(root, { select: replace }), { code: 'source-unavailable' });
+  assert.throws(() => walkAll(root, { select: slip }), TypeError);
 });
 
 test('walk() names what it may not read and goes on', t => {
