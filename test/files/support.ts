@@ -91,6 +91,8 @@ const names = fc
 const trickyNames = fc.constantFrom('a', 'a!', 'a-', 'a.b', 'a0', 'a b', 'A', '\xe9', '\xff', 'a\n');
 const times = fc.oneof(fc.integer({ min: 0, max: 2 ** 31 }), fc.constantFrom(0, 1, 2 ** 31, 5e9));
 const modes = fc.constantFrom(0o644, 0o600, 0o755, 0o444, 0o2755, 0o4711, 0o1777);
+/** What an ordinary user can still plant something in. */
+const folderModes = modes.map(mode => mode | 0o700);
 
 const { tree } = fc.letrec<{ tree: Tree; thing: Thing }>(tie => ({
   tree: fc
@@ -105,7 +107,12 @@ const { tree } = fc.letrec<{ tree: Tree; thing: Thing }>(tie => ({
       seconds: times,
     }),
     fc.record({ kind: fc.constant('link' as const), target: names }),
-    fc.record({ kind: fc.constant('folder' as const), children: tie('tree'), mode: modes, seconds: times }),
+    fc.record({
+      kind: fc.constant('folder' as const),
+      children: tie('tree'),
+      mode: folderModes,
+      seconds: times,
+    }),
   ),
 }));
 

@@ -15,7 +15,7 @@ import { createServer } from 'node:net';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesOf, comparePaths } from '../../src/bytes.ts';
-import { walk } from '../../src/files/walk.ts';
+import { type SourceEntry, walk } from '../../src/files/walk.ts';
 import { needTool } from '../support/tools.ts';
 import {
   anyTree,
@@ -155,7 +155,7 @@ test('walk() names sockets as skipped', async t => {
   t.after(() => server.close());
   const items = walkAll(root);
   assert.deepEqual(pathsOf(root), ['', 'a']);
-  assert.equal(items.at(-1)?.skipped, 'socket');
+  assert.equal(items.at(-1)?.skipped?.path, 'socket');
 });
 
 test('walk() of a single file gives it as the root', t => {
@@ -190,6 +190,34 @@ test('walk() throws when the root is not there or not readable', t => {
   assert.throws(() => walkAll(`${root}/none`), { code: 'source-missing' });
   chmodSync(root, 0);
   asOrdinaryUser(() => assert.throws(() => walkAll(root), { code: 'source-unavailable' }));
+});
+
+test('walk() throws when the root vanishes or another file system comes there meanwhile', t => {
+  const root = `${scratch(t)}/root`;
+  mkdirSync(root);
+  for (const name of ['a', 'b']) writeFileSync(`${root}/${name}`, '');
+  const swap = (found: SourceEntry, replace: () => void) => {
+    if (found.path === 'a') {
+      renameSync(root, `${root}.old`);
+      replace();
+    }
+    return 'take' as const;
+  };
+  assert.throws(() => walkAll(root, { select: found => swap(found, () => {}) }), { code: 'source-missing' });
+  renameSync(`${root}.old`, root);
+  const toProc = () => symlinkSync('/proc', root);
+  assert.throws(() => walkAll(root, { select: found => swap(found, toProc) }), {
+    code: 'source-unavailable',
+  });
+});
+
+test('walk() lets errors of its hooks through', t => {
+  const root = scratch(t);
+  writeFileSync(`${root}/a`, '');
+  const slip = () => {
+    throw new TypeError('a slip');
+  };
+  assert.throws(() => walkAll(root, { select: slip }), TypeError);
 });
 
 test('walk() names what it may not read and goes on', t => {
