@@ -4,7 +4,9 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
+import { closeSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
+import { bytesOf } from '../bytes.ts';
 import type { Attributes, EntryType } from '../entry.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
 
@@ -77,6 +79,7 @@ const ROOT_PARENT = 0;
  */
 export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
+  closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
   const db = new Sqlite(file);
   try {
     prepare(db);

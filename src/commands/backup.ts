@@ -133,7 +133,7 @@ async function store(
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
-    envelope: () => envelopes.next(true),
+    envelope: envelopes.forMetadata,
     signal: host.signal,
   });
   let counts: Readonly<Counts> = createCounts();
@@ -165,7 +165,7 @@ async function store(
       width: Math.max(2, host.cores + 2),
       uploads: 1,
       nameOf: number => volumeName(set, number, form, prefixes),
-      createEnvelope: async () => createEnvelope(await envelopes.next()),
+      createEnvelope: async () => createEnvelope(await envelopes.forVolume()),
       onConsumed: batch => packing.recycle(batch.difftar),
       signal: host.signal,
     });
@@ -192,10 +192,10 @@ function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): st
   return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
 }
 
-/** Keys made ahead: an unchanged incremental needs three in a moment, for volume, signatures and manifest. */
-const KEYS_AHEAD = 3;
+/** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
+const METADATA_OBJECTS = 2;
 
-/** Each object has its own key; the next ones are made ready while others are at work. */
+/** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
@@ -207,21 +207,24 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
     key.catch(() => {}); // it is reported when its turn comes
     ready.push(key);
   };
-  while (form === 'gpg' && ready.length < KEYS_AHEAD) prepare();
+  if (form === 'gpg') for (let i = 0; i < 1 + METADATA_OBJECTS; i++) prepare();
+  const next = async (): Promise<EnvelopeOptions> => {
+    if (form === 'plain') return { form };
+    if (form === 'gz') return { form, mtimeSeconds, deflate };
+    return {
+      form,
+      key: await ready.shift()!,
+      random: host.random,
+      mtimeSeconds,
+      deflate,
+      compress: request.compress,
+    };
+  };
   return {
-    /** @param isLast whether no other will be asked for that is not ready */
-    async next(isLast = false): Promise<EnvelopeOptions> {
-      if (form === 'plain') return { form };
-      if (form === 'gz') return { form, mtimeSeconds, deflate };
-      if (!isLast) prepare();
-      return {
-        form,
-        key: await ready.shift()!,
-        random: host.random,
-        mtimeSeconds,
-        deflate,
-        compress: request.compress,
-      };
+    forMetadata: next,
+    forVolume() {
+      if (form === 'gpg' && ready.length <= METADATA_OBJECTS) prepare();
+      return next();
     },
   };
 }
