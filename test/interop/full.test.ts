@@ -338,6 +338,11 @@ test('restore --path-to-restore gives a file, a folder, or several, from the vol
     ['a/small', 'b/first', 'e/last'],
   );
 
+  const half = await program.run(['restore', '-r', 'a', '-r', 'typo', url, join(base, 'half')]);
+  assert.equal(half.status, 1);
+  assert.equal(half.stderr, 'Error: there is no typo in the backup\n');
+  assertSameTree(snapshotTree(join(base, 'half/a')), snapshotTree(join(source, 'a')));
+
   const absent = await program.run(['restore', '-r', 'b/fir', url, join(base, 'absent')]);
   assert.equal(absent.status, 10);
   assert.match(absent.stderr, /^Error: no b\/fir in the backup at .*\n$/);
