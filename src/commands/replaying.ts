@@ -78,7 +78,7 @@ export async function planSets(
   return planned;
 }
 
-/** Replays planned sets into a sink; names every path that is lost. */
+/** Replays planned sets into a sink; names every path that is lost, and of several wanted ones each that is not there. */
 export async function replayInto(
   sink: TreeSink,
   planned: readonly PlannedSet[],
@@ -87,9 +87,15 @@ export async function replayInto(
   tempdir: string,
   host: Host,
 ): Promise<ReplayOutcome> {
+  const found = new Set<string>(); // of several wanted paths
+  const several = wanted.paths.length > 1;
+  const find = (path: string) => {
+    for (const one of wanted.paths) if (isWithin(path, one)) found.add(one);
+  };
   let lost = 0;
   const onLost = ({ path, detail }: LostEntry) => {
     lost++;
+    find(path);
     const message = `${displayPath(path)} is lost: ${detail}`;
     host.reporter.report({ level: 'error', code: 'entry-lost', message, facts: { path } });
   };
@@ -105,16 +111,36 @@ export async function replayInto(
           onLost: (volume, error) => reportLostVolume(volume, error, host),
         }),
       ),
-      sink,
+      sink: several ? noticing(sink, find) : sink,
       locate: createLocator(wanted.paths),
       onLost,
       patches,
       signal: host.signal,
     });
+    if (several && entries + lost > 0) {
+      for (const path of wanted.paths.filter(one => !found.has(one))) {
+        lost++;
+        const message = `there is no ${displayPath(path)} in the backup`;
+        host.reporter.report({ level: 'error', code: 'path-missing', message, facts: { path } });
+      }
+    }
     return { entries, lost };
   } finally {
     patches.close();
   }
+}
+
+/** A sink that tells which paths come by. */
+function noticing(sink: TreeSink, notice: (path: string) => void): TreeSink {
+  return {
+    begin(entry) {
+      notice(entry.path);
+      return sink.begin(entry);
+    },
+    data: bytes => sink.data(bytes),
+    finish: () => sink.finish(),
+    abandon: () => sink.abandon(),
+  };
 }
 
 /** What the sigtar of a set says; nothing if it can't be had, and then the lost paths can't be named. */

@@ -1,6 +1,6 @@
 /** restore: a state of the archive, or a part of it, into a folder. */
 
-import { displayPath } from '../bytes.ts';
+import { displayPath, isWithin } from '../bytes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { checkTarget } from '../files/target.ts';
 import { createTreeWriter } from '../files/write.ts';
@@ -37,6 +37,7 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       numericOwner: request.numericOwner,
       ownership: request.ownership,
       onProblem({ path, systemCode, message, restored }) {
+        if (restored && isAbove(path, request.paths)) return;
         if (!restored) problems++;
         const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
         const text = `${displayPath(path)} ${what}: ${message}`;
@@ -59,6 +60,12 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
   } finally {
     await archive.close();
   }
+}
+
+/** Whether a folder is only on the way to what is wanted: then nobody asked for its attributes. */
+function isAbove(path: string, wanted: readonly string[]): boolean {
+  const within = (inner: string, outer: string) => inner !== outer && isWithin(inner, outer);
+  return wanted.some(one => within(one, path)) && !wanted.some(one => isWithin(path, one));
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {
