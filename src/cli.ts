@@ -34,5 +34,5 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
   const { main } = await import('./cli/main.ts');
-  process.exitCode = await main(argv, version());
+  process.exitCode = await main(argv, version(), status => process.exit(status));
 }
