@@ -13,12 +13,14 @@ import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { type Chunks, mapOrdered } from '../streams.ts';
 import { AlteredError } from './s3-errors.ts';
-import type { Slabs } from './s3-parts.ts';
+import { createSlabs, type Slabs } from './s3-parts.ts';
 import type { S3Session } from './s3-session.ts';
 import type { GetOptions } from './storage.ts';
 import { throttled } from './throttle.ts';
 
 const CHUNK = 1024 * 1024;
+const PIECE = 4 * 1024 * 1024;
+const WIDTH = 3; // 12 MiB under way keep a line of 1 Gbit/s busy over a round trip of 100 ms
 const PIECES_WORTH_IT = 2; // below, further connections would cost more than they bring
 
 /** Bytes from `start` up to, not including, `end`, of the object with this ETag if it is known. */
@@ -37,10 +39,15 @@ interface Opened {
   readonly end: number;
 }
 
+/** Room for the pieces that are read side by side; the gets of one storage share it. */
+export function createPieces({ partSize, width }: S3Session): { slabs: Slabs; width: number } {
+  return { slabs: createSlabs(Math.min(PIECE, partSize), WIDTH + 1), width: Math.min(WIDTH, width) };
+}
+
 /** Object bytes in lent chunks. @throws BackupError, the signal's reason */
 export async function* readObject(
   session: S3Session,
-  slabs: Slabs,
+  pieces: ReturnType<typeof createPieces>,
   name: string,
   key: string,
   { offset = 0, length = Number.POSITIVE_INFINITY, signal }: GetOptions = {},
@@ -49,13 +56,19 @@ export async function* readObject(
   const opened = await open(session, span, signal);
   if (opened === undefined) return;
   const { etag, end } = opened;
-  const ahead = end - offset > PIECES_WORTH_IT * slabs.size && session.width > 1 ? offset + slabs.size : end;
+  const { size } = pieces.slabs;
+  const ahead = end - offset > PIECES_WORTH_IT * size && pieces.width > 1 ? offset + size : end;
   yield* readSpan(session, { ...span, end: ahead, etag }, signal, opened);
-  if (ahead < end) yield* readAhead(session, slabs, { ...span, start: ahead, end, etag }, signal);
+  if (ahead < end) yield* readAhead(session, pieces, { ...span, start: ahead, end, etag }, signal);
 }
 
 /** A span in pieces, fetched side by side. */
-async function* readAhead(session: S3Session, slabs: Slabs, span: Span, outer?: AbortSignal): Chunks {
+async function* readAhead(
+  session: S3Session,
+  { slabs, width }: ReturnType<typeof createPieces>,
+  span: Span,
+  outer?: AbortSignal,
+): Chunks {
   const abort = new AbortController();
   const forward = () => abort.abort(outer?.reason);
   outer?.addEventListener('abort', forward, { once: true });
@@ -74,7 +87,7 @@ async function* readAhead(session: S3Session, slabs: Slabs, span: Span, outer?: 
     return { slab, bytes: slab.subarray(0, filled) };
   }
   // Closing `fetched` waits for what is in flight, so it is aborted first.
-  const fetched = mapOrdered(pieces(), session.width, fetchPiece);
+  const fetched = mapOrdered(pieces(), width, fetchPiece);
   try {
     outer?.throwIfAborted();
     for (let next = await fetched.next(); !next.done; next = await fetched.next()) {

@@ -19,7 +19,7 @@ export interface S3Options {
     | { readonly kind: 'kms'; readonly keyId?: string; readonly grant?: string };
   /** Bytes of a part of a multipart upload, at least 5 MiB; default 8 MiB. */
   readonly multipartChunkSize?: number;
-  /** Parts on their way at once, over all puts; default 4. */
+  /** Parts on their way at once, over all puts; default 3. */
   readonly multipartMaxProcs?: number;
   /** Attempts in total for what the service answers badly; default 5. */
   readonly numRetries?: number;
@@ -39,7 +39,9 @@ export interface S3Options {
 export const DEFAULT_PART = 8 * 1024 * 1024;
 export const SMALLEST_PART = 5 * 1024 * 1024; // the services' own rule, except for the last part
 
-type Place = Pick<S3ClientConfig, 'endpoint' | 'tls' | 'region' | 'forcePathStyle' | 'followRegionRedirects'>;
+interface Place extends Pick<S3ClientConfig, 'endpoint' | 'tls' | 'region' | 'followRegionRedirects'> {
+  readonly forcePathStyle: boolean;
+}
 
 /**
  * Where the bucket is and how it is addressed.

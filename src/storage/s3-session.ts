@@ -44,6 +44,7 @@ export interface S3Session {
   /** What keys begin with, '' or ending in `/`. */
   readonly prefix: string;
   readonly description: string;
+  readonly pathStyle: boolean;
   readonly options: S3Options;
   readonly encryption: ReturnType<typeof encryptionOf>;
   readonly partSize: number;
@@ -76,7 +77,7 @@ export interface S3Session {
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_BUDGET_S = 900;
 const DEFAULT_TIMEOUT_S = 30;
-const DEFAULT_WIDTH = 4;
+const DEFAULT_WIDTH = 3; // with the part being filled 32 MiB, enough for 1 Gbit/s over 100 ms
 const LONG_MS = 5000; // a wait that a person would wonder about
 
 export async function openSession(
@@ -142,6 +143,7 @@ export async function openSession(
     bucket: target.bucket,
     prefix,
     description,
+    pathStyle: place.forcePathStyle,
     options,
     encryption: encryptionOf(options.sse),
     partSize: host.partSize ?? Math.max(SMALLEST_PART, options.multipartChunkSize ?? DEFAULT_PART),

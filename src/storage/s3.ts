@@ -6,7 +6,7 @@
  */
 
 import { BackupError, messageOf } from '../errors.ts';
-import { readObject } from './s3-get.ts';
+import { createPieces, readObject } from './s3-get.ts';
 import { keyOf, nameOf } from './s3-keys.ts';
 import type { S3Options } from './s3-options.ts';
 import { createSlabs, createSlots } from './s3-parts.ts';
@@ -21,8 +21,12 @@ export type { S3Host } from './s3-session.ts';
 export { type ColdObject, canThaw, type Thawing, type ThawOptions } from './s3-thaw.ts';
 
 export interface S3Storage extends Storage, Thawing {
+  /** Whether the bucket's name goes into the path rather than the host. */
+  readonly pathStyle: boolean;
   /** Whether checksum headers are still sent, or the service has refused them. */
   checksums(): boolean;
+  /** How many pieces `removeStale` would clear. @throws 'target-denied' where they can't be listed */
+  countStale(): Promise<number>;
 }
 
 const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -40,8 +44,13 @@ export async function openS3(
 
 function createS3Storage(session: S3Session): S3Storage {
   const { sdk, bucket, prefix, description, reporter } = session;
-  const slabs = createSlabs(session.partSize, session.width + 1);
-  const uploads = { session, slabs, slots: createSlots(session.width), etagsAreMd5: true };
+  const uploads = {
+    session,
+    slabs: createSlabs(session.partSize, session.width + 1),
+    slots: createSlots(session.width),
+    etagsAreMd5: true,
+  };
+  const pieces = createPieces(session);
   // What this storage did: sizes of what it put, undefined for what it deleted.
   const known = new Map<string, number | undefined>();
   reporter.report({
@@ -107,6 +116,7 @@ function createS3Storage(session: S3Session): S3Storage {
 
   return {
     description,
+    pathStyle: session.pathStyle,
     checksums: session.checksums,
     ...createThawing(session),
 
@@ -129,7 +139,7 @@ function createS3Storage(session: S3Session): S3Storage {
     },
 
     async *get(name, options) {
-      yield* readObject(session, slabs, name, keyIn(name), options);
+      yield* readObject(session, pieces, name, keyIn(name), options);
     },
 
     stat,
@@ -157,6 +167,12 @@ function createS3Storage(session: S3Session): S3Storage {
         client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key }), options),
       );
       known.set(name, undefined);
+    },
+
+    async countStale() {
+      let count = 0;
+      for await (const _ of staleUploads(session)) count++;
+      return count;
     },
 
     async removeStale() {
