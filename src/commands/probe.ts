@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../errors.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import type { Reporter } from '../report.ts';
 import { createFolderStorage } from '../storage/folder.ts';
 import { openS3, type S3Host, type S3Options, type S3Storage } from '../storage/s3.ts';
@@ -55,7 +55,7 @@ export function formatProbe({ target, usable, steps, options }: ProbeResult): st
       `${step.padEnd(width)}  ${outcome.padEnd(7)}  ${String(Math.round(milliseconds)).padStart(5)} ms  ${detail}`.trimEnd(),
     ),
     usable ? 'Backups can be kept here.' : 'Backups can NOT be kept here as it is.',
-    options.length === 0 ? 'No further options are needed.' : `Options to use: ${options.join(' ')}`,
+    ...(options.length > 0 ? [`Options to use: ${options.join(' ')}`] : []),
   ];
 }
 
@@ -211,7 +211,14 @@ async function contact(
     retryFor: Math.min(given.retryFor ?? QUICK.retryFor, QUICK.retryFor),
   };
   const storage = await openS3(target, quick, s3Host);
-  if (await tried(styleOf(storage.pathStyle), () => answers(storage))) return { storage, needed: [] };
+  let answered = true;
+  const isMet = await tried(styleOf(storage.pathStyle), () =>
+    answers(storage).catch(error => {
+      answered = !(error instanceof BackupError && error.code === 'target-unreachable');
+      throw error;
+    }),
+  );
+  if (isMet || !answered) return { storage, needed: isMet ? [] : undefined };
   for (const { step, options, needed } of variants(target, given, storage.pathStyle)) {
     const other = await openS3(target, { ...quick, ...options }, s3Host);
     let works = false;
@@ -229,7 +236,7 @@ async function contact(
   return { storage, needed: undefined };
 }
 
-const QUICK = { numRetries: 3, retryFor: 20 }; // someone waits for the table
+const QUICK = { numRetries: 3, retryFor: 10 }; // someone waits for the table
 const styleOf = (pathStyle: boolean) => (pathStyle ? 'path style' : 'host style');
 
 /** Other ways to address the bucket, where the user has left them open. */

@@ -21,7 +21,7 @@ export class AlteredError extends Error {
 interface Meaning {
   readonly code: ErrorCode;
   readonly retry: Verdict['retry'];
-  /** What is wrong and what to do; `{bucket}` is filled in. */
+  /** What is wrong and what to do; `{bucket}` and `{reason}` are filled in. */
   readonly text: string;
   readonly slowDown?: boolean;
 }
@@ -55,7 +55,7 @@ const SLOW: Meaning = { ...busy('the service asks to slow down. Run again later'
 const BROKEN = busy('the service failed. Run again later; if it stays so, ask its operator');
 const ALTERED = busy('bytes arrived changed. If it stays so, test memory, network and the service');
 const OFFLINE = silent(
-  'the service does not answer. Check the network and --s3-endpoint-url, then run again',
+  'the service does not answer ({reason}). Check the network and --s3-endpoint-url, then run again',
 );
 const HOST = silent(
   'its host name is unknown. Check --s3-endpoint-url, the region and the network, then run again',
@@ -218,9 +218,12 @@ export function explain(
   const reason = reasonOf(error);
   const { code, text } = meaningOf(error, reason, statusOf(error));
   const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
+  const filled = text
+    .replace('{bucket}', () => displayPath(pathFromText(bucket)))
+    .replace('{reason}', () => strangers(reason));
   return new BackupError(
     code,
-    `Can't ${what} in ${target}: ${text.replace('{bucket}', () => displayPath(pathFromText(bucket)))}.`,
+    `Can't ${what} in ${target}: ${filled}.`,
     { object, target, reason },
     { cause: error },
   );

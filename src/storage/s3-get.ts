@@ -122,7 +122,7 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
       for await (const chunk of session.downloads ? throttled(body, session.downloads, signal) : body) {
         signal?.throwIfAborted();
         const wanted = chunk.subarray(0, end - position);
-        if (wanted.length === 0) continue;
+        if (wanted.length === 0) return; // more is sent than was asked for
         position += wanted.length;
         trial.progressed();
         yield wanted;

@@ -30,6 +30,7 @@ export interface Uploads {
 
 const MOST_PARTS = 10_000;
 const UPLOAD_MARK = 'tsbackup-upload'; // metadata by which a completed upload is known as ours
+const MEANS_GONE: ReadonlySet<unknown> = new Set(['NoSuchUpload', 'NotFound']);
 const CLEANUP = { attempts: 3, budgetMs: 5000 };
 
 /** @returns bytes stored. @throws BackupError, what `source` throws, the signal's reason */
@@ -182,9 +183,10 @@ async function complete(
 ): Promise<void> {
   const { sdk } = session;
   const what = { doing: 'store', object: name };
+  let etag: string | undefined;
   let lost: unknown;
   try {
-    await session.request(
+    const answer = await session.request(
       what,
       (client, options) =>
         client.send(
@@ -193,21 +195,19 @@ async function complete(
         ),
       { signal },
     );
+    etag = answer.ETag;
   } catch (error) {
     // An earlier attempt may have done it: then there is no such upload any more, but the object.
-    if (
-      !(error instanceof BackupError && ['NoSuchUpload', 'NotFound'].includes(String(error.facts['reason'])))
-    ) {
-      throw error;
-    }
+    if (!(error instanceof BackupError && MEANS_GONE.has(error.facts['reason']))) throw error;
     lost = error;
   }
   const found = await headAfterPut(session, name, upload, signal);
-  if (lost !== undefined && found?.Metadata?.[UPLOAD_MARK] !== mark) throw lost;
-  if (found !== undefined && found.ContentLength !== size) {
+  const isOurs = found?.Metadata?.[UPLOAD_MARK] === mark || (etag !== undefined && found?.ETag === etag);
+  if (lost !== undefined && !isOurs) throw lost;
+  if (isOurs && found?.ContentLength !== size) {
     throw new BackupError(
       'target-unreachable',
-      `${session.description} holds ${found.ContentLength} bytes of ${displayPath(name)} where ${size} were sent. Run again.`,
+      `${session.description} holds ${found?.ContentLength} bytes of ${displayPath(name)} where ${size} were sent. Run again.`,
       { object: name, target: session.description },
     );
   }
@@ -246,7 +246,7 @@ async function giveUp(
       { policy: CLEANUP },
     );
   } catch (error) {
-    if (error instanceof BackupError && error.facts['reason'] === 'NoSuchUpload') return;
+    if (error instanceof BackupError && MEANS_GONE.has(error.facts['reason'])) return;
     session.reporter.report({
       level: 'info',
       code: 'storage-upload-left',

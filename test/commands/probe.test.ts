@@ -38,7 +38,7 @@ test('probe() of a working S3 target tries everything and leaves nothing behind'
   assert.deepEqual([result.usable, result.options], [true, []]);
   assert.equal(lines[0], `Target: s3://${BUCKET}/probe`);
   assert.match(lines[1]!, /^path style {2}works {4}/);
-  assert.deepEqual(lines.slice(-2), ['Backups can be kept here.', 'No further options are needed.']);
+  assert.equal(lines.at(-1), 'Backups can be kept here.');
   const left = await readdir(join(server().folder, BUCKET));
   assert.deepEqual(
     left.filter(name => !name.startsWith('._S3rver_')),
@@ -64,10 +64,14 @@ test('probe() finds the options that a service needs', async t => {
   );
   t.after(() => proxy.close());
   const endpointUrl = proxy.url.replace('http://', '');
-  const { result, outcomes } = await run({ url: `s3://${BUCKET}/x`, s3: { endpointUrl, pathStyle: true } });
+  const { result, lines, outcomes } = await run({
+    url: `s3://${BUCKET}/x`,
+    s3: { endpointUrl, pathStyle: true },
+  });
   assert.deepEqual(outcomes.slice(0, 3), ['path style fails', 'plain HTTP works', 'list works']);
   assert.deepEqual(outcomes.slice(-3), ['delete works', 'checksums note', 'clear up note']);
   assert.deepEqual([result.usable, result.options], [true, ['--s3-unencrypted-connection']]);
+  assert.equal(lines.at(-1), 'Options to use: --s3-unencrypted-connection');
 });
 
 test('probe() says what fails, with the remedy', async t => {
@@ -84,6 +88,11 @@ test('probe() says what fails, with the remedy', async t => {
   assert.equal(nowhere.result.usable, false);
   assert.deepEqual(nowhere.outcomes, ['path style fails', 'host style fails']);
   assert.match(nowhere.lines[1]!, /no bucket/);
+
+  await readOnly.close();
+  const dead = await run({ url: `s3://${BUCKET}/x`, s3: { endpointUrl: readOnly.url } });
+  assert.deepEqual(dead.outcomes, ['path style fails']);
+  assert.match(dead.lines[1]!, /does not answer \(ECONNREFUSED\)/);
 });
 
 test('probe() ends with the reason of its signal, and with usage for no URL', async () => {
