@@ -179,7 +179,10 @@ export function statusOf(error: unknown): number | undefined {
 export function refusesChecksums(error: unknown): boolean {
   const status = statusOf(error);
   if (status === 501) return true;
-  return status === 400 && /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(messageOf(error));
+  return (
+    status === 400 &&
+    /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(`${reasonOf(error)} ${messageOf(error)}`)
+  );
 }
 
 /** @param knownHost whether the service has ever answered: an unknown name is then an outage, else rather a slip */

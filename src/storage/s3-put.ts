@@ -149,7 +149,7 @@ async function putParts(
           }),
           options,
         ),
-      { signal },
+      { signal, summed: true },
     );
     upload = { Bucket: object.Bucket, Key: object.Key, UploadId };
     await start(first);
@@ -286,7 +286,7 @@ async function sendVerified(
       }
       throw new AlteredError('the acknowledged checksum is another');
     },
-    { signal },
+    { signal, summed: true },
   );
   return tries;
 }

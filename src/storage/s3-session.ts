@@ -38,6 +38,13 @@ export interface SendOptions {
   readonly abortSignal?: AbortSignal;
 }
 
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly policy?: RetryPolicy;
+  /** Whether it carries a checksum, so that this may be what is refused. */
+  readonly summed?: boolean;
+}
+
 export interface S3Session {
   readonly sdk: Sdk;
   readonly bucket: string;
@@ -63,7 +70,7 @@ export interface S3Session {
   request<T>(
     what: Doing,
     send: (client: S3Client, options: SendOptions) => Promise<T>,
-    options?: { signal?: AbortSignal | undefined; policy?: RetryPolicy },
+    options?: RequestOptions,
   ): Promise<T>;
 
   /** For work that takes up where it broke off: attempts that share one budget. */
@@ -127,6 +134,16 @@ export async function openSession(
         facts: { object, attempt, delayMs, reason: reasonOf(error) },
       });
 
+  function withoutChecksums(error: unknown): void {
+    if (!checksums) return;
+    checksums = false;
+    reporter.report({
+      level: 'info',
+      code: 'storage-checksums-refused',
+      message: `${description} refuses checksum headers (${reasonOf(error)}); going on without them.`,
+    });
+  }
+
   async function failed(trial: Trial, what: Doing, error: unknown, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const verdict = judge(error, answered);
@@ -155,26 +172,19 @@ export async function openSession(
     trial: () => createTrial(policy, retryHost),
     failed,
 
-    async request(what, send, { signal, policy: ownPolicy = policy } = {}) {
+    async request(what, send, { signal, policy: ownPolicy = policy, summed = false } = {}) {
       const trial = createTrial(ownPolicy, retryHost);
       for (;;) {
         signal?.throwIfAborted();
+        const mayBeRefused = summed && checksums; // another request may step back meanwhile
         try {
           const result = await send(client, signal ? { abortSignal: signal } : {});
           answered = true;
           return result;
         } catch (error) {
           if (statusOf(error) !== undefined) answered = true;
-          if (checksums && refusesChecksums(error)) {
-            checksums = false;
-            reporter.report({
-              level: 'info',
-              code: 'storage-checksums-refused',
-              message: `${description} refuses checksum headers (${reasonOf(error)}); going on without them.`,
-            });
-          } else {
-            await failed(trial, what, error, signal);
-          }
+          if (mayBeRefused && refusesChecksums(error)) withoutChecksums(error);
+          else await failed(trial, what, error, signal);
         }
       }
     },

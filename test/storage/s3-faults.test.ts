@@ -272,6 +272,18 @@ test('checksum headers are left out for a service that refuses them', async t =>
   assert.equal(reporter.events.filter(({ code }) => code === 'storage-checksums-refused').length, 1);
 });
 
+test('checksum headers are refused to several parts at once without harm, and kept when something else is', async t => {
+  const { storage, proxy } = await behind(t, seen => {
+    if (isPart(seen) && seen.headers['x-amz-checksum-crc32']) return s3Error(400, 'InvalidChecksum');
+    return seen.method === 'GET' && seen.url.includes('uploads') ? s3Error(501, 'NotImplemented') : undefined;
+  });
+  assert.equal(await storage.removeStale(), 0);
+  assert.equal(storage.checksums(), true);
+  await storage.put('large', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('large'))));
+  assert.ok(proxy.seen.filter(seen => isPart(seen) && seen.headers['x-amz-checksum-crc32']).length > 1);
+});
+
 test('upload and download limits keep the bytes and spread them over time', async t => {
   const time = fakeTime();
   const limits = { uploadLimit: 100_000, downloadLimit: 200_000 };
