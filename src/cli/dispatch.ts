@@ -4,8 +4,9 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
 import type { CommonOptions, Host } from '../commands/host.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, exitStatus } from '../errors.ts';
 import type { Invocation, OptionValue } from './parse.ts';
+import { s3Options, thawTier } from './s3-values.ts';
 
 const MIB = 1024 * 1024;
 
@@ -57,6 +58,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           dryRun: values['dry-run'] === true,
           numericOwner: values['numeric-owner'] === true,
           ownership: values['no-restore-ownership'] !== true,
+          thaw: values.thaw === true || values['thaw-wait'] === true,
+          thawTier: thawTier(values),
+          thawDays: ranged(values, 'thaw-days', 1, 3650),
+          thawWait: values['thaw-wait'] === true,
         },
         host,
       );
@@ -75,6 +80,17 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         },
         host,
       );
+    }
+    case 'probe': {
+      const { formatProbe, probe } = await import('../commands/probe.ts');
+      const { reporter, signal } = host;
+      const lines: string[] = [];
+      const result = await probe(
+        { url: first, s3: common.s3 ?? {} },
+        { reporter, signal, print: line => void lines.push(line) },
+      );
+      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`);
+      return result.usable ? exitStatus.done : exitStatus.targetUnreachable;
     }
     case 'collection-status': {
       const { status } = await import('../commands/status.ts');
@@ -96,6 +112,7 @@ function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOpt
     name: text('name'),
     tempdir: resolve(text('tempdir') ?? tmpdir()),
     filePrefix: text('file-prefix'),
+    s3: s3Options(values),
   };
 }
 

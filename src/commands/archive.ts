@@ -3,7 +3,6 @@
  * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
  */
 
-import { createHash } from 'node:crypto';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { BackupError } from '../errors.ts';
@@ -13,14 +12,15 @@ import { createManifestReader } from '../manifest/manifest-reader.ts';
 import { cacheName, type Form, type Prefixes } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
-import { createFolderStorage } from '../storage/folder.ts';
+import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
-import { cacheNameFor, parseTarget } from '../storage/url.ts';
+import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { fetchVolume } from './volume-fetch.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -45,7 +45,7 @@ export interface Archive {
 
 export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = openStorage(url, host);
+  const storage = await openStorage(url, options.s3 ?? {}, reporter);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes: Prefixes = options.filePrefix === undefined ? {} : { file: options.filePrefix };
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
@@ -126,24 +126,16 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       const object = set.volumes.get(volume.number);
       const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const bytes = () => storage.get(object.name, { signal });
-      await checkSum(bytes(), volume, name);
-      return open(bytes(), formOf(object));
+      const stored = await fetchVolume(
+        storage,
+        { object: object.name, entry: volume, name },
+        options.tempdir,
+        signal,
+      );
+      return open(stored, formOf(object));
     },
     close: () => storage.close(),
   };
-}
-
-function openStorage(url: string, host: Host): Storage {
-  const target = parseTarget(url);
-  if (target.scheme !== 'file') {
-    throw new BackupError(
-      'usage',
-      `targets of the kind ${target.scheme}:// are not supported yet; use file:///folder`,
-    );
-  }
-  if (target.notice) host.reporter.report({ level: 'notice', code: 'url', message: target.notice });
-  return createFolderStorage(target.path);
 }
 
 export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {
@@ -153,22 +145,6 @@ export function formOf(object: { readonly encrypted: boolean; readonly compresse
 
 function metadataNames(set: BackupSet): string[] {
   return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
-}
-
-/** Reads a volume's stored bytes through; nothing of it is used before they agree with the manifest. */
-async function checkSum(stored: Chunks, volume: VolumeEntry, name: string): Promise<void> {
-  const expected = volume.sha1 ?? volume.md5;
-  if (expected === undefined) return;
-  const hash = createHash(volume.sha1 === undefined ? 'md5' : 'sha1');
-  try {
-    for await (const chunk of stored) hash.update(chunk);
-  } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
-    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
-  }
-  if (hash.digest('hex') !== expected) {
-    throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
-  }
 }
 
 async function* gzip(plain: Chunks): Chunks & AsyncGenerator<Uint8Array> {

@@ -4,6 +4,7 @@
  */
 
 import type { Reporter } from '../report.ts';
+import type { S3Options } from '../storage/s3-options.ts';
 
 export interface Host {
   /** Seconds since 1970, with fraction. */
@@ -29,4 +30,5 @@ export interface CommonOptions {
   readonly name?: string | undefined;
   readonly tempdir: string;
   readonly filePrefix?: string | undefined;
+  readonly s3?: S3Options | undefined;
 }

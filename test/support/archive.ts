@@ -59,6 +59,8 @@ export function createTestArchive(base: string, options: TestHostOptions = {}): 
           dryRun: false,
           numericOwner: false,
           ownership: true,
+          thaw: false,
+          thawWait: false,
           ...more,
         },
         host,
