@@ -278,6 +278,12 @@ export const options: readonly OptionSpec[] = [
     help: `${s3}region of the bucket`,
   },
   {
+    long: 's3-path-style',
+    kind: 'text',
+    value: 'yes|no',
+    help: `${s3}whether the bucket's name goes into the path (found out by itself)`,
+  },
+  {
     long: 's3-unencrypted-connection',
     kind: 'flag',
     help: `${s3}plain HTTP`,

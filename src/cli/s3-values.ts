@@ -28,6 +28,7 @@ export function s3Options(values: Values): S3Options {
     endpointUrl: values['s3-endpoint-url'] as string | undefined,
     regionName: values['s3-region-name'] as string | undefined,
     unencryptedConnection: values['s3-unencrypted-connection'] as boolean | undefined,
+    pathStyle: pathStyle(values),
     storageClass: chosen[0],
     sse: serverSideEncryption(values),
     multipartChunkSize: chunkSize === undefined ? undefined : chunkSize * MIB,
@@ -38,6 +39,13 @@ export function s3Options(values: Values): S3Options {
     uploadLimit: values['upload-limit'] as number | undefined,
     downloadLimit: values['download-limit'] as number | undefined,
   });
+}
+
+function pathStyle(values: Values): boolean | undefined {
+  const text = values['s3-path-style'];
+  if (text === undefined || text === 'yes' || text === 'no')
+    return text === undefined ? undefined : text === 'yes';
+  throw new BackupError('usage', `--s3-path-style takes yes or no, not '${text}'`);
 }
 
 /** @throws BackupError `usage` */
