@@ -5,10 +5,19 @@ import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
 import type { CommonOptions, Host } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import type { Prefixes } from '../manifest/names.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { s3Options, thawTier } from './s3-values.ts';
 
 const MIB = 1024 * 1024;
+
+function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
+  const given = (['file', 'archive', 'manifest', 'signature', 'jsonstat'] as const).flatMap(kind => {
+    const text = values[kind === 'file' ? 'file-prefix' : `file-prefix-${kind}`];
+    return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
+  });
+  return Object.fromEntries(given);
+}
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
@@ -41,6 +50,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           dryRun: values['dry-run'] === true,
           sourceErrorsOk: values['source-errors-ok'] === true,
           printStatistics: values['no-print-statistics'] !== true,
+          progress: values.progress === true,
+          maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
         },
         host,
       );
@@ -111,7 +122,7 @@ function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOpt
     ),
     name: text('name'),
     tempdir: resolve(text('tempdir') ?? tmpdir()),
-    filePrefix: text('file-prefix'),
+    prefixes: prefixesOf(values),
     s3: s3Options(values),
   };
 }

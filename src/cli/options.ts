@@ -122,6 +122,13 @@ export const options: readonly OptionSpec[] = [
     actions: backups,
   },
   {
+    long: 'max-blocksize',
+    kind: 'count',
+    value: 'BYTES',
+    help: 'upper limit of the block length in signatures of large files (2048)',
+    actions: backups,
+  },
+  {
     long: 'full-if-older-than',
     kind: 'time',
     value: 'TIME',
@@ -392,6 +399,14 @@ export const options: readonly OptionSpec[] = [
     value: 'TEXT',
     help: 'begin every object name at the target with TEXT',
   },
+  ...(['archive', 'manifest', 'signature', 'jsonstat'] as const).map(
+    (kind): OptionSpec => ({
+      long: `file-prefix-${kind}`,
+      kind: 'text',
+      value: 'TEXT',
+      help: `the same for ${kind === 'archive' ? 'volumes' : kind === 'jsonstat' ? "duplicity's statistics" : `${kind}s`}, after the general one`,
+    }),
+  ),
   {
     long: 'verbosity',
     short: 'v',

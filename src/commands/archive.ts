@@ -47,7 +47,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   const { reporter, signal } = host;
   const storage = await openStorage(url, options.s3 ?? {}, reporter);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
-  const prefixes: Prefixes = options.filePrefix === undefined ? {} : { file: options.filePrefix };
+  const prefixes = options.prefixes ?? {};
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 

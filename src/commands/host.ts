@@ -3,6 +3,7 @@
  * a test, and no command reaches for the clock, for chance or for the terminal by itself.
  */
 
+import type { Prefixes } from '../manifest/names.ts';
 import type { Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
 
@@ -29,6 +30,7 @@ export interface CommonOptions {
   readonly archiveDir: string;
   readonly name?: string | undefined;
   readonly tempdir: string;
-  readonly filePrefix?: string | undefined;
+  /** What stands before the names of objects, in all or of a kind. */
+  readonly prefixes?: Prefixes | undefined;
   readonly s3?: S3Options | undefined;
 }

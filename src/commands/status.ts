@@ -4,10 +4,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { exitStatus } from '../errors.ts';
 import { statusLines } from '../manifest/status-text.ts';
+import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { requireTarget } from './require-target.ts';
-import { formatSize } from './statistics.ts';
 
 export async function status(request: CommonOptions & { readonly url: string }, host: Host): Promise<number> {
   const archive = await openArchive(request.url, request, host);

@@ -44,6 +44,8 @@ export function createTestArchive(base: string, options: TestHostOptions = {}): 
           dryRun: false,
           sourceErrorsOk: false,
           printStatistics: true,
+          progress: false,
+          maxBlockLength: 2048,
           ...more,
         },
         host,
