@@ -9,7 +9,7 @@ import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Packing, startPacking } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
-import { exitStatus } from '../errors.ts';
+import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
@@ -24,6 +24,7 @@ import {
   type Base,
   catalogedSets,
   chooseBase,
+  forgetSignatures,
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
@@ -91,7 +92,34 @@ async function run(
   collection: Collection,
 ): Promise<Outcome> {
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  const base = await chooseBase(archive, collection, request, host);
+  try {
+    return await runOn(
+      await chooseBase(archive, collection, request, host),
+      request,
+      host,
+      archive,
+      collection,
+    );
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
+    // Nothing has been stored yet: the catalog is opened before anything else.
+    host.reporter.report({
+      level: 'notice',
+      code: 'cache-damaged',
+      message: `${error.message}; copying it again`,
+    });
+    await forgetSignatures(archive, collection);
+    return runOn(await chooseBase(archive, collection, request, host), request, host, archive, collection);
+  }
+}
+
+async function runOn(
+  base: Base | undefined,
+  request: BackupRequest,
+  host: Host,
+  archive: Archive,
+  collection: Collection,
+): Promise<Outcome> {
   const set = newSetId(base, await newSetTime(collection, host));
   const job = {
     source: request.source,
