@@ -4,6 +4,7 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
+import { closeSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Attributes, EntryType } from '../entry.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
@@ -77,6 +78,7 @@ const ROOT_PARENT = 0;
  */
 export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
+  closeSync(openSync(file, 'a', 0o600)); // SQLite gives what it puts beside the file the same mode
   const db = new Sqlite(file);
   try {
     prepare(db);
