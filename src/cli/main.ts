@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
 import { BackupError, exitStatus, messageOf, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
-import { actions } from './options.ts';
+import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
 import { createTextReporter } from './reporters.ts';
@@ -17,19 +17,19 @@ const DEBUG = 9;
 /** @returns the exit status */
 export async function main(argv: readonly string[], version: string): Promise<number> {
   let verbosity = NOTICE;
+  let action: Action | undefined;
   const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
+    action = invocation.action;
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     const status = await dispatch(invocation, createHost(invocation, verbosity, interruption.signal));
     return interruption.status() ?? status;
   } catch (error) {
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
-      process.stderr.write(
-        'Interrupted; what was finished stays, the set that was being written does not count.\n',
-      );
+      process.stderr.write(`Interrupted${whatStays(action)}.\n`);
       return interrupted;
     }
     process.stderr.write(`Error: ${describe(error)}\n`);
@@ -38,6 +38,12 @@ export async function main(argv: readonly string[], version: string): Promise<nu
   } finally {
     interruption.close();
   }
+}
+
+function whatStays(action: Action | undefined): string {
+  if (action === 'restore') return '; what was restored so far stays';
+  const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
+  return isBackup ? '; earlier backups stay as they are, this one does not count' : '';
 }
 
 /** One line: a BackupError says it all; anything else was not foreseen and names itself. */
