@@ -165,6 +165,7 @@ async function store(
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
   await storage.removeStale();
   await cache.removeStale();
+  for (const name of await cache.listPartial()) await cache.removePartial(name); // of a run that was killed
   const envelopes = createEnvelopes(request, form, set, host);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },
