@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { messageOf } from './errors.ts';
 
 /** The version in package.json, two folders above the compiled file. */
@@ -25,10 +26,13 @@ process.on('unhandledRejection', reason => {
   process.exit(1);
 });
 
+// Set before libuv starts its threads: more of them than processors would only cost memory.
+process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, availableParallelism())));
+
 const argv = process.argv.slice(2);
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
   const { main } = await import('./cli/main.ts');
-  process.exitCode = await main(argv, version());
+  process.exitCode = await main(argv, version(), status => process.exit(status));
 }

@@ -52,6 +52,8 @@ const codes = {
   'target-denied': { exit: exitStatus.targetUnreachable, retry: false },
   'target-full': { exit: exitStatus.failed, retry: false },
   'object-missing': { exit: exitStatus.failed, retry: false },
+  /** In cold storage (S3 Glacier): it has to be thawed before it can be read. */
+  'object-cold': { exit: exitStatus.waitingForThaw, retry: false },
   /** The local disk (archive cache, temporary folder, restore target) failed or is full. */
   'local-io': { exit: exitStatus.failed, retry: false },
   interrupted: { exit: exitStatus.failed, retry: false },

@@ -6,6 +6,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
+import { bytesOf } from '../bytes.ts';
 import type { Attributes, EntryType } from '../entry.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
 
@@ -78,7 +79,7 @@ const ROOT_PARENT = 0;
  */
 export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
-  closeSync(openSync(file, 'a', 0o600)); // SQLite gives what it puts beside the file the same mode
+  closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
   const db = new Sqlite(file);
   try {
     prepare(db);
@@ -92,7 +93,7 @@ export async function openCatalog(file: string): Promise<Catalog> {
 function prepare(db: Database): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL'); // in WAL a power cut may lose the last commits, never the file
-  db.pragma('cache_size = -8192');
+  db.pragma('cache_size = -2048');
   if (
     db.pragma('user_version', { simple: true }) === 0 &&
     db.pragma('schema_version', { simple: true }) === 0

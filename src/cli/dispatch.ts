@@ -35,7 +35,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           skipIfNoChange: values['skip-if-no-change'] === true,
           encrypt: values['no-encryption'] !== true,
           compress: values['no-compression'] !== true,
-          level: ranged(values, 'compression-level', 0, 9) ?? 6,
+          level: ranged(values, 'compression-level', 0, 9) ?? 'auto',
           volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
           dryRun: values['dry-run'] === true,
           sourceErrorsOk: values['source-errors-ok'] === true,

@@ -14,11 +14,18 @@ import { createTextReporter } from './reporters.ts';
 const NOTICE = 3;
 const DEBUG = 9;
 
-/** @returns the exit status */
-export async function main(argv: readonly string[], version: string): Promise<number> {
+/**
+ * @param exit ends the process at once
+ * @returns the exit status
+ */
+export async function main(
+  argv: readonly string[],
+  version: string,
+  exit: (status: number) => never,
+): Promise<number> {
   let verbosity = NOTICE;
   let action: Action | undefined;
-  const interruption = listenForSignals();
+  const interruption = listenForSignals(exit);
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
@@ -93,12 +100,16 @@ function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** The first signal asks the run to end in order, the second ends it at once. */
-function listenForSignals(): { signal: AbortSignal; status(): number | undefined; close(): void } {
+function listenForSignals(exit: (status: number) => never): {
+  signal: AbortSignal;
+  status(): number | undefined;
+  close(): void;
+} {
   const controller = new AbortController();
   let status: number | undefined;
   const handlers = Object.entries(signalNumbers).map(([name, number]) => {
     const handler = () => {
-      if (status !== undefined) process.exit(128 + number);
+      if (status !== undefined) exit(128 + number);
       status = 128 + number;
       controller.abort(new BackupError('interrupted', `ended by ${name}`));
     };

@@ -144,7 +144,7 @@ export const options: readonly OptionSpec[] = [
     long: 'compression-level',
     kind: 'count',
     value: '0-9',
-    help: 'how hard to compress: 1 is fast, 9 small (6)',
+    help: 'how hard to compress: 1 is fast, 9 small (chosen by what the data are)',
     actions: backups,
   },
   {

@@ -6,7 +6,7 @@
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
-import { type Packing, startPacking } from '../engine/packing.ts';
+import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
@@ -17,7 +17,7 @@ import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
 import { formatTime } from '../manifest/time.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
-import { prepareSessionKey } from '../volumes/openpgp-session.ts';
+import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
   type BackupMode,
@@ -45,8 +45,8 @@ export interface BackupRequest extends CommonOptions {
   readonly skipIfNoChange: boolean;
   readonly encrypt: boolean;
   readonly compress: boolean;
-  /** Of zlib, 0 to 9. */
-  readonly level: number;
+  /** Of zlib, 0 to 9, or `auto`. */
+  readonly level: number | 'auto';
   /** Bytes. */
   readonly volumeSize: number;
   readonly dryRun: boolean;
@@ -60,12 +60,13 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
   const startTime = host.now();
   checkSource(request.source, request.url);
   const archive = await openArchive(request.url, request, host);
+  const packer = createPacker(host.cores);
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const { counts, stored } = await run(request, host, archive, collection);
+      const { counts, stored } = await run({ request, host, archive }, packer, collection);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -75,6 +76,7 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
       lock.release();
     }
   } finally {
+    await packer.close();
     await archive.close();
   }
 }
@@ -85,56 +87,44 @@ interface Outcome {
   readonly stored: number;
 }
 
-async function run(
-  request: BackupRequest,
-  host: Host,
-  archive: Archive,
-  collection: Collection,
-): Promise<Outcome> {
+interface Setting {
+  readonly request: BackupRequest;
+  readonly host: Host;
+  readonly archive: Archive;
+}
+
+async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
+  const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  const attempt = async () =>
+    runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
   try {
-    return await runOn(
-      await chooseBase(archive, collection, request, host),
-      request,
-      host,
-      archive,
-      collection,
-    );
+    return await attempt();
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
     // Nothing has been stored yet: the catalog is opened before anything else.
-    host.reporter.report({
-      level: 'notice',
-      code: 'cache-damaged',
-      message: `${error.message}; copying it again`,
-    });
+    const message = `${error.message}; copying it again`;
+    host.reporter.report({ level: 'notice', code: 'cache-damaged', message });
     await forgetSignatures(archive, collection);
-    return runOn(await chooseBase(archive, collection, request, host), request, host, archive, collection);
+    return attempt();
   }
 }
 
 async function runOn(
   base: Base | undefined,
-  request: BackupRequest,
-  host: Host,
-  archive: Archive,
+  setting: Setting,
+  packer: Packer,
   collection: Collection,
 ): Promise<Outcome> {
+  const { request, host, archive } = setting;
   const set = newSetId(base, await newSetTime(collection, host));
-  const job = {
+  const packing = packer.start({
     source: request.source,
     catalog: catalogFile(archive, base, set),
     sets: catalogedSets(archive, base),
     time: endOf(set),
-  };
-  const packing = startPacking(job, host.cores);
-  try {
-    return await (request.dryRun
-      ? pretend(packing, host)
-      : store(set, packing, base?.dangling ?? [], { request, host, archive }));
-  } finally {
-    await packing.close();
-  }
+  });
+  return request.dryRun ? pretend(packing, host) : store(set, packing, base?.dangling ?? [], setting);
 }
 
 /** Reads everything as a backup does, and stores nothing. */
@@ -147,12 +137,6 @@ async function pretend(packing: Packing, host: Host): Promise<Outcome> {
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
   }
   return { counts, stored: 0 };
-}
-
-interface Setting {
-  readonly request: BackupRequest;
-  readonly host: Host;
-  readonly archive: Archive;
 }
 
 async function store(
@@ -171,7 +155,7 @@ async function store(
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
-    envelope: envelopes.next,
+    envelope: envelopes.forMetadata,
     signal: host.signal,
   });
   let counts: Readonly<Counts> = createCounts();
@@ -203,7 +187,7 @@ async function store(
       width: Math.max(2, host.cores + 2),
       uploads: 1,
       nameOf: number => volumeName(set, number, form, prefixes),
-      createEnvelope: async () => createEnvelope(await envelopes.next()),
+      createEnvelope: async () => createEnvelope(await envelopes.forVolume()),
       onConsumed: batch => packing.recycle(batch.difftar),
       signal: host.signal,
     });
@@ -230,24 +214,39 @@ function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): st
   return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
 }
 
-/** Each object has its own key; the next one is made ready while the one before is at work. */
+/** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
+const METADATA_OBJECTS = 2;
+
+/** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
+  const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
-    const key = prepareSessionKey(secrets, host.random);
+    // One after the other: the first is needed first.
+    const key = (ready.at(-1) ?? Promise.resolve()).then(() => prepareSessionKey(secrets, host.random));
     key.catch(() => {}); // it is reported when its turn comes
-    return key;
+    ready.push(key);
   };
-  let ready = form === 'gpg' ? prepare() : undefined;
+  if (form === 'gpg') for (let i = 0; i < 1 + METADATA_OBJECTS; i++) prepare();
+  const next = async (): Promise<EnvelopeOptions> => {
+    if (form === 'plain') return { form };
+    if (form === 'gz') return { form, mtimeSeconds, deflate };
+    return {
+      form,
+      key: await ready.shift()!,
+      random: host.random,
+      mtimeSeconds,
+      deflate,
+      compress: request.compress,
+    };
+  };
   return {
-    async next(): Promise<EnvelopeOptions> {
-      if (form === 'plain') return { form };
-      if (form === 'gz') return { form, mtimeSeconds, deflate };
-      const key = await ready!;
-      ready = prepare();
-      return { form, key, random: host.random, mtimeSeconds, deflate, compress: request.compress };
+    forMetadata: next,
+    forVolume() {
+      if (form === 'gpg' && ready.length <= METADATA_OBJECTS) prepare();
+      return next();
     },
   };
 }

@@ -38,10 +38,11 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       ownership: request.ownership,
       onProblem({ path, systemCode, message, restored }) {
         if (restored && isAbove(path, request.paths)) return;
-        problems++;
+        if (!restored) problems++;
         const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
         const text = `${displayPath(path)} ${what}: ${message}`;
-        reporter.report({ level: 'error', code: 'not-restored', message: text, facts: { path, systemCode } });
+        const level = restored ? 'warning' : 'error';
+        reporter.report({ level, code: 'not-restored', message: text, facts: { path, systemCode } });
       },
     });
     try {

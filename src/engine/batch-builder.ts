@@ -3,7 +3,7 @@
  * asks `isFull` before each one and takes the batch.
  */
 
-import type { Entry } from '../entry.ts';
+import type { Entry, EntryType } from '../entry.ts';
 import { type Change, formatChange } from '../manifest/manifest.ts';
 import { difftarName } from '../volumes/difftar.ts';
 import { encodeSigtarRecord } from '../volumes/sigtar.ts';
@@ -33,6 +33,7 @@ export class BatchBuilder {
   /** Bytes of sigtar members so far, of all batches. */
   sigtarLength = 0;
   private readonly takeSlab: () => Uint8Array;
+  private readonly member = createMember();
   private slab: Buffer;
   private used = 0;
   private serial = 0;
@@ -95,11 +96,7 @@ export class BatchBuilder {
   part(kind: 'snapshot' | 'diff', entry: Entry, part: number, inParts: boolean, fill: Fill): number {
     const start = this.used;
     const header = (several: boolean) =>
-      encodeMemberHeader(this.slab, start, {
-        ...entry,
-        name: difftarName(kind, entry, several ? part : undefined),
-        size: 0,
-      });
+      this.header(start, entry, difftarName(kind, entry, several ? part : undefined));
     let dataAt = start + header(inParts);
     const length = fill(this.slab, dataAt, PART_SIZE);
     const isLast = length < PART_SIZE;
@@ -168,6 +165,23 @@ export class BatchBuilder {
     return batch;
   }
 
+  /** A header whose size is not known yet, without making an object of it: there are many. */
+  private header(offset: number, entry: Entry, name: string): number {
+    const { member } = this;
+    member.name = name;
+    member.type = entry.type;
+    member.mode = entry.mode;
+    member.uid = entry.uid;
+    member.gid = entry.gid;
+    member.uname = entry.uname;
+    member.gname = entry.gname;
+    member.mtimeSeconds = entry.mtimeSeconds;
+    member.linkname = entry.linkname;
+    member.devMajor = entry.devMajor;
+    member.devMinor = entry.devMinor;
+    return encodeMemberHeader(this.slab, offset, member);
+  }
+
   private passed(place: Place): void {
     this.first ??= place;
     this.last = place;
@@ -176,4 +190,11 @@ export class BatchBuilder {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function createMember() {
+  return {
+    ...{ name: '', size: 0, type: 'file' as EntryType, mode: 0, uid: 0, gid: 0, uname: '', gname: '' },
+    ...{ mtimeSeconds: 0, linkname: '', devMajor: 0, devMinor: 0 },
+  };
 }

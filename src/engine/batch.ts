@@ -35,4 +35,4 @@ export interface PackWarning {
 }
 
 /** A slab holds several of the largest members: big enough for zlib to work well on, small enough to have a dozen. */
-export const SLAB_SIZE = 320 * 1024;
+export const SLAB_SIZE = 576 * 1024;

@@ -1,20 +1,22 @@
 /** The packer's thread: batches go out with their buffers, slabs come back. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { BackupError, messageOf } from '../errors.ts';
 import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
 import type { PackMessage, PackRequest } from './packing.ts';
-import { createSlabPool } from './slab-pool.ts';
+import { createSlabPool, type SlabPool } from './slab-pool.ts';
 
 const port = parentPort!;
-const { job, slabs } = workerData as { readonly job: PackJob; readonly slabs: number };
-const pool = createSlabPool(slabs);
+let pool: SlabPool | undefined;
 let packer: SourcePacker | undefined;
 
 port.on('message', (request: PackRequest) => {
   switch (request.type) {
+    case 'start':
+      void run(request.job, request.slabs);
+      return;
     case 'slab':
-      pool.giveBack(request.slab);
+      pool!.giveBack(request.slab);
       return;
     case 'commit':
       guard(() => {
@@ -23,8 +25,9 @@ port.on('message', (request: PackRequest) => {
       });
       return;
     case 'close':
+      // What is under way finds the catalog closed, and nothing is left to wait for: the thread ends.
       packer?.close();
-      process.exit(0); // ends this thread only
+      port.close();
   }
 });
 
@@ -44,16 +47,19 @@ function fail(error: unknown): void {
   else send({ type: 'crashed', message, stack: (error as Error | undefined)?.stack ?? '' });
 }
 
-try {
-  packer = await openSourcePacker(job, pool);
-  for await (const batch of packer.batches) {
-    const parts = [batch.difftar, batch.sigtar, batch.filelist].filter(bytes => bytes.length > 0);
-    send(
-      { type: 'batch', batch },
-      parts.map(bytes => bytes.buffer as ArrayBuffer),
-    );
+async function run(job: PackJob, slabs: number): Promise<void> {
+  try {
+    pool = createSlabPool(slabs);
+    packer = await openSourcePacker(job, pool);
+    for await (const batch of packer.batches) {
+      const parts = [batch.difftar, batch.sigtar, batch.filelist].filter(bytes => bytes.length > 0);
+      send(
+        { type: 'batch', batch },
+        parts.map(bytes => bytes.buffer as ArrayBuffer),
+      );
+    }
+    send({ type: 'end' });
+  } catch (error) {
+    fail(error);
   }
-  send({ type: 'end' });
-} catch (error) {
-  fail(error);
 }

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { PackBatch } from './batch.ts';
-import { openSourcePacker, type PackJob } from './pack-source.ts';
+import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
 import { createSlabPool } from './slab-pool.ts';
 
 export interface Packing {
@@ -16,35 +16,47 @@ export interface Packing {
   recycle(difftar: Uint8Array): void;
   /** The set is complete at the target: the catalog is to say so. @param pieces of the set's cached sigtar */
   commit(pieces: readonly Piece[]): Promise<void>;
-  /** Ends the packer, also in the middle; without a commit the catalog forgets the set. */
-  close(): Promise<void>;
 }
 
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
-const SLABS = 16;
+const SLABS = 10;
 
 /** How long a thread that is asked to end may take; it may hang in a system call on the source. */
 const PATIENCE_MS = 3000;
 
-/** @param cores processors that may be used */
-export function startPacking(job: PackJob, cores: number): Packing {
-  return cores > 1 ? packOnThread(job) : packHere(job);
+/** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
+export interface Packer {
+  /** To be called once; again only when it failed before its first batch. */
+  start(job: PackJob): Packing;
+  /** Ends it, also in the middle; without a commit the catalog forgets the set. */
+  close(): Promise<void>;
 }
 
-function packHere(job: PackJob): Packing {
-  const pool = createSlabPool(SLABS);
-  const opening = openSourcePacker(job, pool);
-  opening.catch(() => {}); // who asks for batches hears of it
+/** @param cores processors that may be used */
+export function createPacker(cores: number): Packer {
+  return cores > 1 ? createThread() : createLocal();
+}
+
+function createLocal(): Packer {
+  let opening: Promise<SourcePacker> | undefined;
   return {
-    batches: (async function* () {
-      yield* (await opening).batches;
-    })(),
-    recycle: difftar => pool.giveBack(difftar),
-    async commit(pieces) {
-      (await opening).commit(pieces);
+    start(job) {
+      const pool = createSlabPool(SLABS);
+      const opened = openSourcePacker(job, pool);
+      opened.catch(() => {}); // who asks for batches hears of it
+      opening = opened;
+      return {
+        batches: (async function* () {
+          yield* (await opened).batches;
+        })(),
+        recycle: difftar => pool.giveBack(difftar),
+        async commit(pieces) {
+          (await opened).commit(pieces);
+        },
+      };
     },
     async close() {
-      const packer = await opening.catch(() => undefined);
+      const packer = await opening?.catch(() => undefined);
       packer?.close();
     },
   };
@@ -60,15 +72,15 @@ export type PackMessage =
 
 /** What the thread is told. */
 export type PackRequest =
+  | { readonly type: 'start'; readonly job: PackJob; readonly slabs: number }
   | { readonly type: 'slab'; readonly slab: Uint8Array }
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
   | { readonly type: 'close' };
 
-function packOnThread(job: PackJob): Packing {
+function createThread(): Packer {
   const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
-    workerData: { job, slabs: SLABS },
     // A thread's heap starts large; this one works in slabs and needs little.
-    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
@@ -110,15 +122,21 @@ function packOnThread(job: PackJob): Packing {
     }
   };
   return {
-    batches: (async function* () {
-      for (let message = await next(); message.type === 'batch'; message = await next()) yield message.batch;
-    })(),
-    recycle(difftar) {
-      if (!hasExited) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
-    },
-    async commit(pieces) {
-      tell({ type: 'commit', pieces });
-      await next();
+    start(job) {
+      tell({ type: 'start', job, slabs: SLABS });
+      return {
+        batches: (async function* () {
+          for (let message = await next(); message.type === 'batch'; message = await next())
+            yield message.batch;
+        })(),
+        recycle(difftar) {
+          if (!hasExited) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
+        },
+        async commit(pieces) {
+          tell({ type: 'commit', pieces });
+          await next();
+        },
+      };
     },
     async close() {
       if (!hasExited) tell({ type: 'close' });

@@ -8,6 +8,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import type { Envelope } from '../volumes/envelope.ts';
 import type { PackBatch, Place } from './batch.ts';
+import { createTidier } from './tidy.ts';
 
 /** A volume that is at the target. */
 export interface StoredVolume {
@@ -98,6 +99,7 @@ function createVolumeStream(
   lastPlace: Place,
 ) {
   const hash = createHash('sha1');
+  const tidy = createTidier();
   let end = lastPlace;
   let digest = '';
   let seal!: () => void;
@@ -115,6 +117,7 @@ function createVolumeStream(
       pending -= oldest.atMost;
       stored += bytes.length;
       hash.update(bytes);
+      tidy(3 * bytes.length); // deflated, sealed, and the pieces that zlib made of it
       return bytes;
     };
     const head = envelope.start();

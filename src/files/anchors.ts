@@ -11,9 +11,9 @@ import { systemError } from './problem.ts';
 /** Below PATH_MAX (4096 with its NUL), with room for `/proc/self/fd/N`. */
 const longestPath = 4000;
 
-/** The folder that shows our open files as paths, or undefined where the system has none (no Linux, or no /proc). */
-export function findFdFolder(): string | undefined {
-  return existsSync('/proc/self/fd') ? '/proc/self/fd' : undefined;
+/** The folder that shows our open files as paths; '' where the system has none (no Linux, or no /proc). */
+export function findFdFolder(): string {
+  return existsSync('/proc/self/fd') ? '/proc/self/fd' : '';
 }
 
 export interface Anchors {
@@ -39,7 +39,7 @@ export function createAnchors(root: string, fdFolder = findFdFolder()): Anchors 
     let start = nearest ? nearest.path.length + 1 : 0;
     while (base.length + path.length - start > longestPath) {
       const cut = path.lastIndexOf('/', start + longestPath - base.length);
-      if (fdFolder === undefined || cut <= start) throw systemError('ENAMETOOLONG', 'path too long');
+      if (fdFolder === '' || cut <= start) throw systemError('ENAMETOOLONG', 'path too long');
       const fd = openSync(bytesOf(base + path.slice(start, cut)), folderFlags);
       open.push({ path: path.slice(0, cut), fd });
       base = `${fdFolder}/${fd}/`;

@@ -165,7 +165,7 @@ function createLocalTree(folder: string, options: WalkOptions): LocalTree {
 }
 
 function pathOfItem(item: WalkItem): string {
-  return item.entry?.path ?? item.problem?.path ?? item.skipped ?? '';
+  return (item.entry ?? item.problem ?? item.skipped).path;
 }
 
 interface OpenContent {

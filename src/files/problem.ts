@@ -4,16 +4,29 @@ import { systemCode } from '../errors.ts';
 
 export interface SourceProblem {
   readonly path: string;
-  /** The system's error name; `EFTYPE` where something else took a regular file's place, `EUNKNOWN` if there is none. */
+  /** The system's error name; `EFTYPE` where something else took a regular file's place, `EUNKNOWN` if it has none. */
   readonly systemCode: string;
   readonly during: 'lstat' | 'readlink' | 'readdir' | 'open' | 'read';
   /** It was gone when its turn came: usual in a living tree, and no error. */
   readonly vanished: boolean;
 }
 
-/** What one attempt ran into. `ENOTDIR` says that a parent is no directory any more, except when listing the thing itself. */
+/**
+ * The name of a system error; `EUNKNOWN` for those that Node has no name for (`EUCLEAN`, a damaged file system);
+ * undefined for any other error.
+ */
+export function systemName(error: unknown): string | undefined {
+  const isSystemError = typeof (error as { syscall?: unknown } | null | undefined)?.syscall === 'string';
+  return systemCode(error) ?? (isSystemError ? 'EUNKNOWN' : undefined);
+}
+
+/**
+ * What one attempt ran into. `ENOTDIR` says that a parent is no directory any more, except when listing the thing
+ * itself. An error that is not the system's is a slip of ours, and thrown on.
+ */
 export function sourceProblem(path: string, during: SourceProblem['during'], error: unknown): SourceProblem {
-  const code = systemCode(error) ?? 'EUNKNOWN';
+  const code = systemName(error);
+  if (code === undefined) throw error;
   const vanished = code === 'ENOENT' || (code === 'ENOTDIR' && during !== 'readdir');
   return { path, systemCode: code, during, vanished };
 }

@@ -43,7 +43,7 @@ export function openTargetFolder(
   place: string,
   path: string,
   entry: Entry | undefined,
-  fdFolder: string | undefined,
+  fdFolder: string,
   follow = false,
 ): TargetFolder {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | (follow ? 0 : constants.O_NOFOLLOW);
@@ -70,8 +70,8 @@ export function openTargetFolder(
 }
 
 /** Makes a directory of ours readable. @returns its mode before */
-function unlock(place: string, fdFolder: string | undefined): number {
-  const pin = fdFolder === undefined ? undefined : pinPlace(place, constants.O_DIRECTORY);
+function unlock(place: string, fdFolder: string): number {
+  const pin = fdFolder === '' ? undefined : pinPlace(place, constants.O_DIRECTORY);
   try {
     const stats = pin === undefined ? lstatSync(bytesOf(place)) : fstatSync(pin);
     if (!stats.isDirectory()) throw systemError('ENOTDIR', 'no directory');

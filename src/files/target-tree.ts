@@ -11,7 +11,8 @@ import { systemError } from './problem.ts';
 import { checkName, openTargetFolder, type TargetFolder } from './target-folder.ts';
 
 export interface TargetTreeOptions {
-  readonly fdFolder: string | undefined;
+  /** Where open files have paths; '' if nowhere. */
+  readonly fdFolder: string;
   /** Called before a directory is closed: the time for its attributes. */
   leave(folder: TargetFolder): void;
   /** A directory was made that the archive does not describe. */
@@ -110,6 +111,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
     checkName(name);
+    if (slash === 0) throw systemError('EINVAL', 'absolute path');
     return { folder: enter(slash === -1 ? '' : path.slice(0, slash)), name };
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { displayPath, pathOf } from '../bytes.ts';
+import { bytesOf, displayPath, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { type Anchors, createAnchors } from './anchors.ts';
@@ -27,7 +27,7 @@ export interface SourceEntry extends Entry {
 export type WalkItem =
   | { readonly entry: SourceEntry; readonly problem?: undefined; readonly skipped?: undefined }
   | { readonly problem: SourceProblem; readonly entry?: undefined; readonly skipped?: undefined }
-  | { readonly skipped: string; readonly entry?: undefined; readonly problem?: undefined };
+  | { readonly skipped: { readonly path: string }; readonly entry?: undefined; readonly problem?: undefined };
 
 export interface WalkOptions {
   readonly names?: IdNames;
@@ -55,7 +55,8 @@ interface OpenFolder {
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
  * @returns batches of at most 256 items; given
- * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read
+ * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read, or is gone
+ *   or on another file system at the end: then it was unmounted in between, and what seemed to vanish did not
  */
 export function* walk(
   root: string | Uint8Array,
@@ -66,6 +67,7 @@ export function* walk(
   const names = options.names ?? createIdNames();
   const folders: OpenFolder[] = [];
   let batch: WalkItem[] = [];
+  let rootDevice: bigint | undefined;
 
   function take(entry: SourceEntry): void {
     for (const folder of folders) {
@@ -83,7 +85,7 @@ export function* walk(
       const stats = follow ? statSync(place, { bigint: true }) : lstatSync(place, { bigint: true });
       const type = typeOf(stats);
       if (type === undefined) {
-        batch.push({ skipped: path });
+        batch.push({ skipped: { path } });
         return;
       }
       during = 'readlink';
@@ -97,6 +99,7 @@ export function* walk(
       }
       during = 'readdir';
       const listed = listFolder(anchors, path);
+      if (path === '') rootDevice = stats.dev;
       if (options.enter?.(entry, listed) === false) return;
       if (choice === 'take') take(entry);
       folders.push({ path, names: listed, next: 0, pending: choice === 'scan' ? entry : undefined });
@@ -118,10 +121,24 @@ export function* walk(
         batch = [];
       }
     }
+    if (rootDevice !== undefined) checkRoot(rootPath, rootDevice);
     if (batch.length > 0) yield batch;
   } finally {
     anchors.close();
   }
+}
+
+/** The device alone: some network file systems give a folder another inode number now and then. */
+function checkRoot(root: string, device: bigint): void {
+  let now: bigint;
+  try {
+    now = statSync(bytesOf(root), { bigint: true }).dev;
+  } catch (error) {
+    throw rootError(root, sourceProblem('', 'lstat', error), error);
+  }
+  if (now === device) return;
+  const path = displayPath(root);
+  throw new BackupError('source-unavailable', `${path} was unmounted while it was read.`, { path });
 }
 
 /** Names in byte order: they are latin1 strings, which sort as their bytes do. */

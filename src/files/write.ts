@@ -7,28 +7,19 @@
  * the run goes on; a disk that is full or read-only ends it.
  */
 
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fchmodSync, fsyncSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
-import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import { applyAttributes, type Hold, holdLink, holdOpen, holdPlace, ownerOf } from './attributes.ts';
 import { createIdNames, type IdNames } from './ids.ts';
+import { systemName } from './problem.ts';
 import type { EntrySink } from './sink.ts';
 import { makeSpecial } from './special.ts';
-import { pinPlace, type TargetFolder } from './target-folder.ts';
+import { pinPlace } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
+import { makeTemporary, placeOfTemporary, putInPlace, removeTemporary, type Temporary } from './temporary.ts';
 
 export interface WriteProblem {
   readonly path: string;
@@ -48,15 +39,14 @@ export interface TreeWriterOptions {
   readonly numericOwner?: boolean;
   /** Have every file and directory on the disk before going on (slow). */
   readonly sync?: boolean;
-  /** Where open files have paths; found by itself. */
-  readonly fdFolder?: string | undefined;
+  /** Where open files have paths, '' for nowhere; found by itself. */
+  readonly fdFolder?: string;
 }
 
 interface OpenFile {
   readonly entry: Entry;
-  readonly folder: TargetFolder;
   readonly name: string;
-  readonly temporary: string;
+  readonly temporary: Temporary;
   readonly fd: number;
   closed: boolean;
 }
@@ -72,13 +62,12 @@ const endingCodes = new Set(['ENOSPC', 'EROFS', 'EDQUOT']);
  * @throws {BackupError} `local-io` from any method, when the target can't be made, is full or read-only
  */
 export function createTreeWriter(target: string, options: TreeWriterOptions): EntrySink {
-  const fdFolder = 'fdFolder' in options ? options.fdFolder : findFdFolder();
+  const fdFolder = options.fdFolder ?? findFdFolder();
   const names = options.names ?? createIdNames();
   const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
   const slab = Buffer.allocUnsafeSlow(slabSize);
   let filled = 0;
   let file: OpenFile | undefined;
-  let temporaries = 0;
 
   const tree = createTargetTree(target, {
     fdFolder,
@@ -115,43 +104,32 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     applyAttributes(hold, entry, owner, changeOwner, error => trouble(entry.path, error, true));
   }
 
-  /** Makes something under a temporary name that is free; one may be left from a killed run. */
-  function makeTemporary<T>(folder: TargetFolder, make: (name: string, place: Buffer) => T): [string, T] {
-    for (;;) {
-      const name = `.tsbackup-${process.pid}-${temporaries++}`;
-      try {
-        return [name, make(name, bytesOf(`${folder.base}/${name}`))];
-      } catch (error) {
-        if (systemCode(error) !== 'EEXIST') throw error;
-      }
-    }
-  }
-
   function beginFile(entry: Entry): void {
     const { folder, name } = tree.placeOf(entry.path);
-    const [temporary, fd] = makeTemporary(folder, (_, place) => openSync(place, newFile, 0o600));
-    file = { entry, folder, name, temporary, fd, closed: false };
+    const temporary = makeTemporary(folder, place => openSync(place, newFile, 0o600));
+    file = { entry, name, temporary, fd: temporary.made, closed: false };
     filled = 0;
   }
 
   function makeOther(entry: Entry): void {
     const { folder, name } = tree.placeOf(entry.path);
-    const [temporary] = makeTemporary(folder, (free, place) => {
+    const temporary = makeTemporary(folder, (place, free) => {
       if (entry.type === 'symlink') symlinkSync(bytesOf(entry.linkname), place);
       else makeSpecial(folder, free, entry);
     });
     try {
-      if (entry.type === 'symlink') dress(holdLink(bytesOf(`${folder.base}/${temporary}`)), entry);
-      else dressSpecial(`${folder.base}/${temporary}`, entry);
-      putInPlace(folder, temporary, name);
+      const place = placeOfTemporary(temporary);
+      if (entry.type === 'symlink') dress(holdLink(bytesOf(place)), entry);
+      else dressSpecial(place, entry);
+      putInPlace(temporary, name);
     } catch (error) {
-      removeQuietly(folder, temporary);
+      removeTemporary(temporary);
       throw error;
     }
   }
 
   function dressSpecial(place: string, entry: Entry): void {
-    if (fdFolder === undefined) return dress(holdPlace(bytesOf(place)), entry);
+    if (fdFolder === '') return dress(holdPlace(bytesOf(place)), entry);
     const pin = pinPlace(place);
     try {
       dress(holdPlace(bytesOf(`${fdFolder}/${pin}`)), entry);
@@ -166,7 +144,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     if (options.sync) fsyncSync(current.fd);
     current.closed = true;
     closeSync(current.fd); // some file systems say only here that the disk is full
-    putInPlace(current.folder, current.temporary, current.name);
+    putInPlace(current.temporary, current.name);
   }
 
   function discard(): void {
@@ -178,7 +156,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     } catch {
       // It is thrown away; the reason for that was reported.
     }
-    removeQuietly(current.folder, current.temporary);
+    removeTemporary(current.temporary);
   }
 
   /** Does a step for one entry; when it fails, nothing half-done stays. */
@@ -237,30 +215,9 @@ const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | cons
 function codeOf(error: unknown): string | undefined {
   if (error instanceof BackupError) return undefined;
   const code = (error as { code?: unknown }).code;
-  return systemCode(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
+  return systemName(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
 }
 
 function writeAll(fd: number, bytes: Uint8Array, start: number, end: number): void {
   for (let at = start; at < end; ) at += writeSync(fd, bytes, at, end - at);
-}
-
-/** Gives the real name. An empty directory makes room; one with content stays, and the entry fails. */
-function putInPlace(folder: TargetFolder, temporary: string, name: string): void {
-  const from = bytesOf(`${folder.base}/${temporary}`);
-  const to = `${folder.base}/${name}`;
-  try {
-    renameSync(from, bytesOf(to));
-  } catch (error) {
-    if (systemCode(error) !== 'EISDIR') throw error;
-    rmdirSync(bytesOf(to));
-    renameSync(from, bytesOf(to));
-  }
-}
-
-function removeQuietly(folder: TargetFolder, name: string): void {
-  try {
-    unlinkSync(bytesOf(`${folder.base}/${name}`));
-  } catch {
-    // The entry has failed already; a leftover is harmless.
-  }
 }

@@ -20,11 +20,29 @@ const OUTPUT_PIECE = 64 * 1024;
 export const deflateEnd: Uint8Array = Uint8Array.of(0x03, 0x00);
 
 export interface DeflateOptions {
-  /** 0 (stored only) to 9; default 6. */
-  readonly level?: number;
+  /** 0 (stored only) to 9, or `auto`: the cheapest way that is still as small as gpg's usual one. Default: auto. */
+  readonly level?: number | 'auto';
   /** Whether a segment may refer to the 32 KiB before it; default true. */
   readonly dictionary?: boolean;
 }
+
+/** How zlib is to work; a larger window finds more, and searches longer. */
+interface Way {
+  readonly level: number;
+  readonly windowBits: number;
+}
+
+/**
+ * What `auto` chooses from. Sources and documents gain from a large window; logs and tables, whose repetitions are near
+ * and many, become smaller and are done faster with a small one and a longer search.
+ */
+const ways: readonly [Way, Way] = [
+  { level: 4, windowBits: 15 },
+  { level: 5, windowBits: 13 },
+];
+
+/** Chunks for which one of them, deflated both ways, decides. */
+const GROUP = 16;
 
 export interface Deflater {
   /** CRC-32 and count of all bytes pushed so far; they do not wait for segments in flight. */
@@ -38,10 +56,25 @@ export interface Deflater {
   push(chunk: Uint8Array): Promise<Uint8Array>;
 }
 
-export function createDeflater({ level = 6, dictionary: linked = true }: DeflateOptions = {}): Deflater {
+export function createDeflater({ level = 'auto', dictionary: linked = true }: DeflateOptions = {}): Deflater {
   let crc = 0;
   let length = 0;
   let before: Uint8Array | undefined;
+  let inGroup = 0;
+  let choice: Promise<Way> | undefined;
+
+  /** The first chunk of a group is deflated both ways; the others go the way that made it smaller. */
+  const deflateAuto = async (chunk: Uint8Array, dictionary: Uint8Array | undefined) => {
+    const isFirst = inGroup === 0;
+    inGroup = (inGroup + 1) % GROUP;
+    if (!isFirst) return deflateSegment(chunk, await choice!, dictionary);
+    const both = Promise.all(ways.map(way => deflateSegment(chunk, way, dictionary)));
+    choice = both.then(([large, small]) => (small!.length < large!.length ? ways[1] : ways[0]));
+    choice.catch(() => {}); // who awaits a segment hears of it
+    const [large, small] = await both;
+    return small!.length < large!.length ? small! : large!;
+  };
+
   return {
     get crc() {
       return crc;
@@ -59,17 +92,19 @@ export function createDeflater({ level = 6, dictionary: linked = true }: Deflate
         return storedBlocks(chunk);
       }
       if (linked) before = lastWindow(dictionary, chunk);
-      return deflateSegment(chunk, level, dictionary);
+      if (level === 'auto') return deflateAuto(chunk, dictionary);
+      return deflateSegment(chunk, { level, windowBits: 15 }, dictionary);
     },
   };
 }
 
-function deflateSegment(chunk: Uint8Array, level: number, dictionary?: Uint8Array): Promise<Uint8Array> {
+function deflateSegment(chunk: Uint8Array, way: Way, dictionary?: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     deflateRaw(
       chunk,
       {
-        level,
+        ...way,
+        memLevel: 9,
         chunkSize: OUTPUT_PIECE,
         finishFlush: constants.Z_SYNC_FLUSH,
         ...(dictionary && { dictionary }),

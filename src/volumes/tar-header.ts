@@ -4,20 +4,14 @@
  * @see FORMAT.md, "Tar members"; POSIX pax, "ustar Interchange Format"
  */
 
-import type { Attributes, EntryType } from '../entry.ts';
+import type { EntryType } from '../entry.ts';
 import { asciiOf, isAscii, paxRecords } from './pax.ts';
+import type { Member } from './tar-member.ts';
 
 export const BLOCK = 512;
 
 /** A name of the longest kind that Linux has, twice (path and link), with all the rest. */
 export const MAX_HEADER_LENGTH = 3 * BLOCK + 16 * 1024;
-
-export interface Member extends Attributes {
-  /** Bytes as a latin1 string, with prefix and, for directories, the slash at the end. */
-  readonly name: string;
-  /** Bytes of data; below 8 GiB. */
-  readonly size: number;
-}
 
 const typeFlags: Readonly<Record<EntryType, number>> = {
   file: 0x30,

@@ -1,0 +1,58 @@
+/** Things are made under a temporary name beside their place and renamed when they are whole. */
+
+import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { bytesOf } from '../bytes.ts';
+import { systemCode } from '../errors.ts';
+import type { TargetFolder } from './target-folder.ts';
+
+/** Something in the making. */
+export interface Temporary {
+  readonly folder: TargetFolder;
+  /** ASCII. */
+  readonly name: string;
+}
+
+let made = 0;
+
+/**
+ * Makes something under a free temporary name; one may be taken by what a killed run left.
+ * @param make throws EEXIST for a name that is taken
+ */
+export function makeTemporary<T>(
+  folder: TargetFolder,
+  make: (place: Buffer, name: string) => T,
+): Temporary & { readonly made: T } {
+  for (;;) {
+    const name = `.tsbackup-${process.pid}-${made++}`;
+    try {
+      return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name) };
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Where it is for now. */
+export function placeOfTemporary({ folder, name }: Temporary): string {
+  return `${folder.base}/${name}`;
+}
+
+/** Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY. */
+export function putInPlace(temporary: Temporary, name: string): void {
+  const from = bytesOf(placeOfTemporary(temporary));
+  const to = bytesOf(`${temporary.folder.base}/${name}`);
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EISDIR') throw error;
+    rmdirSync(to);
+    renameSync(from, to);
+  }
+}
+
+/** Never throws: what made it superfluous is reported, and a leftover is harmless. */
+export function removeTemporary(temporary: Temporary): void {
+  try {
+    unlinkSync(bytesOf(placeOfTemporary(temporary)));
+  } catch {}
+}
