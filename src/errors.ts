@@ -39,6 +39,8 @@ const codes = {
   /** No backup at the target, no set for the time, or the path is in none. */
   'nothing-to-restore': { exit: exitStatus.nothingToRestore, retry: false },
   'no-chain': { exit: exitStatus.failed, retry: false },
+  /** A cached copy is not what the target has: to be copied again. */
+  'cache-damaged': { exit: exitStatus.failed, retry: true },
   'source-mismatch': { exit: exitStatus.failed, retry: false },
   locked: { exit: exitStatus.locked, retry: false },
   'source-missing': { exit: exitStatus.sourceUnavailable, retry: true },
@@ -91,4 +93,9 @@ export function systemCode(error: unknown): string | undefined {
 /** A thrown thing in one line for a person, without stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The same as a part of a longer sentence: without its full stop. */
+export function clauseOf(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '');
 }

@@ -15,7 +15,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { bytesOf } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper } from '../volumes/envelope.ts';
@@ -34,6 +35,7 @@ const PIECE = 256 * 1024;
 /**
  * @param file the catalog's path as a latin1 string
  * @param sets the chain, oldest first
+ * @throws BackupError `cache-damaged` when a set that the catalog does not know can't be learnt
  */
 export async function openChainCatalog(file: string, sets: readonly CatalogedSet[]): Promise<Catalog> {
   let catalog = await openOrBegin(file);
@@ -85,6 +87,14 @@ async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<vo
     }
     await rewriter.finish();
     catalog.completeSet();
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    throw new BackupError(
+      'cache-damaged',
+      `${displayPath(file)} is damaged: ${clauseOf(error)}`,
+      {},
+      { cause: error },
+    );
   } finally {
     rewriter.close();
   }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
 import { BackupError, exitStatus, messageOf, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
-import { actions } from './options.ts';
+import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -26,10 +26,12 @@ export async function main(
 ): Promise<number> {
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
+  let action: Action | undefined;
   const interruption = listenForSignals(exit);
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
+    action = invocation.action;
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     if (invocation.values.progress === true) {
       const { createProgressDisplay } = await import('./progress.ts');
@@ -45,9 +47,7 @@ export async function main(
     progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
-      process.stderr.write(
-        'Interrupted; what was finished stays, the set that was being written does not count.\n',
-      );
+      process.stderr.write(`Interrupted${whatStays(action)}.\n`);
       return interrupted;
     }
     process.stderr.write(`Error: ${describe(error)}\n`);
@@ -56,6 +56,12 @@ export async function main(
   } finally {
     interruption.close();
   }
+}
+
+function whatStays(action: Action | undefined): string {
+  if (action === 'restore') return '; what was restored so far stays';
+  const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
+  return isBackup ? '; earlier backups stay as they are, this one does not count' : '';
 }
 
 /** One line: a BackupError says it all; anything else was not foreseen and names itself. */

@@ -3,9 +3,10 @@
  * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
  */
 
+import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
@@ -51,8 +52,15 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
-  const fetch = (copies: readonly MetadataCopy[]) =>
-    copyToCache(copies, storage, cache, { open, compress: gzip, reporter, signal });
+  const fetch = async (copies: readonly MetadataCopy[]) => {
+    for (const copy of copies) {
+      try {
+        await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
+      } catch (error) {
+        throw named(error, copy.remoteName);
+      }
+    }
+  };
 
   /** The cached copy of a set's manifest or signatures, made if it is not there; its name in the cache. */
   const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
@@ -109,7 +117,9 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
         await cache.remove(localName); // the copy may be at fault: once more from the target
         await cached(set, 'manifest', object);
-        return readManifest(localName);
+        return readManifest(localName).catch(cause => {
+          throw named(cause, object.name);
+        });
       }
     },
     async sigtarOf(set) {
@@ -120,19 +130,26 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         );
       }
       const localName = await cached(set, 'signatures', set.signatures);
-      return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
+      const openCopy = () => openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
+      if (!(await isWhole(openCopy()))) {
+        await cache.remove(localName);
+        await cached(set, 'signatures', set.signatures);
+      }
+      return openCopy();
     },
     async openVolume(set, volume) {
       const object = set.volumes.get(volume.number);
       const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const stored = await fetchVolume(
+      const fetched = await fetchVolume(
         storage,
         { object: object.name, entry: volume, name },
         options.tempdir,
         signal,
       );
-      return open(stored, formOf(object));
+      // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
+      if (!fetched.isProved) await drain(open(fetched.read(false), formOf(object)));
+      return open(fetched.read(true), formOf(object));
     },
     close: () => storage.close(),
   };
@@ -145,6 +162,33 @@ export function formOf(object: { readonly encrypted: boolean; readonly compresse
 
 function metadataNames(set: BackupSet): string[] {
   return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
+}
+
+/** What went wrong with an object of the target, with its name. */
+function named(error: unknown, object: string): unknown {
+  if (!(error instanceof BackupError)) return error;
+  const name = displayPath(object);
+  const text =
+    error.code === 'wrong-passphrase'
+      ? `the passphrase does not open ${name}`
+      : error.code === 'damaged'
+        ? `${name} at the target is damaged: ${clauseOf(error)}`
+        : undefined;
+  return text === undefined ? error : new BackupError(error.code, text, { object }, { cause: error });
+}
+
+async function drain(chunks: Chunks): Promise<void> {
+  for await (const _ of chunks);
+}
+
+async function isWhole(plain: Chunks): Promise<boolean> {
+  try {
+    await drain(plain);
+    return true;
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'damaged') return false;
+    throw error;
+  }
 }
 
 async function* gzip(plain: Chunks): Chunks & AsyncGenerator<Uint8Array> {

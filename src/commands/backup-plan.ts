@@ -1,7 +1,7 @@
 /** What a backup builds on: the chain that it continues, or none; and the time and name of the new set. */
 
 import { hostname } from 'node:os';
-import { BackupError } from '../errors.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
@@ -55,9 +55,24 @@ export async function chooseBase(
       return undefined;
     }
   }
-  await archive.synchronize(collection, base.chain);
-  if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+  try {
+    await archive.synchronize(collection, base.chain);
+    if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'damaged' || request.mode === 'incremental')
+      throw error;
+    const message = `the chain can't be continued: ${clauseOf(error)}. Switching to a full backup.`;
+    host.reporter.report({ level: 'warning', code: 'chain-damaged', message });
+    return undefined;
+  }
   return base;
+}
+
+/** Removes the cached signatures of the newest chain, so that they are copied from the target again. */
+export async function forgetSignatures(archive: Archive, collection: Collection): Promise<void> {
+  for (const { id } of collection.chains.at(-1)?.sets ?? []) {
+    await archive.cache.remove(cacheName('signatures', id, 'final', archive.prefixes));
+  }
 }
 
 /** A target that suddenly lacks what we know of is an incident: nothing local is deleted, and nothing new begun in silence. */

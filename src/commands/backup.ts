@@ -10,7 +10,7 @@ import { type Counts, createCounts } from '../engine/counts.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
-import { exitStatus } from '../errors.ts';
+import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
@@ -25,6 +25,7 @@ import {
   type Base,
   catalogedSets,
   chooseBase,
+  forgetSignatures,
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
@@ -64,8 +65,8 @@ export interface BackupRequest extends CommonOptions {
 export async function backup(request: BackupRequest, host: Host): Promise<number> {
   const startTime = host.now();
   checkSource(request.source, request.url);
-  const packer = createPacker(host.cores);
   const archive = await openArchive(request.url, request, host);
+  const packer = createPacker(host.cores);
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
@@ -104,7 +105,27 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  const base = await chooseBase(archive, collection, request, host);
+  const attempt = async () =>
+    runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
+    // Nothing has been stored yet: the catalog is opened before anything else.
+    const message = `${error.message}; copying it again`;
+    host.reporter.report({ level: 'notice', code: 'cache-damaged', message });
+    await forgetSignatures(archive, collection);
+    return attempt();
+  }
+}
+
+async function runOn(
+  base: Base | undefined,
+  setting: Setting,
+  packer: Packer,
+  collection: Collection,
+): Promise<Outcome> {
+  const { request, host, archive } = setting;
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
@@ -138,6 +159,7 @@ async function store(
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
   await storage.removeStale();
   await cache.removeStale();
+  for (const name of await cache.listPartial()) await cache.removePartial(name); // of a run that was killed
   const envelopes = createEnvelopes(request, form, set, host);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },

@@ -16,6 +16,7 @@ import { volumesFor } from '../manifest/volume-choice.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { isGuessed, readVolumes } from './set-volumes.ts';
 
 /** What is wanted of an archive. */
 export interface Wanted {
@@ -29,6 +30,8 @@ export interface Wanted {
 export interface PlannedSet {
   readonly set: BackupSet;
   readonly manifest: Manifest;
+  /** False where the manifest does not tell all of the set. */
+  readonly isWhole: boolean;
   readonly volumes: readonly VolumeEntry[];
 }
 
@@ -37,6 +40,8 @@ export interface ReplayOutcome {
   readonly entries: number;
   /** Paths that could not be given back. */
   readonly lost: number;
+  /** False if something is wrong with the archive, whether or not anything is lost by it. */
+  readonly isSound: boolean;
 }
 
 /**
@@ -65,15 +70,8 @@ export async function planSets(
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
-    const manifest = await archive.manifestOf(set);
-    if (manifest.ending === 'cut') {
-      host.reporter.report({
-        level: 'warning',
-        code: 'manifest-cut',
-        message: `the manifest of the ${describeSet(set.id)} has lost its end; volumes after number ${manifest.volumes.at(-1)!.number} are not known`,
-      });
-    }
-    planned.push({ set, manifest, volumes: volumesFor(manifest, paths) });
+    const { manifest, isWhole } = await readVolumes(archive, set, host);
+    planned.push({ set, manifest, isWhole, volumes: volumesFor(manifest, paths) });
   }
   return planned;
 }
@@ -102,9 +100,10 @@ export async function replayInto(
   const patches = createPatchChain(tempdir);
   try {
     const entries = await replay({
-      sets: planned.map(({ set, manifest, volumes }) =>
+      sets: planned.map(({ set, manifest, isWhole, volumes }) =>
         readSet({
           volumes,
+          isEndKnown: isWhole,
           incomplete: new Set(manifest.incomplete),
           open: volume => archive.openVolume(set, volume),
           records: () => sigtarRecords(archive, set, host),
@@ -124,7 +123,7 @@ export async function replayInto(
         host.reporter.report({ level: 'error', code: 'path-missing', message, facts: { path } });
       }
     }
-    return { entries, lost };
+    return { entries, lost, isSound: lost === 0 && planned.every(({ isWhole }) => isWhole) };
   } finally {
     patches.close();
   }
@@ -152,14 +151,15 @@ async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
     host.reporter.report({
       level: 'error',
       code: 'lost-unnamed',
-      message: `what else was in the lost volumes can't be named: ${error.message}`,
+      message: `what was in lost volumes of the ${describeSet(set.id)} can't be named, and may be here as it was before that backup: ${error.message}`,
     });
   }
 }
 
 function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }: Host): void {
   const [from, to] = [displayPath(volume.start.path), displayPath(volume.end.path)];
-  const message = `${error.message}; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
+  const held = isGuessed(volume) ? '' : `; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
+  const message = `${error.message}${held}`;
   reporter.report({ level: 'error', code: error.code, message, facts: { volume: volume.number } });
 }
 

@@ -48,14 +48,21 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       },
     });
     try {
-      const { entries, lost } = await replayInto(writer, planned, archive, request, request.tempdir, host);
+      const { entries, lost, isSound } = await replayInto(
+        writer,
+        planned,
+        archive,
+        request,
+        request.tempdir,
+        host,
+      );
       if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
       reporter.report({
         level: 'info',
         code: 'restored',
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
-      return lost + problems > 0 ? exitStatus.failed : exitStatus.done;
+      return isSound && problems === 0 ? exitStatus.done : exitStatus.failed;
     } finally {
       writer.close();
     }

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { createSpool } from '../engine/spool.ts';
+import { createSpool, type Spool } from '../engine/spool.ts';
 import { BackupError } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -18,47 +18,54 @@ export interface WantedVolume {
   readonly name: string;
 }
 
-/**
- * @returns the stored bytes, to be read once
- * @throws BackupError `volume-missing`, `volume-damaged`, or of the storage
- */
+export interface FetchedVolume {
+  /** Whether the manifest has a checksum, and the bytes agree with it. */
+  readonly isProved: boolean;
+  /** The stored bytes. @param isLast whether they will not be read again */
+  read(isLast: boolean): Chunks;
+}
+
+/** @throws BackupError `volume-missing`, `volume-damaged`, or of the storage */
 export async function fetchVolume(
   storage: Storage,
   volume: WantedVolume,
   tempdir: string,
   signal: AbortSignal,
-): Promise<Chunks> {
+): Promise<FetchedVolume> {
   const bytes = () => storage.get(volume.object, { signal });
   if (storage.localPath) {
-    await prove(bytes(), volume, () => {});
-    return bytes();
+    const isProved = await prove(bytes(), volume, () => {});
+    return { isProved, read: bytes };
   }
   const spool = createSpool(tempdir);
   try {
-    await prove(bytes(), volume, chunk => spool.push(chunk));
+    const isProved = await prove(bytes(), volume, chunk => spool.push(chunk));
+    return { isProved, read: isLast => readSpool(spool, isLast) };
   } catch (error) {
     spool.close();
     throw error;
   }
-  return (async function* () {
-    const slab = Buffer.allocUnsafeSlow(256 * 1024);
-    try {
-      for (let at = 0; at < spool.size; ) {
-        const read = spool.read(at, slab);
-        yield slab.subarray(0, read);
-        at += read;
-      }
-    } finally {
-      spool.close();
-    }
-  })();
 }
 
+async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerator<Uint8Array> {
+  const slab = Buffer.allocUnsafeSlow(256 * 1024);
+  try {
+    for (let at = 0; at < spool.size; ) {
+      const read = spool.read(at, slab);
+      yield slab.subarray(0, read);
+      at += read;
+    }
+  } finally {
+    if (isLast) spool.close();
+  }
+}
+
+/** @returns false if the manifest has no checksum */
 async function prove(
   stored: Chunks,
   { entry, name }: WantedVolume,
   keep: (chunk: Uint8Array) => void,
-): Promise<void> {
+): Promise<boolean> {
   const expected = entry.sha1 ?? entry.md5;
   const hash = createHash(entry.sha1 === undefined ? 'md5' : 'sha1');
   try {
@@ -73,4 +80,5 @@ async function prove(
   if (expected !== undefined && hash.digest('hex') !== expected) {
     throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
   }
+  return expected !== undefined;
 }

@@ -34,6 +34,9 @@ export interface PackOptions {
   readonly maxBlockLength: number;
 }
 
+const leavesOut = 'it is not in this backup';
+const keeps = 'the backup keeps its previous version';
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Packs items, which come in walk order. @returns batches in order, the last one perhaps without members */
@@ -61,7 +64,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
   function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
     switch (item.kind) {
       case 'problem':
-        warn(item.problem, item.problem.vanished ? 'is left out' : 'stays as earlier backups have it');
+        warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
         return;
       case 'deleted':
         removed(item.path, item.wasFile);
@@ -80,10 +83,10 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     }
   }
 
-  function warn({ path, vanished, systemCode, during }: SourceProblem, fate: string): void {
-    const what = vanished ? 'it vanished during the backup' : `${systemCode} at ${during}`;
+  function warn({ path, vanished, systemCode }: SourceProblem, fate: string): void {
+    const what = vanished ? 'vanished during the backup' : `can't be read (${systemCode})`;
     const code = vanished ? 'source-vanished' : 'source-unreadable';
-    builder.warn({ code, path, message: `${displayPath(path)} ${fate}: ${what}` });
+    builder.warn({ code, path, message: `${displayPath(path)} ${what}; ${fate}` });
   }
 
   function removed(path: string, wasFile: boolean): void {
@@ -180,8 +183,8 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       const isLost = part === 0 || builder.holds(mark);
-      const fate = isLost ? (kind === 'new' ? 'is left out' : 'stays as it was') : 'is stored only in part';
-      warn(error.problem, fate);
+      const fate = kind === 'new' ? leavesOut : keeps;
+      warn(error.problem, isLost ? fate : 'only its beginning is in this backup');
       if (isLost) {
         builder.rewind(mark);
         return;
