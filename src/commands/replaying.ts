@@ -76,6 +76,24 @@ export async function planSets(
   return planned;
 }
 
+/**
+ * Whether an incremental set has anything of the wanted paths, as far as can be told cheaply: its signatures name all
+ * that it holds. Where they are not at hand, or damaged, it may.
+ */
+async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[]): Promise<boolean> {
+  try {
+    const sigtar = await archive.cachedSigtarOf(set);
+    if (!sigtar) return true;
+    for await (const records of readSigtar(sigtar, { withSignatures: false })) {
+      if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof BackupError) return true;
+    throw error;
+  }
+}
+
 /** Replays planned sets into a sink; names every path that is lost, and of several wanted ones each that is not there. */
 export async function replayInto(
   sink: TreeSink,
