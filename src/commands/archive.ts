@@ -57,7 +57,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       try {
         await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
       } catch (error) {
-        throw named(error, copy.remoteName);
+        throw named(error, displayPath(copy.remoteName));
       }
     }
   };
@@ -118,7 +118,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         await cache.remove(localName); // the copy may be at fault: once more from the target
         await cached(set, 'manifest', object);
         return readManifest(localName).catch(cause => {
-          throw named(cause, object.name);
+          throw named(cause, displayPath(object.name));
         });
       }
     },
@@ -143,9 +143,10 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
       const bytes = () => storage.get(object.name, { signal });
       const hasSum = await checkSum(bytes(), volume, name);
+      const plain = () => naming(open(bytes(), formOf(object)), name);
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
-      if (!hasSum) await drain(open(bytes(), formOf(object)));
-      return open(bytes(), formOf(object));
+      if (!hasSum) await drain(plain());
+      return plain();
     },
     close: () => storage.close(),
   };
@@ -172,17 +173,24 @@ function metadataNames(set: BackupSet): string[] {
   return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
 }
 
-/** What went wrong with an object of the target, with its name. */
-function named(error: unknown, object: string): unknown {
+/** What went wrong with something at the target, with its name. */
+function named(error: unknown, name: string): unknown {
   if (!(error instanceof BackupError)) return error;
-  const name = displayPath(object);
   const text =
     error.code === 'wrong-passphrase'
       ? `the passphrase does not open ${name}`
       : error.code === 'damaged'
-        ? `${name} at the target is damaged: ${clauseOf(error)}`
+        ? `${name} is damaged: ${clauseOf(error)}`
         : undefined;
-  return text === undefined ? error : new BackupError(error.code, text, { object }, { cause: error });
+  return text === undefined ? error : new BackupError(error.code, text, {}, { cause: error });
+}
+
+async function* naming(chunks: Chunks, name: string): Chunks & AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw named(error, name);
+  }
 }
 
 async function drain(chunks: Chunks): Promise<void> {
