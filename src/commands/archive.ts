@@ -57,7 +57,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       try {
         await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
       } catch (error) {
-        throw named(error, displayPath(copy.remoteName));
+        throw named(error, `${displayPath(copy.remoteName)} at the target`);
       }
     }
   };
@@ -118,7 +118,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         await cache.remove(localName); // the copy may be at fault: once more from the target
         await cached(set, 'manifest', object);
         return readManifest(localName).catch(cause => {
-          throw named(cause, displayPath(object.name));
+          throw named(cause, `${displayPath(object.name)} at the target`);
         });
       }
     },
