@@ -4,7 +4,7 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { bytesOf } from '../bytes.ts';
 import type { Attributes, EntryType } from '../entry.ts';
@@ -79,10 +79,13 @@ const ROOT_PARENT = 0;
  */
 export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
+  const isDoubtful = existsSync(bytesOf(`${file}-wal`)); // the last run did not come to its end
   closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
-  const db = new Sqlite(file);
+  const db = new Sqlite(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
   try {
     prepare(db);
+    if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')
+      throw new Error('a broken catalog');
     return createCatalog(db);
   } catch (error) {
     db.close();

@@ -9,6 +9,7 @@ import { dispatch } from './dispatch.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import type { ProgressDisplay } from './progress.ts';
 import { createTextReporter } from './reporters.ts';
 
 const NOTICE = 3;
@@ -24,6 +25,7 @@ export async function main(
   exit: (status: number) => never,
 ): Promise<number> {
   let verbosity = NOTICE;
+  let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
   const interruption = listenForSignals(exit);
   try {
@@ -31,9 +33,18 @@ export async function main(
     if (!invocation) return exitStatus.done;
     action = invocation.action;
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
-    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption.signal));
+    if (invocation.values.progress === true) {
+      const { createProgressDisplay } = await import('./progress.ts');
+      progress = await createProgressDisplay(process.stderr, Date.now);
+    }
+    const status = await dispatch(
+      invocation,
+      createHost(invocation, verbosity, interruption.signal, progress),
+    );
+    progress?.stop();
     return interruption.status() ?? status;
   } catch (error) {
+    progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
       process.stderr.write(`Interrupted${whatStays(action)}.\n`);
@@ -59,13 +70,19 @@ function describe(error: unknown): string {
   return error instanceof BackupError ? text : `${text} (unexpected; -v debug shows where)`;
 }
 
-function createHost(invocation: Invocation, verbosity: number, signal: AbortSignal): Host {
+function createHost(
+  invocation: Invocation,
+  verbosity: number,
+  signal: AbortSignal,
+  progress: ProgressDisplay | undefined,
+): Host {
   const { values } = invocation;
   const dataOnStdout = actions.find(({ action }) => action === invocation.action)!.dataOnStdout;
   const reporter = createTextReporter({
     verbosity,
     notices: dataOnStdout ? process.stderr : process.stdout,
     alerts: process.stderr,
+    progress,
   });
   return {
     now: () => Date.now() / 1000,

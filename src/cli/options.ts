@@ -10,7 +10,8 @@ export type Action =
   | 'restore'
   | 'verify'
   | 'collection-status'
-  | 'list-current-files';
+  | 'list-current-files'
+  | 'probe';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -79,9 +80,20 @@ export const actions: readonly ActionSpec[] = [
       'One line per entry: date, then the path as it is stored.\n\nExample:\n  tsbackup list-current-files -t 2024-12-24 file:///mnt/nas/pictures',
     dataOnStdout: true,
   },
+  {
+    action: 'probe',
+    positionals: ['URL'],
+    summary: 'try whether backups can be kept at URL',
+    detail:
+      'Lists, stores, reads and deletes small objects, and prints what works, what does not, and the options to use.\n\nExample:\n  tsbackup probe s3://bucket/prefix --s3-endpoint-url https://nas.example:9000',
+    dataOnStdout: true,
+  },
 ];
 
 export type OptionKind = 'flag' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
+
+/** The S3 options of duplicity's, and those that only we have; see docs/s3.md. */
+const s3 = 'S3: ';
 
 export interface OptionSpec {
   readonly long: string;
@@ -107,6 +119,13 @@ export const options: readonly OptionSpec[] = [
     kind: 'count',
     value: 'MiB',
     help: 'size of a volume (200)',
+    actions: backups,
+  },
+  {
+    long: 'max-blocksize',
+    kind: 'count',
+    value: 'BYTES',
+    help: 'upper limit of the block length in signatures of large files (2048)',
     actions: backups,
   },
   {
@@ -228,6 +247,135 @@ export const options: readonly OptionSpec[] = [
     actions: [...backups, 'restore', 'verify'],
   },
   {
+    long: 'thaw',
+    kind: 'flag',
+    help: 'ask for volumes in cold storage (Glacier, Deep Archive) that the restore needs',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-tier',
+    kind: 'text',
+    value: 'TIER',
+    help: 'Expedited, Standard or Bulk (Standard)',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-days',
+    kind: 'count',
+    value: 'N',
+    help: 'how long thawed copies are kept (7)',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-wait',
+    kind: 'flag',
+    help: 'with --thaw: wait until all is thawed, instead of ending with status 14',
+    actions: ['restore'],
+  },
+  {
+    long: 's3-endpoint-url',
+    kind: 'text',
+    value: 'URL',
+    help: `${s3}server, for services other than Amazon's`,
+  },
+  {
+    long: 's3-region-name',
+    kind: 'text',
+    value: 'REGION',
+    help: `${s3}region of the bucket`,
+  },
+  {
+    long: 's3-path-style',
+    kind: 'text',
+    value: 'yes|no',
+    help: `${s3}whether the bucket's name goes into the path (found out by itself)`,
+  },
+  {
+    long: 's3-unencrypted-connection',
+    kind: 'flag',
+    help: `${s3}plain HTTP`,
+  },
+  ...(['rrs', 'ia', 'onezone-ia', 'glacier', 'glacier-ir', 'deep-archive'] as const).map(
+    (name): OptionSpec => ({
+      long: `s3-use-${name}`,
+      kind: 'flag',
+      help: `${s3}storage class ${name} for volumes`,
+      actions: backups,
+    }),
+  ),
+  {
+    long: 's3-use-server-side-encryption',
+    kind: 'flag',
+    help: `${s3}encrypted by the service too (AES256)`,
+    actions: backups,
+  },
+  {
+    long: 's3-use-server-side-kms-encryption',
+    kind: 'flag',
+    help: `${s3}the same with a key of its key service`,
+    actions: backups,
+  },
+  {
+    long: 's3-kms-key-id',
+    kind: 'text',
+    value: 'ID',
+    help: `${s3}that key`,
+    actions: backups,
+  },
+  {
+    long: 's3-kms-grant',
+    kind: 'text',
+    value: 'GRANTEE',
+    help: `${s3}who gets full control of the objects`,
+    actions: backups,
+  },
+  {
+    long: 's3-multipart-chunk-size',
+    kind: 'count',
+    value: 'MiB',
+    help: `${s3}size of a part of an upload, at least 5 (6)`,
+    actions: backups,
+  },
+  {
+    long: 's3-multipart-max-procs',
+    kind: 'count',
+    value: 'N',
+    help: `${s3}parts on their way at once (4)`,
+    actions: backups,
+  },
+  {
+    long: 'num-retries',
+    kind: 'count',
+    value: 'N',
+    help: `${s3}attempts in total for what the service refuses (5)`,
+  },
+  {
+    long: 'retry-for',
+    kind: 'count',
+    value: 'SECONDS',
+    help: `${s3}how long an unreachable service is waited for (900)`,
+  },
+  {
+    long: 'timeout',
+    kind: 'count',
+    value: 'SECONDS',
+    help: `${s3}silence after which a connection is given up (30)`,
+  },
+  {
+    long: 'upload-limit',
+    kind: 'count',
+    value: 'BYTES',
+    help: `${s3}most bytes per second sent`,
+    actions: [...backups, 'probe'],
+  },
+  {
+    long: 'download-limit',
+    kind: 'count',
+    value: 'BYTES',
+    help: `${s3}most bytes per second received`,
+    actions: [...readers, 'probe'],
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',
@@ -251,6 +399,14 @@ export const options: readonly OptionSpec[] = [
     value: 'TEXT',
     help: 'begin every object name at the target with TEXT',
   },
+  ...(['archive', 'manifest', 'signature', 'jsonstat'] as const).map(
+    (kind): OptionSpec => ({
+      long: `file-prefix-${kind}`,
+      kind: 'text',
+      value: 'TEXT',
+      help: `the same for ${kind === 'archive' ? 'volumes' : kind === 'jsonstat' ? "duplicity's statistics" : `${kind}s`}, after the general one`,
+    }),
+  ),
   {
     long: 'verbosity',
     short: 'v',

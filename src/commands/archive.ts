@@ -3,7 +3,6 @@
  * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
  */
 
-import { createHash } from 'node:crypto';
 import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
@@ -14,14 +13,15 @@ import { createManifestReader } from '../manifest/manifest-reader.ts';
 import { cacheName, type Form, type Prefixes } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
-import { createFolderStorage } from '../storage/folder.ts';
+import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
-import { cacheNameFor, parseTarget } from '../storage/url.ts';
+import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { fetchVolume } from './volume-fetch.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -46,9 +46,9 @@ export interface Archive {
 
 export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = openStorage(url, host);
+  const storage = await openStorage(url, options.s3 ?? {}, reporter);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
-  const prefixes: Prefixes = options.filePrefix === undefined ? {} : { file: options.filePrefix };
+  const prefixes = options.prefixes ?? {};
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
@@ -141,27 +141,19 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       const object = set.volumes.get(volume.number);
       const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const bytes = () => storage.get(object.name, { signal });
-      const hasSum = await checkSum(bytes(), volume, name);
-      const plain = () => naming(open(bytes(), formOf(object)), name);
+      const fetched = await fetchVolume(
+        storage,
+        { object: object.name, entry: volume, name },
+        options.tempdir,
+        signal,
+      );
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
-      if (!hasSum) await drain(plain());
-      return plain();
+      const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
+      if (!fetched.isProved) await drain(plain(false));
+      return plain(true);
     },
     close: () => storage.close(),
   };
-}
-
-function openStorage(url: string, host: Host): Storage {
-  const target = parseTarget(url);
-  if (target.scheme !== 'file') {
-    throw new BackupError(
-      'usage',
-      `targets of the kind ${target.scheme}:// are not supported yet; use file:///folder`,
-    );
-  }
-  if (target.notice) host.reporter.report({ level: 'notice', code: 'url', message: target.notice });
-  return createFolderStorage(target.path);
 }
 
 export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {
@@ -205,26 +197,6 @@ async function isWhole(plain: Chunks): Promise<boolean> {
     if (error instanceof BackupError && error.code === 'damaged') return false;
     throw error;
   }
-}
-
-/**
- * Reads a volume's stored bytes through; nothing of it is used before they agree with the manifest.
- * @returns false if the manifest has no checksum
- */
-async function checkSum(stored: Chunks, volume: VolumeEntry, name: string): Promise<boolean> {
-  const expected = volume.sha1 ?? volume.md5;
-  if (expected === undefined) return false;
-  const hash = createHash(volume.sha1 === undefined ? 'md5' : 'sha1');
-  try {
-    for await (const chunk of stored) hash.update(chunk);
-  } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
-    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
-  }
-  if (hash.digest('hex') !== expected) {
-    throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
-  }
-  return true;
 }
 
 async function* gzip(plain: Chunks): Chunks & AsyncGenerator<Uint8Array> {

@@ -3,6 +3,7 @@
  * the manifest last, because putting it there is the commit. A full set is one whose state is empty.
  */
 
+import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
@@ -31,6 +32,7 @@ import {
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
+import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
 
 export interface BackupRequest extends CommonOptions {
@@ -53,6 +55,10 @@ export interface BackupRequest extends CommonOptions {
   /** Ends with 0 instead of 3 when some sources could not be read. */
   readonly sourceErrorsOk: boolean;
   readonly printStatistics: boolean;
+  /** Looks up the size of the source first, so that progress can be told. */
+  readonly progress: boolean;
+  /** Upper limit of the signature block length for files below 256 MiB; bytes. */
+  readonly maxBlockLength: number;
 }
 
 /** @returns the exit status */
@@ -66,7 +72,8 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
     try {
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const { counts, stored } = await run({ request, host, archive }, packer, collection);
+      const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+      const { counts, stored } = await run({ request, host, archive, bytesTotal }, packer, collection);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -88,6 +95,8 @@ interface Outcome {
 }
 
 interface Setting {
+  /** Bytes of the source, if somebody wants to see progress. */
+  readonly bytesTotal: number | undefined;
   readonly request: BackupRequest;
   readonly host: Host;
   readonly archive: Archive;
@@ -123,16 +132,17 @@ async function runOn(
     catalog: catalogFile(archive, base, set),
     sets: catalogedSets(archive, base),
     time: endOf(set),
+    maxBlockLength: request.maxBlockLength,
   });
-  return request.dryRun ? pretend(packing, host) : store(set, packing, base?.dangling ?? [], setting);
+  return request.dryRun ? pretend(packing, setting) : store(set, packing, base?.dangling ?? [], setting);
 }
 
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, host: Host): Promise<Outcome> {
+async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise<Outcome> {
   let counts: Readonly<Counts> = createCounts();
   for await (const batch of packing.batches) {
     host.signal.throwIfAborted();
-    warn(batch, host);
+    warn(batch, host, bytesTotal);
     counts = batch.counts;
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
   }
@@ -143,7 +153,7 @@ async function store(
   set: SetId,
   packing: Packing,
   dangling: readonly StoredObject[],
-  { request, host, archive }: Setting,
+  { request, host, archive, bytesTotal }: Setting,
 ): Promise<Outcome> {
   const { storage, cache, prefixes } = archive;
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
@@ -164,7 +174,7 @@ async function store(
   async function* recorded(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of packing.batches) {
       host.signal.throwIfAborted();
-      warn(batch, host);
+      warn(batch, host, bytesTotal);
       counts = batch.counts;
       await writer.add(batch);
       yield batch;
@@ -251,14 +261,15 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
   };
 }
 
-function warn(batch: PackBatch, { reporter }: Host): void {
+function warn(batch: PackBatch, { reporter }: Host, bytesTotal: number | undefined): void {
   for (const { code, message, path } of batch.warnings) {
     reporter.report({ level: 'warning', code, message, facts: { path } });
   }
   reporter.progress({
     stage: 'backup',
     bytesDone: batch.counts.sourceFileSize,
+    ...(bytesTotal !== undefined && { bytesTotal }),
     entriesDone: batch.counts.sourceFiles,
-    ...(batch.last && { path: batch.last.path }),
+    ...(batch.last && { path: displayPath(batch.last.path) }),
   });
 }

@@ -124,7 +124,7 @@ async function exercise(storage: Storage, tried: Try, signal?: AbortSignal): Pro
   const name = `tsbackup-probe-${randomBytes(6).toString('hex')}`;
   const large = `${name}-large`;
   const content = randomBytes(70_000);
-  const largeContent = randomBytes(SMALLEST_PART * 2); // a part and a bit more whatever the default is
+  const largeContent = randomBytes(SMALLEST_PART * 2); // two parts
   const cut = signal ? { signal } : {};
   await tried('list', async () => {
     const count = await countUpTo(storage, 1000);
@@ -207,6 +207,7 @@ async function contact(
   const s3Host = { reporter: host.reporter, ...host.s3Host };
   const quick = {
     ...given,
+    multipartChunkSize: SMALLEST_PART,
     numRetries: Math.min(given.numRetries ?? QUICK.numRetries, QUICK.numRetries),
     retryFor: Math.min(given.retryFor ?? QUICK.retryFor, QUICK.retryFor),
   };

@@ -8,8 +8,9 @@ import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { type PlannedSet, planSets, replayInto, type Wanted } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
+import { type ThawRequest, thawVolumes } from './thaw.ts';
 
-export interface RestoreRequest extends CommonOptions, Wanted {
+export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
   readonly url: string;
   /** Bytes as a latin1 string. */
   readonly target: string;
@@ -32,6 +33,7 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       await host.print(requiredVolumes(planned));
       return exitStatus.done;
     }
+    await thawVolumes(archive.storage, planned, request, host);
     let problems = 0;
     const writer = createTreeWriter(request.target, {
       numericOwner: request.numericOwner,

@@ -30,6 +30,8 @@ export interface PackOptions {
   /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
   takeSlab(): Uint8Array;
   readonly recorder: Recorder;
+  /** Upper limit of the signature block length, bytes; very large files pass it. */
+  readonly maxBlockLength: number;
 }
 
 const leavesOut = 'it is not in this backup';
@@ -52,7 +54,7 @@ export async function* pack(
   yield packer.builder.take();
 }
 
-function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOptions) {
+function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockLength }: PackOptions) {
   const builder = new BatchBuilder(takeSlab);
   const { counts } = builder;
   const signer = createSigner(kernel);
@@ -163,7 +165,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
     let recorded = entry;
     try {
       file = open(entry);
-      signer.start(blockLengthFor(entry.size));
+      signer.start(blockLengthFor(entry.size, maxBlockLength));
       made = begin(file);
       if (!made) {
         recorder.unchanged(entry, undefined);

@@ -43,12 +43,11 @@ export function guardTransport<
     if (outer?.aborted) forward();
     else outer?.addEventListener('abort', forward, { once: true });
     try {
-      const body = request.body;
-      const paced =
-        body instanceof Uint8Array && body.length > 0
-          ? Readable.from(slices(body, moved, abort.signal, uploads), { objectMode: false, highWaterMark: 1 })
-          : body;
-      const result = await send({ ...request, body: paced }, {
+      const body =
+        request.body instanceof Uint8Array && request.body.length > 0
+          ? paced(slices(request.body, moved, abort.signal, uploads))
+          : request.body;
+      const result = await send({ ...request, body }, {
         ...options,
         abortSignal: abort.signal,
       } as Options);
@@ -62,6 +61,12 @@ export function guardTransport<
       outer?.removeEventListener('abort', forward);
     }
   };
+}
+
+function paced(source: AsyncIterable<Uint8Array>): Readable {
+  const body = Readable.from(source, { objectMode: false, highWaterMark: 1 });
+  body.on('error', () => {}); // only an abort, of which the request knows by itself
+  return body;
 }
 
 async function* slices(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { BackupError } from '../../src/errors.ts';
+import { realHost } from '../../src/storage/retrying.ts';
 import type { S3Host, S3Options, S3Storage } from '../../src/storage/s3.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, patternBytes } from '../contract/storage-contract.ts';
@@ -250,6 +251,23 @@ test('an abort ends the wait for the next attempt and a request that hangs', asy
   const work = hanging.storage.put('x', lentBytes(SIZE, 65_536), { signal: abort.signal });
   await assert.rejects(work, error => error === reason);
   assert.deepEqual(await listed(hanging.storage), []);
+});
+
+test('an abort ends the wait of a limited upload', async t => {
+  const reason = new BackupError('interrupted', 'enough');
+  const abort = new AbortController();
+  const { storage } = await behind(
+    t,
+    seen => {
+      if (isPart(seen)) setTimeout(() => abort.abort(reason), 20);
+      return undefined;
+    },
+    { uploadLimit: 100_000 },
+    { retry: realHost },
+  );
+  const work = storage.put('x', lentBytes(SIZE, 65_536), { signal: abort.signal });
+  await assert.rejects(work, error => error === reason);
+  assert.deepEqual(await listed(storage), []);
 });
 
 test('checksum headers are left out for a service that refuses them', async t => {

@@ -54,6 +54,7 @@ interface Server {
 }
 
 const [folder = '', bucket = ''] = process.argv.slice(2);
+if (bucket === '') process.exit(); // a test runner that takes every file for a test
 const S3rver = createRequire(import.meta.url)('s3rver') as new (options: object) => Server;
 const server = new S3rver({
   address: '127.0.0.1',
