@@ -81,7 +81,7 @@ export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
   const isDoubtful = existsSync(bytesOf(`${file}-wal`)); // the last run did not come to its end
   closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
-  const db = new Sqlite(file);
+  const db = new Sqlite(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
   try {
     prepare(db);
     if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')

@@ -116,11 +116,17 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
 
 function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
   const text = (name: string) => values[name] as string | undefined;
+  const bytesText = (name: string) => {
+    const value = text(name);
+    return value === undefined ? undefined : pathFromText(value);
+  };
   return {
-    archiveDir: resolve(
-      text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+    archiveDir: pathFromText(
+      resolve(
+        text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+      ),
     ),
-    name: text('name'),
+    name: bytesText('name'),
     tempdir: resolve(text('tempdir') ?? tmpdir()),
     prefixes: prefixesOf(values),
     s3: s3Options(values),

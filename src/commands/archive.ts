@@ -59,7 +59,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       try {
         await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
       } catch (error) {
-        throw named(error, copy.remoteName);
+        throw named(error, `${displayPath(copy.remoteName)} at the target`);
       }
     }
   };
@@ -120,7 +120,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         await cache.remove(localName); // the copy may be at fault: once more from the target
         await cached(set, 'manifest', object);
         return readManifest(localName).catch(cause => {
-          throw named(cause, object.name);
+          throw named(cause, `${displayPath(object.name)} at the target`);
         });
       }
     },
@@ -155,8 +155,9 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         signal,
       );
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
-      if (!fetched.isProved) await drain(open(fetched.read(false), formOf(object)));
-      return open(fetched.read(true), formOf(object));
+      const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
+      if (!fetched.isProved) await drain(plain(false));
+      return plain(true);
     },
     close: () => storage.close(),
   };
@@ -171,17 +172,24 @@ function metadataNames(set: BackupSet): string[] {
   return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
 }
 
-/** What went wrong with an object of the target, with its name. */
-function named(error: unknown, object: string): unknown {
+/** What went wrong with something at the target, with its name. */
+function named(error: unknown, name: string): unknown {
   if (!(error instanceof BackupError)) return error;
-  const name = displayPath(object);
   const text =
     error.code === 'wrong-passphrase'
       ? `the passphrase does not open ${name}`
       : error.code === 'damaged'
-        ? `${name} at the target is damaged: ${clauseOf(error)}`
+        ? `${name} is damaged: ${clauseOf(error)}`
         : undefined;
-  return text === undefined ? error : new BackupError(error.code, text, { object }, { cause: error });
+  return text === undefined ? error : new BackupError(error.code, text, {}, { cause: error });
+}
+
+async function* naming(chunks: Chunks, name: string): Chunks & AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw named(error, name);
+  }
 }
 
 async function drain(chunks: Chunks): Promise<void> {

@@ -1,6 +1,7 @@
 /** What a backup builds on: the chain that it continues, or none; and the time and name of the new set. */
 
 import { hostname } from 'node:os';
+import { displayPath } from '../bytes.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
@@ -93,7 +94,7 @@ async function reportUnknownAtTarget(
   if (mode !== 'full' && isNewer) {
     throw new BackupError(
       'guard-stopped',
-      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${archive.cache.folder}`,
+      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${displayPath(archive.cache.folder)}`,
     );
   }
   reporter.report({

@@ -1,7 +1,7 @@
 /** collection-status: the chains and sets at a target, from names alone; no passphrase is needed. */
 
 import { readdirSync, statSync } from 'node:fs';
-import { bytesOf } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
 import { exitStatus } from '../errors.ts';
 import { statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
@@ -14,7 +14,7 @@ export async function status(request: CommonOptions & { readonly url: string }, 
   try {
     await requireTarget(archive.storage);
     const collection = await archive.collection();
-    const place = { backend: archive.storage.description, archiveDir: archive.cache.folder };
+    const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
     const lines = [...statusLines(collection, place), ...catalogLines(archive.cache.folder)];
     await host.print(`${lines.join('\n')}\n`);
     return exitStatus.done;
