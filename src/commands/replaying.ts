@@ -70,6 +70,7 @@ export async function planSets(
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
+    if (planned.length > 0 && !paths.includes('') && !(await mayHold(archive, set, paths))) continue;
     const { manifest, isWhole } = await readVolumes(archive, set, host);
     planned.push({ set, manifest, isWhole, volumes: volumesFor(manifest, paths) });
   }
