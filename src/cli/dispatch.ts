@@ -51,6 +51,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           sourceErrorsOk: values['source-errors-ok'] === true,
           printStatistics: values['no-print-statistics'] !== true,
           progress: values.progress === true,
+          maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
+          allowMassDelete: values['allow-mass-delete'] === true,
           maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
         },
         host,

@@ -142,6 +142,19 @@ export const options: readonly OptionSpec[] = [
     actions: continuing,
   },
   {
+    long: 'max-delete',
+    kind: 'count',
+    value: 'PERCENT',
+    help: 'stop if more of the known files and folders are gone, and more than 100 (50)',
+    actions: continuing,
+  },
+  {
+    long: 'allow-mass-delete',
+    kind: 'flag',
+    help: 'they are gone on purpose',
+    actions: continuing,
+  },
+  {
     long: 'skip-if-no-change',
     kind: 'flag',
     help: 'store nothing if nothing has changed',
