@@ -94,6 +94,18 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         host,
       );
     }
+    case 'cleanup':
+    case 'remove-older-than':
+    case 'remove-all-but-n-full':
+    case 'remove-all-inc-of-but-n-full': {
+      const url = action === 'cleanup' ? first : second;
+      const limit = action === 'cleanup' ? '' : first;
+      const { remove } = await import('../commands/remove.ts');
+      return remove(
+        { ...common, action, url, limit, force: values.force === true, dryRun: values['dry-run'] === true },
+        host,
+      );
+    }
     case 'probe': {
       const { formatProbe, probe } = await import('../commands/probe.ts');
       const { reporter, signal } = host;
