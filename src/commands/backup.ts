@@ -16,7 +16,6 @@ import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
-import { formatTime } from '../manifest/time.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -29,6 +28,7 @@ import {
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
+import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
@@ -105,6 +105,7 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  clearCatalogs(archive, collection);
   const attempt = async () =>
     runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
   try {
@@ -129,7 +130,7 @@ async function runOn(
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
-    catalog: catalogFile(archive, base, set),
+    catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
@@ -217,11 +218,6 @@ async function store(
     await writer.close();
   }
   return { counts, stored };
-}
-
-/** One catalog a chain, named by its full set; the name must not begin like one of duplicity's. */
-function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): string {
-  return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
 }
 
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
