@@ -14,10 +14,8 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-// A reader that closes our standard output (`| head`) wants no more: that is its right and no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+// Whoever closes our output (`| head`) has the right to; a backup goes on without a listener. See also main.ts.
+process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 process.on('unhandledRejection', reason => {
   process.stderr.write(

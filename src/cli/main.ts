@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
-import { BackupError, exitStatus, messageOf, traitsOf } from '../errors.ts';
+import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
@@ -32,6 +32,11 @@ export async function main(
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
     action = invocation.action;
+    if (printsData(action)) {
+      process.stdout.once('error', error =>
+        exit(systemCode(error) === 'EPIPE' ? exitStatus.done : exitStatus.failed),
+      );
+    }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     if (invocation.values.progress === true) {
       const { createProgressDisplay } = await import('./progress.ts');
@@ -58,6 +63,10 @@ export async function main(
   }
 }
 
+function printsData(name: Action): boolean {
+  return actions.find(({ action }) => action === name)!.dataOnStdout;
+}
+
 function whatStays(action: Action | undefined): string {
   if (action === 'restore') return '; what was restored so far stays';
   const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
@@ -77,10 +86,9 @@ function createHost(
   progress: ProgressDisplay | undefined,
 ): Host {
   const { values } = invocation;
-  const dataOnStdout = actions.find(({ action }) => action === invocation.action)!.dataOnStdout;
   const reporter = createTextReporter({
     verbosity,
-    notices: dataOnStdout ? process.stderr : process.stdout,
+    notices: printsData(invocation.action) ? process.stderr : process.stdout,
     alerts: process.stderr,
     progress,
   });
@@ -109,8 +117,7 @@ function createHost(
 function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {
   return text =>
     new Promise(resolve => {
-      if (stream.write(text)) resolve();
-      else stream.once('drain', resolve);
+      stream.write(text, () => resolve()); // called too when nobody listens any more
     });
 }
 

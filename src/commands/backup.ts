@@ -16,7 +16,6 @@ import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
-import { formatTime } from '../manifest/time.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
@@ -30,6 +29,7 @@ import {
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
+import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
@@ -110,8 +110,11 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  const attempt = async () =>
-    runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
+  const attempt = async () => {
+    const base = await chooseBase(archive, collection, request, host);
+    clearCatalogs(archive, collection);
+    return runOn(base, setting, packer, collection);
+  };
   try {
     return await attempt();
   } catch (error) {
@@ -134,7 +137,7 @@ async function runOn(
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
-    catalog: catalogFile(archive, base, set),
+    catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
@@ -240,11 +243,6 @@ async function withdraw(names: readonly string[], storage: Storage): Promise<voi
       return; // the failure that ended the run is the one to tell
     }
   }
-}
-
-/** One catalog a chain, named by its full set; the name must not begin like one of duplicity's. */
-function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): string {
-  return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
 }
 
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */

@@ -7,7 +7,7 @@ import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
-import { cacheName, endOf } from '../manifest/names.ts';
+import { cacheName } from '../manifest/names.ts';
 import {
   planCleanup,
   planKeepFulls,
@@ -15,8 +15,9 @@ import {
   planRemoveOlderThan,
   type RetentionPlan,
 } from '../manifest/retention.ts';
-import { asctime, formatTime, parseTimeArgument } from '../manifest/time.ts';
+import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import { type Archive, openArchive } from './archive.ts';
+import { catalogFile } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { requireTarget } from './require-target.ts';
 
@@ -114,7 +115,8 @@ function describePlan({ action, force }: RemoveRequest, plan: RetentionPlan): st
 }
 
 /** Newest set first, so that what is left at any moment is a chain. */
-async function apply(plan: RetentionPlan, { storage, cache, prefixes }: Archive, host: Host): Promise<void> {
+async function apply(plan: RetentionPlan, archive: Archive, host: Host): Promise<void> {
+  const { storage, cache, prefixes } = archive;
   for (const { set, names } of plan.removals) {
     for (const name of names) {
       host.signal.throwIfAborted();
@@ -123,7 +125,6 @@ async function apply(plan: RetentionPlan, { storage, cache, prefixes }: Archive,
     for (const kind of ['manifest', 'signatures'] as const) {
       await cache.remove(cacheName(kind, set, 'final', prefixes));
     }
-    if (set.type === 'full')
-      removeCatalog(`${cache.folder}/tsbackup-catalog-${formatTime(endOf(set))}.sqlite`);
+    if (set.type === 'full') removeCatalog(catalogFile(archive, set.time));
   }
 }

@@ -10,6 +10,7 @@ import { readSet } from '../engine/set-reader.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, chainFor, setsFor } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
+import { endOf } from '../manifest/names.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import { volumesFor } from '../manifest/volume-choice.ts';
@@ -67,6 +68,7 @@ export async function planSets(
       message: `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(chain.start)}`,
     });
   }
+  reportUnfinished(collection, setsFor(chain, time).at(-1)!, time, host);
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
@@ -92,6 +94,15 @@ async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[
   } catch (error) {
     if (error instanceof BackupError) return true;
     throw error;
+  }
+}
+
+/** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */
+function reportUnfinished(collection: Collection, last: BackupSet, time: number, { reporter }: Host): void {
+  for (const { id } of collection.incomplete) {
+    if (endOf(id) <= endOf(last.id) || endOf(id) > time) continue;
+    const message = `the ${describeSet(id)} has no manifest: it was not finished (or has lost it), so the state before it is taken`;
+    reporter.report({ level: 'warning', code: 'set-unfinished', message });
   }
 }
 

@@ -27,6 +27,19 @@ test('a reader that closes standard output early is no error', async t => {
   }
 });
 
+test('a backup goes on when nobody listens to it any more, and a restore too', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  for (let i = 0; i < 100; i++) writeFileSync(join(program.home, `source/file ${i}`), 'x'.repeat(i * 1000));
+  const pipe = async (words: string) => {
+    const line = `set -o pipefail; '${process.execPath}' '${cliPath}' ${words} 2>&1 | true`;
+    expectStatus(await runProgram('bash', ['-c', line], { env: program.env, cwd: program.home }));
+  };
+  await pipe('full -v debug --no-encryption source file://target');
+  await pipe('restore -v debug file://target out');
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(join(program.home, 'source')));
+});
+
 test('what is written is open to its owner alone, whatever the umask', async t => {
   const program = createProgram(t);
   makeTree(join(program.home, 'source'), 301, { entries: 5 });

@@ -47,6 +47,15 @@ test('--passphrase-command gives the first line that a shell command prints', as
   await assertOpens(program, url, SECRET);
 });
 
+test('a PASSPHRASE that is not UTF-8 is refused, because Node does not give its bytes', async t => {
+  const { program } = setUp(t);
+  const line = `PASSPHRASE=$(printf 'gr\\374n') '${process.execPath}' '${cliPath}' full source file://target`;
+  const result = await runProgram('bash', ['-c', line], { env: program.env, cwd: program.home });
+  assert.equal(result.status, 2);
+  assert.match(result.stderr, /^Error: .*PASSPHRASE is not UTF-8; use --passphrase-file.*\n$/);
+  assert.ok(!readdirSync(program.home).includes('target'));
+});
+
 test('a passphrase file or command that gives none is told', async t => {
   const { program, url } = setUp(t);
   const run = (...words: string[]) => program.run([...words, 'source', url], { passphrase: 'not used' });

@@ -26,6 +26,13 @@ function setUp(t: TestContext) {
   return { program, source, folder, url: `file://${folder}` };
 }
 
+function catalogsOf({ home }: { readonly home: string }): string[] {
+  const caches = join(home, '.cache/tsbackup');
+  return readdirSync(caches).flatMap(cache =>
+    readdirSync(join(caches, cache)).filter(name => name.endsWith('.sqlite')),
+  );
+}
+
 /** Waits until a running backup has stored volume `number` of its set. */
 async function storedVolume(running: Running, folder: string, set: RegExp, number: number): Promise<void> {
   const isThere = () =>
@@ -54,6 +61,7 @@ for (const [signal, status] of [
     for (const name of readdirSync(folder)) assert.match(name, WHOLE_OBJECT);
     assert.ok(!readdirSync(folder).some(name => name.includes('manifest')));
     expectStatus(await program.run([source, url], options));
+    assert.equal(catalogsOf(program).length, 1, 'the one of the run that was ended is gone');
     expectStatus(await program.run(['restore', url, 'out'], options));
     assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
   });
@@ -74,7 +82,10 @@ test('incremental killed in its middle changes nothing that was there, and both 
       const { stdout } = await createDuplicity(t).collectionStatus(url);
       assert.match(stdout, /Number of contained backup sets: 1\n/);
     }
-    expectStatus(await program.run(['restore', url, `out ${attempt}`], options));
+    assertTold(
+      await program.run(['restore', url, `out ${attempt}`], options),
+      'the newest backup was not finished',
+    );
     assertSameTree(snapshotTree(join(program.home, `out ${attempt}`)), before);
   }
   expectStatus(await program.run(['incremental', source, url], options));
