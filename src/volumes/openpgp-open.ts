@@ -6,11 +6,11 @@
  * integrity check has the first word about it.
  */
 
-import type { Decipher } from 'node:crypto';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { dearmor } from './armor.ts';
+import type { CfbDecryptor } from './cfb.ts';
 import { inflate } from './inflate.ts';
 import type { PacketHeader } from './openpgp-packet.ts';
 import {
@@ -180,7 +180,7 @@ const MDC = 22;
 async function* checkedContent(
   body: ByteSource,
   head: Uint8Array,
-  decipher: Decipher,
+  decipher: CfbDecryptor,
   prefixLength: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha1');

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { createCipheriv } from 'node:crypto';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createAesCfbDecryptor } from '../../src/volumes/cfb.ts';
+
+test('createAesCfbDecryptor() gives what the cipher in its own mode gives, however it is chunked', () =>
+  fc.assert(
+    fc.property(
+      fc.constantFrom(16, 24, 32),
+      fc.uint8Array({ maxLength: 400 }),
+      fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 20 }),
+      fc.integer({ min: 0, max: 7 }),
+      (keyLength, plain, sizes, skew) => {
+        const cipher = `aes-${keyLength * 8}`;
+        const key = Buffer.alloc(keyLength, 0x5a);
+        const sealed = createCipheriv(`${cipher}-cfb`, key, Buffer.alloc(16)).update(plain);
+        const decryptor = createAesCfbDecryptor(cipher, key);
+        const opened: Buffer[] = [];
+        for (let at = 0, i = 0; at < sealed.length; i++) {
+          const part = sealed.subarray(at, at + sizes[i % sizes.length]!);
+          // At any place in memory, aligned or not.
+          opened.push(decryptor.update(Buffer.concat([Buffer.alloc(skew), part]).subarray(skew)));
+          at += part.length;
+        }
+        assert.deepEqual(Buffer.concat(opened), Buffer.from(plain));
+      },
+    ),
+    { numRuns: 300 },
+  ));
