@@ -105,7 +105,6 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  clearCatalogs(archive, collection);
   const attempt = async () =>
     runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
   try {
@@ -127,6 +126,7 @@ async function runOn(
   collection: Collection,
 ): Promise<Outcome> {
   const { request, host, archive } = setting;
+  clearCatalogs(archive, collection);
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
