@@ -51,6 +51,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           sourceErrorsOk: values['source-errors-ok'] === true,
           printStatistics: values['no-print-statistics'] !== true,
           progress: values.progress === true,
+          maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
+          allowMassDelete: values['allow-mass-delete'] === true,
           maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
         },
         host,
@@ -89,6 +91,18 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           compareData: values['compare-data'] === true,
           numericOwner: values['numeric-owner'] === true,
         },
+        host,
+      );
+    }
+    case 'cleanup':
+    case 'remove-older-than':
+    case 'remove-all-but-n-full':
+    case 'remove-all-inc-of-but-n-full': {
+      const url = action === 'cleanup' ? first : second;
+      const limit = action === 'cleanup' ? '' : first;
+      const { remove } = await import('../commands/remove.ts');
+      return remove(
+        { ...common, action, url, limit, force: values.force === true, dryRun: values['dry-run'] === true },
         host,
       );
     }

@@ -11,12 +11,16 @@ export type Action =
   | 'verify'
   | 'collection-status'
   | 'list-current-files'
-  | 'probe';
+  | 'probe'
+  | 'remove-older-than'
+  | 'remove-all-but-n-full'
+  | 'remove-all-inc-of-but-n-full'
+  | 'cleanup';
 
 export interface ActionSpec {
   readonly action: Action;
   /** Positional arguments in order. */
-  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR')[];
+  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N')[];
   readonly summary: string;
   /** More than the summary, for the action's own help. */
   readonly detail: string;
@@ -81,6 +85,36 @@ export const actions: readonly ActionSpec[] = [
     dataOnStdout: true,
   },
   {
+    action: 'remove-older-than',
+    positionals: ['TIME', 'URL'],
+    summary: 'remove backup chains that ended before TIME',
+    detail:
+      'Whole chains only, and never the newest. Without --force it only shows what would go.\n\nExample:\n  tsbackup remove-older-than 6M --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'remove-all-but-n-full',
+    positionals: ['N', 'URL'],
+    summary: 'remove the chains before the newest N full backups',
+    detail:
+      'Without --force it only shows what would go.\n\nExample:\n  tsbackup remove-all-but-n-full 3 --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'remove-all-inc-of-but-n-full',
+    positionals: ['N', 'URL'],
+    summary: 'remove the incrementals of chains before the newest N full backups',
+    detail: 'Their full backups stay. Without --force it only shows what would go.',
+    dataOnStdout: true,
+  },
+  {
+    action: 'cleanup',
+    positionals: ['URL'],
+    summary: 'remove what interrupted backups left at URL',
+    detail: 'Without --force it only shows what would go.',
+    dataOnStdout: true,
+  },
+  {
     action: 'probe',
     positionals: ['URL'],
     summary: 'try whether backups can be kept at URL',
@@ -111,6 +145,12 @@ export interface OptionSpec {
 
 const backups: readonly Action[] = ['full', 'incremental', 'backup'];
 const continuing: readonly Action[] = ['incremental', 'backup'];
+const removals: readonly Action[] = [
+  'remove-older-than',
+  'remove-all-but-n-full',
+  'remove-all-inc-of-but-n-full',
+  'cleanup',
+];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
 export const options: readonly OptionSpec[] = [
@@ -139,6 +179,19 @@ export const options: readonly OptionSpec[] = [
     long: 'allow-source-mismatch',
     kind: 'flag',
     help: 'continue a chain of another host or source folder',
+    actions: continuing,
+  },
+  {
+    long: 'max-delete',
+    kind: 'count',
+    value: 'PERCENT',
+    help: 'stop if more of the known files and folders are gone, and more than 100 (50)',
+    actions: continuing,
+  },
+  {
+    long: 'allow-mass-delete',
+    kind: 'flag',
+    help: 'they are gone on purpose',
     actions: continuing,
   },
   {
@@ -206,8 +259,8 @@ export const options: readonly OptionSpec[] = [
   {
     long: 'force',
     kind: 'flag',
-    help: 'restore into a folder that is not empty',
-    actions: ['restore'],
+    help: 'restore: into a folder that is not empty; removals: really delete',
+    actions: ['restore', ...removals],
   },
   {
     long: 'numeric-owner',
@@ -226,7 +279,7 @@ export const options: readonly OptionSpec[] = [
     long: 'dry-run',
     kind: 'flag',
     help: 'do all but storing or restoring',
-    actions: [...backups, 'restore'],
+    actions: [...backups, ...removals, 'restore'],
   },
   {
     long: 'source-errors-ok',

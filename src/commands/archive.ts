@@ -36,6 +36,8 @@ export interface Archive {
   manifestOf(set: BackupSet): Promise<Manifest>;
   /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
   sigtarOf(set: BackupSet): Promise<Chunks>;
+  /** The same if the archive cache has them. */
+  cachedSigtarOf(set: BackupSet): Promise<Chunks | undefined>;
   /**
    * The tar bytes of a volume. Its stored bytes have been read and their checksum agrees when this resolves.
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
@@ -136,6 +138,11 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         await cached(set, 'signatures', set.signatures);
       }
       return openCopy();
+    },
+    async cachedSigtarOf(set) {
+      const localName = cacheName('signatures', set.id, 'final', prefixes);
+      if (!set.signatures || !(await cache.list()).includes(localName)) return undefined;
+      return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
     async openVolume(set, volume) {
       const object = set.volumes.get(volume.number);

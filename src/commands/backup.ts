@@ -16,6 +16,7 @@ import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
+import type { Storage } from '../storage/storage.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -29,6 +30,7 @@ import {
   newSetTime,
 } from './backup-plan.ts';
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
+import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
@@ -57,6 +59,9 @@ export interface BackupRequest extends CommonOptions {
   readonly printStatistics: boolean;
   /** Looks up the size of the source first, so that progress can be told. */
   readonly progress: boolean;
+  /** Percent of the known entries that may be deleted by one incremental without `allowMassDelete`. */
+  readonly maxDelete: number;
+  readonly allowMassDelete: boolean;
   /** Upper limit of the signature block length for files below 256 MiB; bytes. */
   readonly maxBlockLength: number;
 }
@@ -105,8 +110,11 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  const attempt = async () =>
-    runOn(await chooseBase(archive, collection, request, host), setting, packer, collection);
+  const attempt = async () => {
+    const base = await chooseBase(archive, collection, request, host);
+    clearCatalogs(archive, collection);
+    return runOn(base, setting, packer, collection);
+  };
   try {
     return await attempt();
   } catch (error) {
@@ -126,7 +134,6 @@ async function runOn(
   collection: Collection,
 ): Promise<Outcome> {
   const { request, host, archive } = setting;
-  clearCatalogs(archive, collection);
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
@@ -171,6 +178,8 @@ async function store(
   });
   let counts: Readonly<Counts> = createCounts();
   let stored = 0;
+  const storedNames: string[] = [];
+  let isComplete = false;
 
   async function* recorded(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of packing.batches) {
@@ -180,6 +189,8 @@ async function store(
       await writer.add(batch);
       yield batch;
     }
+    // Before the last volume is finished: a source that has gone must not become a set that says so.
+    if (set.type === 'inc' && !request.allowMassDelete) checkDeletions(counts, request.maxDelete);
   }
 
   try {
@@ -204,6 +215,7 @@ async function store(
     });
     for await (const volume of volumes) {
       stored += volume.size;
+      storedNames.push(volumeName(set, volume.number, form, prefixes));
       await writer.volumeStored(volume);
       host.reporter.report({
         level: 'info',
@@ -214,10 +226,23 @@ async function store(
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of dangling) await storage.delete(name);
     await packing.commit(await writer.commit());
+    isComplete = true;
   } finally {
     await writer.close();
+    if (!isComplete) await withdraw(storedNames, storage);
   }
   return { counts, stored };
+}
+
+/** Removes the volumes of a set that will not be completed; what can't be removed now is known as incomplete later. */
+async function withdraw(names: readonly string[], storage: Storage): Promise<void> {
+  for (const name of names) {
+    try {
+      await storage.delete(name);
+    } catch {
+      return; // the failure that ended the run is the one to tell
+    }
+  }
 }
 
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */

@@ -72,10 +72,29 @@ export async function planSets(
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
+    if (planned.length > 0 && !paths.includes('') && !(await mayHold(archive, set, paths))) continue;
     const { manifest, isWhole } = await readVolumes(archive, set, host);
     planned.push({ set, manifest, isWhole, volumes: volumesFor(manifest, paths) });
   }
   return planned;
+}
+
+/**
+ * Whether an incremental set has anything of the wanted paths, as far as can be told cheaply: its signatures name all
+ * that it holds. Where they are not at hand, or damaged, it may.
+ */
+async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[]): Promise<boolean> {
+  try {
+    const sigtar = await archive.cachedSigtarOf(set);
+    if (!sigtar) return true;
+    for await (const records of readSigtar(sigtar, { withSignatures: false })) {
+      if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof BackupError) return true;
+    throw error;
+  }
 }
 
 /** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */

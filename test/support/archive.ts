@@ -45,6 +45,8 @@ export function createTestArchive(base: string, options: TestHostOptions = {}): 
           sourceErrorsOk: false,
           printStatistics: true,
           progress: false,
+          maxDelete: 50,
+          allowMassDelete: true,
           maxBlockLength: 2048,
           ...more,
         },
