@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   existsSync,
@@ -162,6 +163,19 @@ test('a full disk stops a restore', async t => {
   expectStatus(await program.run(['full', PLAIN, source, url]));
   assertToldOnly(await program.run(['restore', url, join(disk, 'out')]), 'no space for what is restored');
   assert.deepEqual(readdirSync(join(disk, 'out')), ['a']); // nothing in part, nothing under a temporary name
+});
+
+test('a full temporary folder stops a restore that has deltas to apply', async t => {
+  const { program, base, source, url } = setUp(t);
+  const disk = mountSmallDisk(t, 128);
+  if (disk === undefined) return;
+  expectStatus(await program.run(['full', PLAIN, source, url]));
+  appendFileSync(join(source, 'b'), 'one line more');
+  expectStatus(await program.run([PLAIN, source, url]));
+  const words = ['restore', url, join(base, 'out')];
+  assertToldOnly(await program.run([...words, '--tempdir', disk]), 'the temporary folder is full');
+  expectStatus(await program.run([...words, '--force']));
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
 test('a target that must not be written to is told', async t => {
