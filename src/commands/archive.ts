@@ -21,7 +21,7 @@ import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { fetchVolume } from './volume-fetch.ts';
+import { createVolumeFetcher } from './volume-fetch.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -43,6 +43,8 @@ export interface Archive {
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
    */
   openVolume(set: BackupSet, volume: VolumeEntry): Promise<Chunks>;
+  /** Begins to fetch a volume that will be opened next. */
+  expectVolume(set: BackupSet, volume: VolumeEntry): void;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
+  const fetcher = createVolumeFetcher(storage, { tempdir: options.tempdir, cores: host.cores, signal });
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
   const fetch = async (copies: readonly MetadataCopy[]) => {
@@ -145,22 +148,28 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
     async openVolume(set, volume) {
-      const object = set.volumes.get(volume.number);
-      const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
+      const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const fetched = await fetchVolume(
-        storage,
-        { object: object.name, entry: volume, name },
-        options.tempdir,
-        signal,
-      );
+      const fetched = await fetcher.fetch({ object: object.name, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
       const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
       if (!fetched.isProved) await drain(plain(false));
       return plain(true);
     },
-    close: () => storage.close(),
+    expectVolume(set, volume) {
+      const { object, name, entry } = wanted(set, volume);
+      if (object) fetcher.prefetch({ object: object.name, entry, name });
+    },
+    async close() {
+      await fetcher.close();
+      await storage.close();
+    },
   };
+}
+
+function wanted(set: BackupSet, entry: VolumeEntry) {
+  const name = `volume ${entry.number} of the ${describeSet(set.id)}`;
+  return { object: set.volumes.get(entry.number), name, entry };
 }
 
 export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {

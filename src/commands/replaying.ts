@@ -135,7 +135,12 @@ export async function replayInto(
           volumes,
           isEndKnown: isWhole,
           incomplete: new Set(manifest.incomplete),
-          open: volume => archive.openVolume(set, volume),
+          async open(volume) {
+            const opened = await archive.openVolume(set, volume);
+            const next = volumes[volumes.indexOf(volume) + 1];
+            if (next) archive.expectVolume(set, next);
+            return opened;
+          },
           records: () => sigtarRecords(archive, set, host),
           onLost: (volume, error) => reportLostVolume(volume, error, host),
         }),

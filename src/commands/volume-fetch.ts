@@ -4,8 +4,9 @@
  */
 
 import { createHash } from 'node:crypto';
+import { createFileHasher, type FileHasher } from '../engine/file-hasher.ts';
 import { createSpool, type Spool } from '../engine/spool.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
@@ -25,26 +26,78 @@ export interface FetchedVolume {
   read(isLast: boolean): Chunks;
 }
 
-/** @throws BackupError `volume-missing`, `volume-damaged`, or of the storage */
-export async function fetchVolume(
+export interface VolumeFetcher {
+  /** @throws BackupError `volume-missing`, `volume-damaged`, or of the storage */
+  fetch(volume: WantedVolume): Promise<FetchedVolume>;
+  /** Begins to fetch a volume that will be wanted next. */
+  prefetch(volume: WantedVolume): void;
+  close(): Promise<void>;
+}
+
+/** @param cores processors that may be used; with a second one local files are proved on a thread of their own */
+export function createVolumeFetcher(
   storage: Storage,
-  volume: WantedVolume,
-  tempdir: string,
-  signal: AbortSignal,
-): Promise<FetchedVolume> {
-  const bytes = () => storage.get(volume.object, { signal });
-  if (storage.localPath) {
-    const isProved = await prove(bytes(), volume, () => {});
-    return { isProved, read: bytes };
-  }
-  const spool = createSpool(tempdir);
-  try {
+  {
+    tempdir,
+    cores,
+    signal,
+  }: { readonly tempdir: string; readonly cores: number; readonly signal: AbortSignal },
+): VolumeFetcher {
+  const ahead = new Map<string, Promise<FetchedVolume>>();
+  const spools: Spool[] = [];
+  const hasher = storage.localPath && cores > 1 ? createFileHasher() : undefined;
+
+  const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
+    const bytes = () => storage.get(volume.object, { signal });
+    if (storage.localPath) {
+      const path = storage.localPath(volume.object);
+      const isProved =
+        path && hasher
+          ? await proveFile(hasher, path, volume, bytes)
+          : await prove(bytes(), volume, () => {});
+      return { isProved, read: bytes };
+    }
+    const spool = createSpool(tempdir);
+    spools.push(spool);
     const isProved = await prove(bytes(), volume, chunk => spool.push(chunk));
     return { isProved, read: isLast => readSpool(spool, isLast) };
+  };
+  return {
+    fetch(volume) {
+      const begun = ahead.get(volume.object);
+      ahead.delete(volume.object);
+      return begun ?? begin(volume);
+    },
+    prefetch(volume) {
+      if (ahead.has(volume.object)) return;
+      const begun = begin(volume);
+      begun.catch(() => {}); // who fetches it hears of it
+      ahead.set(volume.object, begun);
+    },
+    async close() {
+      await hasher?.close();
+      await Promise.allSettled(ahead.values());
+      for (const spool of spools) spool.close();
+    },
+  };
+}
+
+/** Proves a local file on the other thread; whatever goes wrong there is found, and explained, by reading it here. */
+async function proveFile(
+  hasher: FileHasher,
+  path: Uint8Array,
+  volume: WantedVolume,
+  bytes: () => Chunks,
+): Promise<boolean> {
+  const { sha1, md5 } = volume.entry;
+  const expected = sha1 ?? md5;
+  if (expected === undefined) return false;
+  try {
+    if ((await hasher.digest(path, sha1 === undefined ? 'md5' : 'sha1')) === expected) return true;
   } catch (error) {
-    spool.close();
-    throw error;
+    if (systemCode(error) === undefined) throw error;
   }
+  return prove(bytes(), volume, () => {});
 }
 
 async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerator<Uint8Array> {
