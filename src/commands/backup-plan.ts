@@ -5,7 +5,7 @@ import { displayPath } from '../bytes.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
-import { describeSet } from '../manifest/sets.ts';
+import { describeSet, volumeGaps } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { planSync } from '../manifest/sync.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
@@ -48,6 +48,13 @@ export async function chooseBase(
     }
     if (collection.chains.length > 0) note('no-signatures', `${base.reason} Switching to a full backup.`);
     return undefined;
+  }
+  for (const set of base.chain.sets) {
+    if (set.volumes.size > 0 && volumeGaps(set).length === 0) continue;
+    throw new BackupError(
+      'guard-stopped',
+      `the ${describeSet(set.id)} lacks volumes at the target, so what builds on it can't be restored; find them again, or make a full backup`,
+    );
   }
   if (request.fullIfOlderThan !== undefined) {
     const limit = parseTimeArgument(request.fullIfOlderThan, host.now());

@@ -179,7 +179,6 @@ async function store(
   let counts: Readonly<Counts> = createCounts();
   let stored = 0;
   const storedNames: string[] = [];
-  let isComplete = false;
 
   async function* recorded(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of packing.batches) {
@@ -226,10 +225,9 @@ async function store(
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of dangling) await storage.delete(name);
     await packing.commit(await writer.commit());
-    isComplete = true;
   } finally {
     await writer.close();
-    if (!isComplete) await withdraw(storedNames, storage);
+    if (!writer.mayBeComplete) await withdraw(storedNames, storage);
   }
   return { counts, stored };
 }

@@ -72,8 +72,11 @@ export async function planSets(
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
-    if (planned.length > 0 && !paths.includes('') && !(await mayHold(archive, set, paths))) continue;
     const { manifest, isWhole } = await readVolumes(archive, set, host);
+    // A set that was resumed may hold deletions that its signatures, made anew, do not name.
+    const isResumed = manifest.volumes.some(({ resumed }) => resumed);
+    const isPartial = planned.length > 0 && !paths.includes('') && !isResumed;
+    if (isPartial && !(await mayHold(archive, set, paths))) continue;
     planned.push({ set, manifest, isWhole, volumes: volumesFor(manifest, paths) });
   }
   return planned;

@@ -195,7 +195,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
         if (builder.isFull) yield builder.take();
       }
       builder.cutShort(entry.path);
-      recorded = { ...entry, mtimeSeconds: 0 }; // so that the next incremental, whoever makes it, stores it anew
+      recorded = { ...entry, mtimeSeconds: entry.mtimeSeconds === 0 ? 1 : 0 }; // so that the next incremental, whoever makes it, stores it anew
     } finally {
       file?.close();
     }
