@@ -66,6 +66,8 @@ export interface Catalog {
   /** The piece of a set's sigtar that holds a record; undefined if none is known. */
   pieceAt(place: SignaturePlace): Piece | undefined;
   timeOfSet(set: number): number;
+  /** Where the pieces of a set's sigtar end in the gzip file; undefined if none are known. */
+  endOfPieces(time: number): number | undefined;
   /** Bytes of the file. */
   size(): number;
   close(): void;
@@ -293,6 +295,13 @@ function createCatalog(db: Database): Catalog {
       return row && { plainOffset: row[0], gzipOffset: row[1], gzipEnd: row[2] };
     },
     timeOfSet: id => db.prepare('SELECT time FROM sets WHERE id = ?').pluck().get(id) as number,
+    endOfPieces: time =>
+      (db
+        .prepare(
+          'SELECT max(gzip_end) FROM pieces WHERE signature_set = (SELECT id FROM sets WHERE time = ?)',
+        )
+        .pluck()
+        .get(time) as number | null) ?? undefined,
     size: () =>
       (db.pragma('page_count', { simple: true }) as number) *
       (db.pragma('page_size', { simple: true }) as number),

@@ -12,6 +12,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -41,8 +42,9 @@ export async function openChainCatalog(file: string, sets: readonly CatalogedSet
   let catalog = await openOrBegin(file);
   try {
     let known = catalog.completeSets();
-    if (known.some((time, index) => time !== sets[index]?.time)) {
-      catalog.close(); // of another chain, or of one that has lost its end
+    const current = catalog;
+    if (!known.every((time, index) => time === sets[index]?.time && isIndexed(current, sets[index]))) {
+      catalog.close(); // of another chain, of one that has lost its end, or of other copies of its signatures
       removeCatalog(file);
       catalog = await openOrBegin(file);
       known = [];
@@ -54,6 +56,16 @@ export async function openChainCatalog(file: string, sets: readonly CatalogedSet
     throw error;
   }
 }
+
+/** Whether the catalog's pieces are those of this copy: one that was made again has others. */
+function isIndexed(catalog: Catalog, { time, file }: CatalogedSet): boolean {
+  const end = catalog.endOfPieces(time);
+  const found = statSync(bytesOf(file), { throwIfNoEntry: false });
+  return end !== undefined && found !== undefined && found.size === end + GZIP_END;
+}
+
+/** Bytes of a gzip file of ours behind the last piece: the empty last block, CRC and length. */
+const GZIP_END = 10;
 
 /** A file that is no catalog, or a broken one, is no loss. */
 async function openOrBegin(file: string): Promise<Catalog> {

@@ -26,7 +26,7 @@ export interface PackOptions {
   /** Opens a regular file of the source. @throws SourceError */
   open(entry: SourceEntry): SourceFile;
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
-  signatureAt(place: SignaturePlace): Uint8Array | undefined;
+  signatureAt(place: SignaturePlace, path: string): Uint8Array | undefined;
   /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
   takeSlab(): Uint8Array;
   readonly recorder: Recorder;
@@ -128,7 +128,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
 
   /** A regular file as a delta; nothing at all if only its times were touched within the second. */
   function changed({ entry, signature: place, mustStore }: ChangedItem) {
-    const signature = signatureAt(place);
+    const signature = signatureAt(place, entry.path);
     if (!signature) return whole(entry, 'replaced');
     return content(entry, 'changed', source => {
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });

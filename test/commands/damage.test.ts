@@ -4,9 +4,20 @@
  */
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import Sqlite from 'better-sqlite3';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { expectStatus } from '../support/processes.ts';
@@ -262,6 +273,11 @@ test('copies in the archive cache that are damaged are fetched again, by whateve
 
 const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the archive cache is deleted': cache => rmSync(cache, { recursive: true }),
+  'the cached signatures are deleted': cache => withSignatures(cache, file => rmSync(file)),
+  'the cached signatures are packed in another way': cache =>
+    withSignatures(cache, file =>
+      writeFileSync(file, gzipSync(gunzipSync(readFileSync(file)), { level: 1 })),
+    ),
   'the catalog is deleted': cache => withCatalog(cache, file => rmSync(file)),
   'the catalog is random bytes': cache =>
     withCatalog(cache, file => writeFileSync(file, createRandom(1).bytes(50_000))),
@@ -277,6 +293,12 @@ const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
       writeFileSync(file, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4080)])),
     ),
 };
+
+function withSignatures(cache: string, work: (file: string) => void): void {
+  const files = readdirSync(join(cache, 'n')).filter(name => name.endsWith('.sigtar.gz'));
+  assert.ok(files.length > 0);
+  for (const name of files) work(join(cache, 'n', name));
+}
 
 function withCatalog(cache: string, work: (file: string) => void): void {
   work(objectOf(join(cache, 'n'), /^tsbackup-catalog-.*\.sqlite$/));
@@ -312,6 +334,25 @@ test('incremental stores the same to the byte when the catalog, or the archive c
     assert.equal(await archive.restore(join(place, 'out'), { name: 'n' }), 0);
     assertSameTree(snapshotTree(join(place, 'out')), snapshotTree(source));
   }
+});
+
+test('incremental never makes a delta against the signature of another file, whatever the catalog says', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { mode: 'full', name: 'n' }), 0);
+  withCatalog(join(base, 'our cache'), file => {
+    const db = new Sqlite(file);
+    const offset = db.prepare("SELECT signature_offset FROM current WHERE name = 'f'").pluck().get();
+    db.prepare("UPDATE current SET signature_offset = ? WHERE name = 'e'").run(offset);
+    db.close();
+  });
+  copyFileSync(join(source, 'f'), join(source, 'e')); // of which the delta would be empty
+  archive.host.set(1_700_001_000);
+  assert.equal(await archive.backup(source, { mode: 'incremental', name: 'n' }), 0);
+  assert.equal(await archive.restore(join(base, 'out'), { name: 'n' }), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
 test('a lost archive cache is filled again from the target, and the passphrase is all that it takes', async t => {
