@@ -15,6 +15,7 @@ import type { SourceEntry } from '../files/walk.ts';
 import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner } from '../rsync/signature.ts';
+import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
 import type { PackBatch } from './batch.ts';
 import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
@@ -38,6 +39,8 @@ const leavesOut = 'it is not in this backup';
 const keeps = 'the backup keeps its previous version';
 
 const NO_BYTES = new Uint8Array(0);
+/** Room is left for the prefix and the number of a part. */
+const MAX_PATH = MAX_NAME_LENGTH - 64;
 
 /** Packs items, which come in walk order. @returns batches in order, the last one perhaps without members */
 export async function* pack(
@@ -69,6 +72,16 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
       case 'deleted':
         removed(item.path, item.wasFile);
         return;
+    }
+    if (item.entry.path.length > MAX_PATH) {
+      const problem = {
+        path: item.entry.path,
+        systemCode: 'ENAMETOOLONG',
+        during: 'lstat',
+        vanished: false,
+      } as const;
+      warn(problem, item.kind === 'new' ? leavesOut : keeps);
+      return;
     }
     counts.sourceFiles++;
     counts.sourceFileSize += item.entry.size;
