@@ -324,6 +324,26 @@ test('a target that has lost what the cache knows is an incident, and nothing lo
   );
 });
 
+test('a source that is suddenly empty stops a backup, and changes nothing', async t => {
+  const { program, base, source, url } = setUp(t);
+  expectStatus(await program.run(['full', PLAIN, source, url]));
+  rmSync(source, { recursive: true });
+  mkdirSync(source);
+  const result = await program.run([PLAIN, source, url]);
+  assertToldOnly(result, 'the source is suddenly empty (a disk that is not mounted)');
+  assert.ok(!readdirSync(join(base, 'target')).some(name => name.includes('-inc')));
+  expectStatus(await program.run([PLAIN, '--allow-mass-delete', source, url]));
+});
+
+test('a chain that has lost a volume is not built upon', async t => {
+  const { program, base, source, url } = setUp(t);
+  expectStatus(await program.run(['full', PLAIN, '--volsize', '1', source, url]));
+  const folder = join(base, 'target');
+  rmSync(join(folder, readdirSync(folder).find(name => name.includes('.vol2.'))!));
+  assertTold(await program.run([PLAIN, source, url]), 'the newest chain has lost volumes');
+  expectStatus(await program.run(['full', PLAIN, source, url]));
+});
+
 test('a clock before the newest backup stops a backup', async t => {
   const { program, base, source, url } = setUp(t);
   expectStatus(await program.run(['full', PLAIN, source, url]));
