@@ -42,7 +42,11 @@ function createLocal(): Packer {
   return {
     start(job) {
       const pool = createSlabPool(SLABS);
-      const opened = openSourcePacker(job, pool);
+      const before = opening?.then(
+        packer => packer.close(),
+        () => {},
+      );
+      const opened = Promise.resolve(before).then(() => openSourcePacker(job, pool));
       opened.catch(() => {}); // who asks for batches hears of it
       opening = opened;
       return {
