@@ -61,9 +61,10 @@ async function checkResume(t: Scope, seed: number, counts: { continued: number; 
       () => false,
     );
     const codes = archive.host.reports.map(({ code }) => code);
-    if (codes.includes('continuing')) counts.continued++;
-    else setTime = time;
-    if (codes.includes('interrupted-set-removed')) counts.removed++;
+    const isRemoved = codes.includes('interrupted-set-removed');
+    if (isRemoved) counts.removed++;
+    else if (codes.includes('continuing')) counts.continued++;
+    if (isRemoved || !codes.includes('continuing')) setTime = time;
     if (isComplete) break;
     if (random.chance(0.7))
       mutateTree(source, seed * 1000 + 100 + attempt, { changes: random.between(1, 6) });
