@@ -189,10 +189,11 @@ async function checkPassphrase({ header, checkpoints }: Journal, archive: Archiv
     length: Math.min(HEAD, checkpoints[0]!.size),
   });
   try {
-    // The first plain bytes are enough: what is wrong behind them is not the passphrase.
     for await (const _ of openEnvelope(head, form, archive.secrets)) return;
   } catch (error) {
-    if (!(error instanceof BackupError) || !['wrong-passphrase', 'damaged'].includes(error.code)) throw error;
+    if (!(error instanceof BackupError)) throw error;
+    if (error.code === 'damaged') return; // of course: it is cut
+    if (error.code !== 'wrong-passphrase') throw error;
     throw new BackupError(
       'wrong-passphrase',
       `the passphrase is not the one of the ${describeSet(set)} that was interrupted; ${remedy}`,
