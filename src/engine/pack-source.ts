@@ -64,6 +64,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
     const anchors = createAnchors(job.source);
     const plan = collate(walk(job.source, { names, from }), catalog.entries(from), {
       stableInodes,
+      timeOfSet: catalog.timeOfSet,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });
