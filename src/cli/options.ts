@@ -182,6 +182,13 @@ export const options: readonly OptionSpec[] = [
     actions: continuing,
   },
   {
+    long: 'source-retry-for',
+    kind: 'count',
+    value: 'SECONDS',
+    help: 'how long a source that is away (a network drive that sleeps) is waited for (300)',
+    actions: backups,
+  },
+  {
     long: 'max-delete',
     kind: 'count',
     value: 'PERCENT',

@@ -9,6 +9,7 @@ import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
+import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
 import { type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
@@ -31,6 +32,10 @@ export interface PackJob {
   readonly time: number;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
+  /** Of the source's root, where it is known. */
+  readonly device?: bigint | undefined;
+  /** How long a source that is away is waited for. */
+  readonly retryForMs: number;
   readonly resume?: PackResume | undefined;
 }
 
@@ -50,7 +55,10 @@ export interface SourcePacker {
   close(): void;
 }
 
-export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<SourcePacker> {
+/** How the thread that packs waits, and tells so. */
+export type PackHost = Pick<PatienceOptions, 'pause' | 'report'>;
+
+export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
   const catalog = await openChainCatalog(job.catalog, job.sets);
   const fileOf = new Map(job.sets.map(({ time, file }) => [time, file]));
   const signatures = createSignatureReader(catalog, set => fileOf.get(catalog.timeOfSet(set))!);
@@ -58,17 +66,20 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     catalog.beginSet(job.time);
     const from = job.resume && (await goOn(catalog, job.resume));
-    const stableInodes = hasStableInodes(statfsSync(bytesOf(job.source)).type);
+    const { source, device, retryForMs } = job;
+    const patience = createPatience(source, device, { ...host, retryForMs, now: () => performance.now() });
+    const { type } = patience.call(() => statfsSync(bytesOf(source)));
+    const stableInodes = hasStableInodes(type);
     const names = createIdNames();
-    const anchors = createAnchors(job.source);
-    const plan = collate(walk(job.source, { names, from }), catalog.entries(from), {
+    const anchors = createAnchors(source);
+    const plan = collate(walk(source, { names, patience, from }), catalog.entries(from), {
       stableInodes,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });
     const packed = pack(plan, {
       kernel: createKernel(),
-      open: entry => openSource(anchors, entry.path),
+      open: entry => openSource(anchors, entry.path, patience),
       signatureAt: signatures.at,
       takeSlab: pool.take,
       maxBlockLength: job.maxBlockLength,

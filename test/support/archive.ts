@@ -47,6 +47,7 @@ export function createTestArchive(base: string, options: TestHostOptions = {}): 
           progress: false,
           maxDelete: 50,
           allowMassDelete: true,
+          sourceRetryForMs: 0,
           maxBlockLength: 2048,
           ...more,
         },
