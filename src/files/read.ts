@@ -7,7 +7,7 @@ import { type BigIntStats, constants, fstatSync, openSync, readSync } from 'node
 import { systemCode } from '../errors.ts';
 import { type Anchors, closeQuietly } from './anchors.ts';
 import { impatient, type Patience } from './patience.ts';
-import { isAway, SourceError, sourceProblem, systemError } from './problem.ts';
+import { SourceError, sourceProblem, systemError } from './problem.ts';
 
 export interface SourceFile {
   /** Bytes, nanoseconds: as they were at opening. */
@@ -21,7 +21,10 @@ export interface SourceFile {
    * @throws {SourceError}
    */
   readInto(target: Uint8Array, offset: number, length: number): number;
-  /** Whether somebody has written to it since it was opened: what was read may be a mixture. */
+  /**
+   * Whether somebody has written to it since it was opened: what was read may be a mixture.
+   * @throws {SourceError}
+   */
   hasChanged(): boolean;
   close(): void;
 }
@@ -67,13 +70,9 @@ export function openSource(anchors: Anchors, path: string, patience: Patience = 
       return done;
     },
     hasChanged() {
-      try {
-        const now = fstatSync(file!, { bigint: true });
-        return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
-      } catch (error) {
-        if (isAway(error)) return true; // nobody can tell
-        throw error;
-      }
+      const stat = () => fstatSync(file!, { bigint: true });
+      const now = explained(path, 'read', () => patience.call(stat, openAgain));
+      return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
     },
     close,
   };
