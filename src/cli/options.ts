@@ -198,8 +198,8 @@ export const options: readonly OptionSpec[] = [
   {
     long: 'allow-mass-delete',
     kind: 'flag',
-    help: 'they are gone on purpose',
-    actions: continuing,
+    help: 'they are gone, or the source is empty or moved, on purpose',
+    actions: backups,
   },
   {
     long: 'skip-if-no-change',

@@ -40,6 +40,7 @@ import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { cutBack, findInterrupted, giveUp, incompleteSet, removePartial } from './interrupted.ts';
 import { checkPassphrase } from './passphrase-check.ts';
+import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
@@ -95,10 +96,12 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
+      if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
       const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
       const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+      if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
