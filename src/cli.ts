@@ -24,6 +24,9 @@ process.on('unhandledRejection', reason => {
   process.exit(1);
 });
 
+/** How long what is left of a run may take to end by itself. */
+const PATIENCE_MS = 5000;
+
 // Set before libuv starts its threads: more of them than processors would only cost memory.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, availableParallelism())));
 
@@ -33,4 +36,9 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
 } else {
   const { main } = await import('./cli/main.ts');
   process.exitCode = await main(argv, version(), status => process.exit(status));
+  // What still runs now hangs in a system call (a dead network drive). process.exit() would wait for it too.
+  setTimeout(() => {
+    process.stderr.write('A system call does not come back; the process is killed.\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, PATIENCE_MS).unref();
 }

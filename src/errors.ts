@@ -49,6 +49,8 @@ const codes = {
   locked: { exit: exitStatus.locked, retry: false },
   'source-missing': { exit: exitStatus.sourceUnavailable, retry: true },
   'source-unavailable': { exit: exitStatus.sourceUnavailable, retry: true },
+  /** Another file system is where the source was when the run began: what seemed to vanish did not. */
+  'source-unmounted': { exit: exitStatus.sourceUnavailable, retry: true },
   'guard-stopped': { exit: exitStatus.guarded, retry: false },
   'target-not-empty': { exit: exitStatus.usage, retry: false },
   /** Storage: the place itself can't be reached or refuses us. */

@@ -22,6 +22,22 @@ export async function* mapOrdered<In, Out>(
   }
 }
 
+/** The work's outcome, or the signal's reason as soon as it fires; what the work does then is nobody's business. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {}); // it may fail when nobody listens any more
+  signal.throwIfAborted();
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** All bytes of a stream in one array; only for things that are known to be small. */
 export async function collect(source: Chunks): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];

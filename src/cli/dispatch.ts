@@ -53,6 +53,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           progress: values.progress === true,
           maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
           allowMassDelete: values['allow-mass-delete'] === true,
+          sourceRetryForMs: (ranged(values, 'source-retry-for', 0, 1_000_000) ?? 300) * 1000,
           maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
         },
         host,

@@ -27,7 +27,7 @@ export async function main(
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
-  const interruption = listenForSignals(exit);
+  const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
@@ -42,10 +42,7 @@ export async function main(
       const { createProgressDisplay } = await import('./progress.ts');
       progress = await createProgressDisplay(process.stderr, Date.now);
     }
-    const status = await dispatch(
-      invocation,
-      createHost(invocation, verbosity, interruption.signal, progress),
-    );
+    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption, progress));
     progress?.stop();
     return interruption.status() ?? status;
   } catch (error) {
@@ -82,10 +79,11 @@ function describe(error: unknown): string {
 function createHost(
   invocation: Invocation,
   verbosity: number,
-  signal: AbortSignal,
+  interruption: Interruption,
   progress: ProgressDisplay | undefined,
 ): Host {
   const { values } = invocation;
+  const { signal } = interruption;
   const reporter = createTextReporter({
     verbosity,
     notices: printsData(invocation.action) ? process.stderr : process.stdout,
@@ -96,6 +94,9 @@ function createHost(
     now: () => Date.now() / 1000,
     sleep: async ms => {
       await sleep(ms, undefined, { signal });
+    },
+    pause(ms) {
+      interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
     },
     random: size => randomBytes(size),
     hostname,
@@ -123,28 +124,47 @@ function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => 
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** The first signal asks the run to end in order, the second ends it at once. */
-function listenForSignals(exit: (status: number) => never): {
-  signal: AbortSignal;
+interface Interruption {
+  readonly signal: AbortSignal;
   status(): number | undefined;
+  /** Work that holds up the event loop: a signal ends the process meanwhile, as it does by nature. */
+  whileUnheard(work: () => void): void;
   close(): void;
-} {
+}
+
+/** The first signal asks the run to end in order, the second ends it at once. */
+function listenForSignals(): Interruption {
   const controller = new AbortController();
   let status: number | undefined;
   const handlers = Object.entries(signalNumbers).map(([name, number]) => {
     const handler = () => {
-      if (status !== undefined) exit(128 + number);
+      if (status !== undefined) {
+        close();
+        process.kill(process.pid, name); // not process.exit(), which waits for threads that may hang
+      }
       status = 128 + number;
       controller.abort(new BackupError('interrupted', `ended by ${name}`));
     };
-    process.on(name, handler);
-    return () => process.off(name, handler);
+    return [name, handler] as const;
   });
+  const open = () => {
+    for (const [name, handler] of handlers) process.on(name, handler);
+  };
+  const close = () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+  open();
   return {
     signal: controller.signal,
     status: () => status,
-    close: () => {
-      for (const off of handlers) off();
+    whileUnheard(work) {
+      close();
+      try {
+        work();
+      } finally {
+        open();
+      }
     },
+    close,
   };
 }

@@ -182,6 +182,13 @@ export const options: readonly OptionSpec[] = [
     actions: continuing,
   },
   {
+    long: 'source-retry-for',
+    kind: 'count',
+    value: 'SECONDS',
+    help: 'how long a source that is away (a network drive that sleeps) is waited for (300)',
+    actions: backups,
+  },
+  {
     long: 'max-delete',
     kind: 'count',
     value: 'PERCENT',
@@ -191,8 +198,8 @@ export const options: readonly OptionSpec[] = [
   {
     long: 'allow-mass-delete',
     kind: 'flag',
-    help: 'they are gone on purpose',
-    actions: continuing,
+    help: 'they are gone, or the source is empty or moved, on purpose',
+    actions: backups,
   },
   {
     long: 'skip-if-no-change',

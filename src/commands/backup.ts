@@ -13,12 +13,15 @@ import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { type SourceRoot, wakeSource } from '../files/wake.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
+import type { Report } from '../report.ts';
 import type { Storage } from '../storage/storage.ts';
+import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
@@ -37,6 +40,7 @@ import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { cutBack, findInterrupted, giveUp, incompleteSet, removePartial } from './interrupted.ts';
 import { checkPassphrase } from './passphrase-check.ts';
+import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
@@ -66,6 +70,8 @@ export interface BackupRequest extends CommonOptions {
   /** Percent of the known entries that may be deleted by one incremental without `allowMassDelete`. */
   readonly maxDelete: number;
   readonly allowMassDelete: boolean;
+  /** How long a source that is away is waited for, each time. */
+  readonly sourceRetryForMs: number;
   /** Upper limit of the signature block length for files below 256 MiB; bytes. */
   readonly maxBlockLength: number;
 }
@@ -73,16 +79,29 @@ export interface BackupRequest extends CommonOptions {
 /** @returns the exit status */
 export async function backup(request: BackupRequest, host: Host): Promise<number> {
   const startTime = host.now();
+  const { reporter, signal } = host;
+  const report = (event: Report) => reporter.report(event);
+  const root = await abortable(
+    wakeSource(request.source, {
+      retryForMs: request.sourceRetryForMs,
+      sleep: host.sleep,
+      now: () => host.now() * 1000,
+      report,
+    }),
+    signal,
+  );
   checkSource(request.source, request.url);
   const archive = await openArchive(request.url, request, host);
-  const packer = createPacker(host.cores);
+  const packer = createPacker({ cores: host.cores, pause: host.pause, report, signal });
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
+      if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
       const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-      const { counts, stored } = await run({ request, host, archive, bytesTotal }, packer, collection);
+      const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+      if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -109,6 +128,7 @@ interface Setting {
   readonly request: BackupRequest;
   readonly host: Host;
   readonly archive: Archive;
+  readonly root: SourceRoot;
 }
 
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
@@ -187,13 +207,15 @@ function storedBytes(journal: Journal | undefined): number {
 
 async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, archive } = setting;
+  const { request, archive, root } = setting;
   const packing = packer.start({
     source: request.source,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: await catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
+    device: root.device,
+    retryForMs: request.sourceRetryForMs,
     resume: journal && packResumeOf(journal, archive),
   });
   return request.dryRun ? pretend(packing, setting) : store(task, packing, setting);
@@ -291,7 +313,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
     await removePartial(archive, set); // of sets that the catalog knows by now
     await writer.commit(pieces => packing.commit(pieces));
   } catch (error) {
-    if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
+    if (error instanceof BackupError && saysFalse.has(error.code)) writer.discard();
     throw error;
   } finally {
     await writer.close();
@@ -299,6 +321,9 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   }
   return { counts, stored };
 }
+
+/** What was stored by then may say that things are deleted which are not: nobody is to continue it. */
+const saysFalse: ReadonlySet<string> = new Set(['guard-stopped', 'source-unmounted']);
 
 /** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */
 async function withdraw(

@@ -12,6 +12,8 @@ export interface Host {
   now(): number;
   /** Waits; used where two sets would get the same second. */
   sleep(ms: number): Promise<void>;
+  /** The same in the midst of synchronous work: nothing else goes on, and a signal ends the process at once. */
+  pause(ms: number): void;
   random(size: number): Uint8Array;
   hostname(): string;
   readonly reporter: Reporter;

@@ -1,19 +1,12 @@
-/** A source must be there, and must not hold its own backup. */
+/** A source must not hold its own backup, nor the other way round. */
 
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin, pathOf } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
-import { reasonOf } from '../storage/durable-file.ts';
 import { parseTarget } from '../storage/url.ts';
 
-/** @throws BackupError `source-missing`, `usage` */
+/** @throws BackupError `usage` */
 export function checkSource(source: string, url: string): void {
-  try {
-    statSync(bytesOf(source));
-  } catch (error) {
-    const text = `cannot read the source ${displayPath(source)}: ${reasonOf(error)}`;
-    throw new BackupError('source-missing', text, {}, { cause: error });
-  }
   const target = parseTarget(url);
   if (target.scheme !== 'file') return;
   const from = real(source);

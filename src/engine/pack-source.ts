@@ -8,6 +8,7 @@ import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
+import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
 import { fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
@@ -30,6 +31,10 @@ export interface PackJob {
   readonly time: number;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
+  /** Of the source's root, where it is known. */
+  readonly device?: bigint | undefined;
+  /** How long a source that is away is waited for. */
+  readonly retryForMs: number;
   readonly resume?: PackResume | undefined;
 }
 
@@ -49,7 +54,11 @@ export interface SourcePacker {
   close(): void;
 }
 
-export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<SourcePacker> {
+/** How the thread that packs waits, and tells so. */
+export type PackHost = Pick<PatienceOptions, 'pause' | 'report'>;
+
+export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
+  const { source, device, retryForMs } = job;
   const explain = (error: unknown) => {
     throw catalogFailure(error, job.catalog);
   };
@@ -59,10 +68,11 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
 
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     const from = await begin(catalog, job).catch(explain);
-    const stableInodes = hasStableInodes(fileSystemTypeOf(job.source));
+    const patience = createPatience(source, device, { ...host, retryForMs, now: () => performance.now() });
+    const stableInodes = hasStableInodes(fileSystemTypeOf(source, patience));
     const names = createIdNames();
-    const anchors = createAnchors(job.source);
-    const plan = collate(walk(job.source, { names, from }), catalog.entries(from), {
+    const anchors = createAnchors(source);
+    const plan = collate(walk(source, { names, patience, from }), catalog.entries(from), {
       stableInodes,
       timeOfSet: catalog.timeOfSet,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
@@ -70,7 +80,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
     });
     const packed = pack(plan, {
       kernel: createKernel(),
-      open: entry => openSource(anchors, entry.path),
+      open: entry => openSource(anchors, entry.path, patience),
       signatureAt: signatures.at,
       takeSlab: pool.take,
       maxBlockLength: job.maxBlockLength,

@@ -1,12 +1,14 @@
 /** The packer's thread: batches go out with their buffers, slabs come back. */
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError, messageOf } from '../errors.ts';
-import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
+import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
 import type { PackMessage, PackRequest } from './packing.ts';
 import { createSlabPool, type SlabPool } from './slab-pool.ts';
 
 const port = parentPort!;
+/** Not 0 once the run is to end; wakes a thread that waits for its source. */
+const ending = workerData as Int32Array;
 let pool: SlabPool | undefined;
 let packer: SourcePacker | undefined;
 
@@ -33,6 +35,14 @@ port.on('message', (request: PackRequest) => {
 
 const send = (message: PackMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
+const host: PackHost = {
+  pause(ms) {
+    Atomics.wait(ending, 0, 0, ms);
+    if (Atomics.load(ending, 0) !== 0) throw new BackupError('interrupted', 'the run ends');
+  },
+  report: report => send({ type: 'report', report }),
+};
+
 function guard(work: () => void): void {
   try {
     work();
@@ -50,7 +60,7 @@ function fail(error: unknown): void {
 async function run(job: PackJob, slabs: number): Promise<void> {
   try {
     pool = createSlabPool(slabs);
-    packer = await openSourcePacker(job, pool);
+    packer = await openSourcePacker(job, pool, host);
     for await (const batch of packer.batches) {
       const parts = [batch.difftar, batch.sigtar, batch.filelist, batch.fingerprints].filter(
         bytes => bytes.length > 0,

@@ -6,8 +6,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
+import type { Report } from '../report.ts';
 import type { PackBatch } from './batch.ts';
-import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
+import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
 import { createSlabPool } from './slab-pool.ts';
 
 export interface Packing {
@@ -21,23 +22,32 @@ export interface Packing {
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
 const SLABS = 10;
 
-/** How long a thread that is asked to end may take; it may hang in a system call on the source. */
+/** How long a thread that is asked to end may take, and then once more; it may hang in a system call on the source. */
 const PATIENCE_MS = 3000;
 
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
 export interface Packer {
   /** To be called once; again only when it failed before its first batch. */
   start(job: PackJob): Packing;
-  /** Ends it, also in the middle; without a commit the catalog forgets the set. */
+  /**
+   * Ends it, also in the middle; without a commit the catalog forgets the set. A thread that hangs is left behind, and
+   * keeps the process alive.
+   */
   close(): Promise<void>;
 }
 
-/** @param cores processors that may be used */
-export function createPacker(cores: number): Packer {
-  return cores > 1 ? createThread() : createLocal();
+export interface PackerOptions extends PackHost {
+  /** Processors that may be used. */
+  readonly cores: number;
+  /** Ends a wait for the next batch, whatever the source does. */
+  readonly signal: AbortSignal;
 }
 
-function createLocal(): Packer {
+export function createPacker(options: PackerOptions): Packer {
+  return options.cores > 1 ? createThread(options) : createLocal(options);
+}
+
+function createLocal(host: PackHost): Packer {
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job) {
@@ -46,7 +56,7 @@ function createLocal(): Packer {
         packer => packer.close(),
         () => {},
       );
-      const opened = Promise.resolve(before).then(() => openSourcePacker(job, pool));
+      const opened = Promise.resolve(before).then(() => openSourcePacker(job, pool, host));
       opened.catch(() => {}); // who asks for batches hears of it
       opening = opened;
       return {
@@ -70,6 +80,7 @@ function createLocal(): Packer {
 export type PackMessage =
   | { readonly type: 'batch'; readonly batch: PackBatch }
   | { readonly type: 'end' | 'committed' }
+  | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   /** Something that nobody foresaw. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };
@@ -81,10 +92,12 @@ export type PackRequest =
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
   | { readonly type: 'close' };
 
-function createThread(): Packer {
+function createThread({ report, signal }: PackerOptions): Packer {
+  const ending = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
     // A thread's heap starts large; this one works in slabs and needs little.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    workerData: ending,
   });
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
@@ -94,7 +107,9 @@ function createThread(): Packer {
     wake?.();
     wake = undefined;
   };
+  let giveUp!: () => void;
   const exited = new Promise<void>(resolve => {
+    giveUp = resolve;
     worker.on('exit', () => {
       hasExited = true;
       failure ??= new Error('the packer thread ended early');
@@ -103,13 +118,17 @@ function createThread(): Packer {
     });
   });
   worker.on('message', (message: PackMessage) => {
+    if (message.type === 'report') return report(message.report);
     arrived.push(message);
     notify();
   });
-  worker.on('error', error => {
+  const fail = (error: Error) => {
     failure ??= error;
     notify();
-  });
+  };
+  worker.on('error', fail);
+  const abort = () => fail(signal.reason);
+  signal.addEventListener('abort', abort);
   const tell = (request: PackRequest, transfer: ArrayBuffer[] = []) => worker.postMessage(request, transfer);
 
   const next = async (): Promise<PackMessage> => {
@@ -143,10 +162,16 @@ function createThread(): Packer {
       };
     },
     async close() {
+      signal.removeEventListener('abort', abort);
+      Atomics.store(ending, 0, 1);
+      Atomics.notify(ending, 0);
       if (!hasExited) tell({ type: 'close' });
-      const timer = setTimeout(() => void worker.terminate(), PATIENCE_MS);
+      const timers = [
+        setTimeout(() => void worker.terminate(), PATIENCE_MS),
+        setTimeout(giveUp, 2 * PATIENCE_MS), // not even that ends a thread that a system call holds
+      ];
       await exited;
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
     },
   };
 }

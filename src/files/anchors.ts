@@ -32,7 +32,7 @@ export function createAnchors(root: string, fdFolder = findFdFolder()): Anchors 
 
   /** Drops anchors beside the path, adds what is missing, and gives the path from the deepest one. */
   function anchored(path: string): string {
-    while (open.length > 0 && !isWithin(path, open.at(-1)!.path)) closeSync(open.pop()!.fd);
+    while (open.length > 0 && !isWithin(path, open.at(-1)!.path)) closeQuietly(open.pop()!.fd);
     // The anchor must be a true ancestor: `/proc/self/fd/N` itself is a symlink.
     const nearest = open.findLast(anchor => anchor.path !== path);
     let base = nearest ? `${fdFolder}/${nearest.fd}/` : prefix;
@@ -54,9 +54,16 @@ export function createAnchors(root: string, fdFolder = findFdFolder()): Anchors 
       return bytesOf(prefix.length + path.length <= longestPath ? prefix + path : anchored(path));
     },
     close() {
-      for (const { fd } of open.splice(0)) closeSync(fd);
+      for (const { fd } of open.splice(0)) closeQuietly(fd);
     },
   };
+}
+
+/** Closes what was only read: an error then (a file system that is gone) says nothing about what was read. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {}
 }
 
 const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;

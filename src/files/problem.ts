@@ -20,6 +20,21 @@ export function systemName(error: unknown): string | undefined {
   return systemCode(error) ?? (isSystemError ? 'EUNKNOWN' : undefined);
 }
 
+/** Errors of a source that is away for a while, as a network drive or a disk on a cable may be. */
+const away: ReadonlySet<string> = new Set([
+  ...['EIO', 'EREMOTEIO', 'ENODEV', 'ENXIO', 'ENOLINK', 'ESTALE', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT'],
+  ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH'],
+  ...['ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET'],
+]);
+/** ENOMEDIUM, which Node has no name for. */
+const NO_MEDIUM = -123;
+
+/** Whether a system error says that the source is away, and a later try may succeed. */
+export function isAway(error: unknown): boolean {
+  const name = systemName(error);
+  return name !== undefined && (away.has(name) || (error as { errno?: unknown }).errno === NO_MEDIUM);
+}
+
 /**
  * What one attempt ran into. `ENOTDIR` says that a parent is no directory any more, except when listing the thing
  * itself. An error that is not the system's is a slip of ours, and thrown on.

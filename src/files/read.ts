@@ -3,9 +3,10 @@
  * neither may hang us or lead us elsewhere.
  */
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type BigIntStats, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCode } from '../errors.ts';
-import type { Anchors } from './anchors.ts';
+import { type Anchors, closeQuietly } from './anchors.ts';
+import { impatient, type Patience } from './patience.ts';
 import { SourceError, sourceProblem, systemError } from './problem.ts';
 
 export interface SourceFile {
@@ -31,51 +32,70 @@ export interface SourceFile {
 /**
  * Opens the file at `path` ('' is the root itself, which may be a link) for reading from its start to its end.
  * @param anchors of the source's root; called in walk order it opens few directories
+ * @param patience with a source that is away for a while
  * @throws {SourceError} also when it is no regular file any more
  */
-export function openSource(anchors: Anchors, path: string): SourceFile {
-  let fd: number | undefined;
-  let stats: BigIntStats;
-  try {
-    fd = openForReading(anchors.at(path), path === '' ? 0 : constants.O_NOFOLLOW);
-    stats = fstatSync(fd, { bigint: true });
-    if (!stats.isFile()) throw systemError('EFTYPE', 'no regular file any more');
-  } catch (error) {
-    if (fd !== undefined) closeSync(fd);
-    throw new SourceError(sourceProblem(path, 'open', error), { cause: error });
-  }
-  const file = fd;
+export function openSource(anchors: Anchors, path: string, patience: Patience = impatient): SourceFile {
+  const { fd, stats } = explained(path, 'open', () =>
+    patience.call(() => open(anchors, path), anchors.close),
+  );
+  let file: number | undefined = fd;
   const size = Number(stats.size);
-  let left = 2 * size + 2 ** 30;
+  const most = 2 * size + 2 ** 30;
+  let at = 0;
+  /** What was opened before the source went away is of no use after it. */
+  const openAgain = () => {
+    close();
+    anchors.close();
+    file = open(anchors, path).fd;
+  };
+  const close = () => {
+    if (file !== undefined) closeQuietly(file);
+    file = undefined;
+  };
   return {
     size,
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
     readInto(target, offset, length) {
-      const wanted = Math.min(length, left);
+      const wanted = Math.min(length, most - at);
       let done = 0;
-      try {
-        while (done < wanted) {
-          const count = readSync(file, target, offset + done, wanted - done, null);
-          if (count === 0) break;
-          done += count;
-        }
-      } catch (error) {
-        throw new SourceError(sourceProblem(path, 'read', error), { cause: error });
+      const read = () => readSync(file!, target, offset + done, wanted - done, at + done);
+      while (done < wanted) {
+        const count = explained(path, 'read', () => patience.call(read, openAgain));
+        if (count === 0) break;
+        done += count;
       }
-      left -= done;
+      at += done;
       return done;
     },
     hasChanged() {
-      try {
-        const now = fstatSync(file, { bigint: true });
-        return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
-      } catch (error) {
-        throw new SourceError(sourceProblem(path, 'read', error), { cause: error });
-      }
+      const stat = () => fstatSync(file!, { bigint: true });
+      const now = explained(path, 'read', () => patience.call(stat, openAgain));
+      return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
     },
-    close: () => closeSync(file),
+    close,
   };
+}
+
+function open(anchors: Anchors, path: string): { readonly fd: number; readonly stats: BigIntStats } {
+  const fd = openForReading(anchors.at(path), path === '' ? 0 : constants.O_NOFOLLOW);
+  try {
+    const stats = fstatSync(fd, { bigint: true });
+    if (!stats.isFile()) throw systemError('EFTYPE', 'no regular file any more');
+    return { fd, stats };
+  } catch (error) {
+    closeQuietly(fd);
+    throw error;
+  }
+}
+
+function explained<T>(path: string, during: 'open' | 'read', work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new SourceError(sourceProblem(path, during, error), { cause: error });
+  }
 }
 
 /** Leaves the access time alone where the file is ours; a lease (file server) gets some seconds to be given back. */

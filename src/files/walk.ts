@@ -8,8 +8,9 @@ import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statfsSync, sta
 import { bytesOf, comparePaths, displayPath, isWithin, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
-import { type Anchors, createAnchors } from './anchors.ts';
+import { createAnchors } from './anchors.ts';
 import { createIdNames, type IdNames } from './ids.ts';
+import { checkDevice, impatient, type Patience } from './patience.ts';
 import { type SourceProblem, sourceProblem } from './problem.ts';
 
 /** An entry with what only the source knows. */
@@ -31,6 +32,8 @@ export type WalkItem =
 
 export interface WalkOptions {
   readonly names?: IdNames;
+  /** With a source that is away for a while; default: none. */
+  readonly patience?: Patience;
   /** Whether a root that is a symlink stands for what it leads to (default true). No other link is ever followed. */
   readonly followRoot?: boolean;
   /**
@@ -66,8 +69,8 @@ interface OpenFolder {
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
  * @returns batches of at most 256 items; given
- * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read, or is gone
- *   or on another file system at the end: then it was unmounted in between, and what seemed to vanish did not
+ * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read; `source-unmounted`
+ *   when it is gone or on another file system at the end: what seemed to vanish in between did not
  */
 export function* walk(
   root: string | Uint8Array,
@@ -76,6 +79,12 @@ export function* walk(
   const rootPath = typeof root === 'string' ? root : pathOf(root);
   const anchors = createAnchors(rootPath);
   const names = options.names ?? createIdNames();
+  const patience = options.patience ?? impatient;
+  const asked = <T>(work: (place: Buffer) => T, path: string) =>
+    patience.call(
+      () => work(anchors.at(path)),
+      () => anchors.close(),
+    );
   const folders: OpenFolder[] = [];
   let batch: WalkItem[] = [];
   let rootDevice: bigint | undefined;
@@ -105,16 +114,15 @@ export function* walk(
   function visit(path: string): void {
     let during: SourceProblem['during'] = 'lstat';
     try {
-      const place = anchors.at(path);
-      const follow = path === '' && options.followRoot !== false;
-      const stats = follow ? statSync(place, { bigint: true }) : lstatSync(place, { bigint: true });
+      const stat = path === '' && options.followRoot !== false ? statSync : lstatSync;
+      const stats = asked(place => stat(place, { bigint: true }), path);
       const type = typeOf(stats);
       if (type === undefined) {
         batch.push({ skipped: { path } });
         return;
       }
       during = 'readlink';
-      const linkname = type === 'symlink' ? readlinkSync(place, { encoding: 'latin1' }) : '';
+      const linkname = type === 'symlink' ? asked(readLink, path) : '';
       const entry = entryOf(path, type, linkname, stats, names);
       const choice = path === '' ? 'take' : (options.select?.(entry) ?? 'take');
       if (choice === 'skip') return;
@@ -124,7 +132,7 @@ export function* walk(
         return;
       }
       during = 'readdir';
-      const listed = listFolder(anchors, path);
+      const listed = asked(listFolder, path);
       if (path === '') rootDevice = stats.dev;
       if (options.enter?.(entry, listed) === false) return;
       if (choice === 'take' && !passed) take(entry);
@@ -152,7 +160,7 @@ export function* walk(
         batch = [];
       }
     }
-    if (rootDevice !== undefined) checkRoot(rootPath, rootDevice);
+    if (rootDevice !== undefined) checkRoot(rootPath, rootDevice, patience);
     if (batch.length > 0) yield batch;
   } finally {
     anchors.close();
@@ -160,30 +168,34 @@ export function* walk(
 }
 
 /** The file system that a root is on, as statfs numbers its kind. @throws {BackupError} as walk does */
-export function fileSystemTypeOf(root: string): number {
+export function fileSystemTypeOf(root: string, patience: Patience = impatient): number {
   try {
-    return statfsSync(bytesOf(root)).type;
+    return patience.call(() => statfsSync(bytesOf(root)).type);
   } catch (error) {
     throw rootError(root, sourceProblem('', 'lstat', error), error);
   }
 }
 
 /** The device alone: some network file systems give a folder another inode number now and then. */
-function checkRoot(root: string, device: bigint): void {
+function checkRoot(root: string, device: bigint, patience: Patience): void {
   let now: bigint;
   try {
-    now = statSync(bytesOf(root), { bigint: true }).dev;
+    now = patience.call(() => statSync(bytesOf(root), { bigint: true }).dev);
   } catch (error) {
-    throw rootError(root, sourceProblem('', 'lstat', error), error);
+    const problem = sourceProblem('', 'lstat', error);
+    if (problem.vanished) now = -1n;
+    else throw rootError(root, problem, error);
   }
-  if (now === device) return;
-  const path = displayPath(root);
-  throw new BackupError('source-unavailable', `${path} was unmounted while it was read.`, { path });
+  checkDevice(root, device, now);
 }
 
 /** Names in byte order: they are latin1 strings, which sort as their bytes do. */
-function listFolder(anchors: Anchors, path: string): string[] {
-  return readdirSync(anchors.at(path), { encoding: 'latin1' }).sort();
+function listFolder(place: Buffer): string[] {
+  return readdirSync(place, { encoding: 'latin1' }).sort();
+}
+
+function readLink(place: Buffer): string {
+  return readlinkSync(place, { encoding: 'latin1' });
 }
 
 function typeOf(stats: BigIntStats): EntryType | undefined {

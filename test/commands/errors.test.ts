@@ -13,6 +13,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -327,12 +328,33 @@ test('a target that has lost what the cache knows is an incident, and nothing lo
 test('a source that is suddenly empty stops a backup, and changes nothing', async t => {
   const { program, base, source, url } = setUp(t);
   expectStatus(await program.run(['full', PLAIN, source, url]));
+  const stored = readdirSync(join(base, 'target'));
   rmSync(source, { recursive: true });
   mkdirSync(source);
-  const result = await program.run([PLAIN, source, url]);
-  assertToldOnly(result, 'the source is suddenly empty (a disk that is not mounted)');
-  assert.ok(!readdirSync(join(base, 'target')).some(name => name.includes('-inc')));
+  for (const action of ['backup', 'incremental', 'full']) {
+    const result = await program.run([action, PLAIN, source, url]);
+    assertToldOnly(result, 'the source is suddenly empty (a disk that is not mounted)');
+  }
+  rmSync(join(base, '.cache'), { recursive: true });
+  assertToldOnly(await program.run([PLAIN, source, url]), 'most of the source is suddenly gone');
+  assert.deepEqual(readdirSync(join(base, 'target')), stored);
   expectStatus(await program.run([PLAIN, '--allow-mass-delete', source, url]));
+  expectStatus(await program.run([PLAIN, source, url]));
+});
+
+test('a source that lies on another file system stops a backup, and changes nothing', async t => {
+  const { program, source, url } = setUp(t);
+  const disk = mountSmallDisk(t, 8192);
+  if (disk === undefined) return;
+  expectStatus(await program.run(['full', PLAIN, source, url]));
+  const mounted = join(disk, 'source');
+  makeSource(mounted);
+  rmSync(source, { recursive: true });
+  symlinkSync(mounted, source);
+  const result = await program.run([PLAIN, source, url]);
+  assertToldOnly(result, 'the source lies on another file system');
+  expectStatus(await program.run([PLAIN, '--allow-mass-delete', source, url]));
+  expectStatus(await program.run([PLAIN, source, url]));
 });
 
 test('a chain that has lost a volume is not built upon', async t => {

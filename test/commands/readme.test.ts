@@ -11,7 +11,7 @@ const root = new URL('../../../', import.meta.url);
 test('README.md tells of troubles that tests bring about, each once, and of every exit status', () => {
   const troubles = readTroubles();
   assert.ok(troubles.length > 30);
-  const tests = ['commands', 'cli'].flatMap(room => {
+  const tests = ['commands', 'cli', 'regressions'].flatMap(room => {
     const folder = new URL(`test/${room}/`, root);
     return readdirSync(folder).map(name => readFileSync(new URL(name, folder), 'utf8'));
   });

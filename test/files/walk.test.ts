@@ -203,11 +203,13 @@ test('walk() throws when the root vanishes or another file system comes there me
     }
     return 'take' as const;
   };
-  assert.throws(() => walkAll(root, { select: found => swap(found, () => {}) }), { code: 'source-missing' });
+  assert.throws(() => walkAll(root, { select: found => swap(found, () => {}) }), {
+    code: 'source-unmounted',
+  });
   renameSync(`${root}.old`, root);
   const toProc = () => symlinkSync('/proc', root);
   assert.throws(() => walkAll(root, { select: found => swap(found, toProc) }), {
-    code: 'source-unavailable',
+    code: 'source-unmounted',
   });
 });
 

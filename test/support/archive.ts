@@ -54,6 +54,7 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
           progress: false,
           maxDelete: 50,
           allowMassDelete: true,
+          sourceRetryForMs: 0,
           maxBlockLength: 2048,
           ...more,
         },

@@ -52,6 +52,9 @@ export function createTestHost({
     async sleep(ms) {
       clock += ms / 1000;
     },
+    pause(ms) {
+      clock += ms / 1000;
+    },
     random: size => randomBytes(size),
     hostname: () => 'testhost',
     reporter: {

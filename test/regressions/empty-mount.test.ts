@@ -1,0 +1,47 @@
+/** A known fault: a disk that is not mounted is an empty folder, and was stored as "everything is deleted". */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { assertToldOnly } from '../commands/troubles.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { needRoot } from '../support/tools.ts';
+
+test('an empty mount is not stored as "everything is deleted"', async t => {
+  if (!needRoot(t, 'only root can mount a disk')) return;
+  t.after(() => umount()); // before the folder is removed
+  const program = createProgram(t);
+  const source = join(program.home, 'photos');
+  const target = join(program.home, 'target');
+  const url = `file://${target}`;
+  const secret = { passphrase: 'x' };
+  const umount = () => spawnSync('umount', [source]);
+  const mount = () => spawnSync('mount', ['-t', 'tmpfs', 'none', source]).status === 0;
+  mkdirSync(source);
+  if (!mount()) return t.skip('mounting is not allowed here');
+  for (let i = 0; i < 10; i++) writeFileSync(join(source, `photo ${i}`), `${i}`);
+  const before = snapshotTree(source);
+  expectStatus(await program.run(['full', source, url], secret));
+  const stored = readdirSync(target).sort();
+
+  umount();
+  for (const words of [['full'], ['incremental'], ['backup'], ['backup', '--full-if-older-than', '0s']]) {
+    assertToldOnly(
+      await program.run([...words, source, url], secret),
+      'the source is not mounted, or has moved',
+    );
+  }
+  // Somebody has put something there by mistake, and the archive cache is lost: still too much is gone.
+  writeFileSync(join(source, 'stray'), '');
+  assertToldOnly(await program.run([source, url], secret), 'the source is not mounted, or has moved');
+  rmSync(join(source, 'stray'));
+  rmSync(join(program.home, '.cache'), { recursive: true });
+  assertToldOnly(await program.run([source, url], secret), 'most of the source is suddenly gone');
+  assert.deepEqual(readdirSync(target).sort(), stored);
+  expectStatus(await program.run(['restore', url, 'out'], secret));
+  assertSameTree(snapshotTree(join(program.home, 'out')), before);
+});

@@ -1,0 +1,70 @@
+/**
+ * Loaded before the program (`node --import`), lets calls of node:fs fail as a network drive makes them fail. What
+ * happens is told by a file, so that a test can let the drive go and come back while the program runs.
+ */
+
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+/** The file that SOURCE_FAULTS names holds this as JSON; without the file all is well. */
+export interface SourceFault {
+  /** Such as EIO; `HANG`: the call never comes back. */
+  readonly code: string;
+  /** Calls that fail are those on paths that hold this text. */
+  readonly match: string;
+  /** It begins with the first call on a path that holds this text; at once if absent. */
+  readonly from?: string;
+  /** Only these calls fail; all if absent. */
+  readonly calls?: readonly string[];
+}
+
+const control = process.env.SOURCE_FAULTS;
+if (control !== undefined) install(control);
+
+function install(file: string): void {
+  const { existsSync, readFileSync, openSync } = fs;
+  const paths = new Map<number, string>();
+  let begun = false;
+  let busy = false; // what we call ourselves is left alone
+
+  const fault = (call: string, path: string): void => {
+    if (busy) return;
+    busy = true;
+    try {
+      if (!existsSync(file)) return;
+      const { code, match, from, calls } = JSON.parse(readFileSync(file, 'utf8')) as SourceFault;
+      begun ||= from === undefined || path.includes(from);
+      if (!begun || !path.includes(match) || (calls && !calls.includes(call))) return;
+      if (code === 'HANG') openSync(`${file}.fifo`, 'r'); // a pipe that nobody writes to
+      throw Object.assign(new Error(`${code}: made by a test, ${call} '${path}'`), { code, syscall: call });
+    } finally {
+      busy = false;
+    }
+  };
+  const text = (path: unknown) =>
+    typeof path === 'number' ? (paths.get(path) ?? '') : Buffer.from(path as string).toString('latin1');
+
+  type Call = (...given: unknown[]) => unknown;
+  const patch = (holder: object, names: readonly string[], isAsync: boolean) => {
+    const functions = holder as Record<string, Call>;
+    for (const name of names) {
+      const original = functions[name]!;
+      functions[name] = (...given) => {
+        if (!isAsync) {
+          fault(name, text(given[0]));
+          const result = original(...given);
+          if (name === 'openSync') paths.set(result as number, text(given[0]));
+          return result;
+        }
+        return (async () => {
+          fault(name, text(given[0]));
+          return original(...given);
+        })();
+      };
+    }
+  };
+  const calls = ['openSync', 'readSync', 'fstatSync', 'lstatSync', 'statSync', 'readdirSync', 'readlinkSync'];
+  patch(fs, [...calls, 'opendirSync', 'statfsSync'], false);
+  patch(fs.promises, ['stat', 'opendir', 'statfs'], true);
+  syncBuiltinESMExports();
+}
