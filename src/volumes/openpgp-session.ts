@@ -3,9 +3,9 @@
  * (RFC 9580 §5.3).
  */
 
-import type { Decipher } from 'node:crypto';
 import { createDecipheriv, getCiphers } from 'node:crypto';
 import { BackupError } from '../errors.ts';
+import { createAesCfbDecipher, type StreamDecipher } from './cfb.ts';
 import { encodePacketHeader, tags } from './openpgp-packet.ts';
 import type { S2k } from './openpgp-s2k.ts';
 import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } from './openpgp-s2k.ts';
@@ -58,8 +58,9 @@ export function cipherTraits(algorithm: number): CipherTraits {
 }
 
 /** OpenPGP's CFB with a zero IV, which is CFB as everybody knows it (RFC 9580 §12.9 without resynchronisation). */
-export function createCfbDecipher({ algorithm, key }: SessionKey): Decipher {
+export function createCfbDecipher({ algorithm, key }: SessionKey): StreamDecipher {
   const { name, blockLength } = cipherTraits(algorithm);
+  if (name.startsWith('aes-')) return createAesCfbDecipher(key);
   return createDecipheriv(name, key, Buffer.alloc(blockLength));
 }
 
