@@ -12,6 +12,7 @@ import type { Chunks } from '../streams.ts';
 import { dearmor } from './armor.ts';
 import type { StreamDecipher } from './cfb.ts';
 import { inflate } from './inflate.ts';
+import { inflatePieces } from './inflate-pieces.ts';
 import type { PacketHeader } from './openpgp-packet.ts';
 import {
   ByteSource,
@@ -255,7 +256,7 @@ function decompressed(algorithm: number, body: ByteSource): AsyncGenerator<Uint8
     case 0:
       return restOf(body);
     case 1:
-      return inflate(restOf(body), 'raw');
+      return inflatePieces(restOf(body));
     case 2:
       return inflate(restOf(body), 'zlib');
     case 3:
