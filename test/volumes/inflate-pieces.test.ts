@@ -112,6 +112,16 @@ test('inflatePieces() is not misled by markers inside stored, fixed or dynamic b
   }
 });
 
+test('inflatePieces() is not misled where bytes behind a false marker fit any number of blocks', async () => {
+  for (let left = 0; left < 700; left++) {
+    const content = Buffer.concat([text(20), Uint8Array.of(0), marker, text(left)]);
+    const block = Buffer.from(storedBlocks(content));
+    block[0] = 0xf8; // padding that is not zero: a block that zlib has to read
+    const stream = Buffer.concat([ourStart, segment(text(99)), block, segment(text(99)), deflateEnd]);
+    assert.equal(await assertAgree(stream, 5_000), 'whole');
+  }
+});
+
 test('inflatePieces() takes much output and long stretches without a marker', async () => {
   const zeros = Buffer.alloc(9_000_000);
   const long = deflateRawSync(Buffer.concat([noise(1_500_000), text(900_000)]), { level: 1 });
