@@ -1,7 +1,7 @@
 /** The programs that are compared, each with encryption and else with its defaults, in folders of its own. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cliPath } from '../test/support/program.ts';
 import type { Step } from './measure.ts';
@@ -15,6 +15,18 @@ export interface Space {
   readonly repository: string;
   /** Where restore shall put the tree; it exists and is empty. */
   readonly target: string;
+}
+
+/** Makes the folders below `work`. */
+export function makeSpace(work: string): Space {
+  const space = {
+    home: join(work, 'home'),
+    repository: join(work, 'repository'),
+    target: join(work, 'target'),
+  };
+  for (const dir of Object.values(space)) mkdirSync(dir, { recursive: true });
+  for (const dir of ['tmp', 'gnupg', 'archive']) mkdirSync(join(space.home, dir), { mode: 0o700 });
+  return space;
 }
 
 export interface Program {

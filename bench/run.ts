@@ -15,10 +15,12 @@ import { parseArgs } from 'node:util';
 import { expectStatus } from '../test/support/processes.ts';
 import { assertSameTree, type SnapshotEntry, snapshotTree, walkTree } from '../test/support/snapshots.ts';
 import { removeTree } from '../test/support/temp-dir.ts';
+import { measureChain } from './chain.ts';
 import { type Corpus, type CorpusPlace, corpora, prepareCorpus } from './corpora.ts';
 import { applyEdits } from './edits.ts';
 import { measure, type Step } from './measure.ts';
-import { operations, type Program, programs, type Space } from './programs.ts';
+import { makeSpace, operations, type Program, programs, type Space } from './programs.ts';
+import { formatS3, measureS3 } from './s3.ts';
 import { formatMarkdown, formatText, mediansOf, rowsOf, type Sample } from './tables.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -40,6 +42,7 @@ function chosen<T extends { readonly name: string }>(
   usual: T[],
 ): T[] {
   if (names === undefined) return usual;
+  if (names === '') return [];
   return names.split(',').map(name => {
     const found = all.find(one => one.name === name);
     if (found === undefined) throw new Error(`no ${name}; there are ${all.map(one => one.name).join(', ')}`);
@@ -56,13 +59,7 @@ async function takeTurn(
 ): Promise<Sample[]> {
   const work = join(root, 'work');
   removeTree(work);
-  const space = {
-    home: join(work, 'home'),
-    repository: join(work, 'repository'),
-    target: join(work, 'target'),
-  };
-  for (const dir of Object.values(space)) mkdirSync(dir, { recursive: true });
-  for (const dir of ['tmp', 'gnupg', 'archive']) mkdirSync(join(space.home, dir), { mode: 0o700 });
+  const space = makeSpace(work);
   const samples: Sample[] = [];
   let takeBack = () => {};
   try {
@@ -112,9 +109,12 @@ function sizeOf(dir: string): number {
 
 const runs = Number(values.runs ?? (values.quick ? 1 : 3));
 if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number from 1');
+const scenarios = ['chain', 's3'];
+const wantsScenario = (name: string) => values.only === undefined || values.only.split(',').includes(name);
+const onlyCorpora = values.only?.split(',').filter(name => !scenarios.includes(name));
 const wantedCorpora = chosen(
   corpora,
-  values.only,
+  onlyCorpora?.join(','),
   corpora.filter(corpus => !corpus.onDemand),
 );
 const versions = new Map<string, string>();
@@ -141,6 +141,20 @@ for (const corpus of wantedCorpora) {
   }
 }
 
+if (wantsScenario('chain')) {
+  console.log('chain: one file of 1 full and 20 incrementals');
+  const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'a')!, root);
+  for (const program of present.filter(({ name }) => name === 'tsbackup' || name === 'duplicity')) {
+    samples.push(...(await measureChain(program, tree, join(root, 'work'))));
+  }
+}
+let s3Table = '';
+if (wantsScenario('s3')) {
+  console.log('s3: corpus b into a bucket on loopback');
+  const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'b')!, root);
+  s3Table = formatS3(await measureS3(tree, join(root, 'work')));
+}
+
 const medians = mediansOf(samples);
 const rows = rowsOf(medians);
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`;
@@ -150,7 +164,7 @@ const facts = [
   'CPU is user and system time of all processes; peak RSS is that of the largest single process.',
   ...Object.entries(trees).map(([name, told]) => `Corpus ${name}: ${told}.`),
 ];
-const markdown = `${facts.map(fact => `- ${fact}`).join('\n')}\n\n${formatMarkdown(rows)}\n`;
+const markdown = `${facts.map(fact => `- ${fact}`).join('\n')}\n\n${formatMarkdown(rows)}\n${s3Table === '' ? '' : `\n${s3Table}\n`}`;
 mkdirSync(results, { recursive: true });
 const json = {
   made: new Date().toISOString(),
@@ -163,4 +177,6 @@ const json = {
 };
 writeFileSync(join(results, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
 writeFileSync(join(results, 'latest.md'), markdown);
-console.log(`\n${facts.join('\n')}\n\n${formatText(rows)}\n\nalso in ${results}/latest.json and latest.md`);
+console.log(
+  `\n${facts.join('\n')}\n\n${formatText(rows)}\n\n${s3Table}\n\nalso in ${results}/latest.json and latest.md`,
+);

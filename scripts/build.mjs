@@ -13,7 +13,7 @@ function run(command, ...args) {
 run(process.execPath, 'scripts/build-wasm.mjs');
 run(process.execPath, 'node_modules/typescript/bin/tsc');
 await build({
-  entryPoints: ['src/cli.ts', 'src/engine/pack-worker.ts'],
+  entryPoints: ['src/cli.ts', 'src/engine/pack-worker.ts', 'src/engine/hash-worker.ts'],
   entryNames: '[name]',
   outdir: 'dist/bin',
   bundle: true,

@@ -14,10 +14,8 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-// A reader that closes our standard output (`| head`) wants no more: that is its right and no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+// Whoever closes our output (`| head`) has the right to; a backup goes on without a listener. See also main.ts.
+process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 process.on('unhandledRejection', reason => {
   process.stderr.write(
@@ -34,5 +32,5 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
   const { main } = await import('./cli/main.ts');
-  process.exitCode = await main(argv, version());
+  process.exitCode = await main(argv, version(), status => process.exit(status));
 }

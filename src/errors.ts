@@ -39,6 +39,8 @@ const codes = {
   /** No backup at the target, no set for the time, or the path is in none. */
   'nothing-to-restore': { exit: exitStatus.nothingToRestore, retry: false },
   'no-chain': { exit: exitStatus.failed, retry: false },
+  /** A cached copy is not what the target has: to be copied again. */
+  'cache-damaged': { exit: exitStatus.failed, retry: true },
   'source-mismatch': { exit: exitStatus.failed, retry: false },
   locked: { exit: exitStatus.locked, retry: false },
   'source-missing': { exit: exitStatus.sourceUnavailable, retry: true },
@@ -50,6 +52,8 @@ const codes = {
   'target-denied': { exit: exitStatus.targetUnreachable, retry: false },
   'target-full': { exit: exitStatus.failed, retry: false },
   'object-missing': { exit: exitStatus.failed, retry: false },
+  /** In cold storage (S3 Glacier): it has to be thawed before it can be read. */
+  'object-cold': { exit: exitStatus.waitingForThaw, retry: false },
   /** The local disk (archive cache, temporary folder, restore target) failed or is full. */
   'local-io': { exit: exitStatus.failed, retry: false },
   interrupted: { exit: exitStatus.failed, retry: false },
@@ -89,4 +93,9 @@ export function systemCode(error: unknown): string | undefined {
 /** A thrown thing in one line for a person, without stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The same as a part of a longer sentence: without its full stop. */
+export function clauseOf(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '');
 }

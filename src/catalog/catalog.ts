@@ -4,7 +4,7 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { bytesOf } from '../bytes.ts';
 import type { Attributes, EntryType } from '../entry.ts';
@@ -66,6 +66,8 @@ export interface Catalog {
   /** The piece of a set's sigtar that holds a record; undefined if none is known. */
   pieceAt(place: SignaturePlace): Piece | undefined;
   timeOfSet(set: number): number;
+  /** Where the pieces of a set's sigtar end in the gzip file; undefined if none are known. */
+  endOfPieces(time: number): number | undefined;
   /** Bytes of the file. */
   size(): number;
   close(): void;
@@ -79,10 +81,13 @@ const ROOT_PARENT = 0;
  */
 export async function openCatalog(file: string): Promise<Catalog> {
   const { default: Sqlite } = await import('better-sqlite3');
+  const isDoubtful = existsSync(bytesOf(`${file}-wal`)); // the last run did not come to its end
   closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
-  const db = new Sqlite(file);
+  const db = new Sqlite(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
   try {
     prepare(db);
+    if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')
+      throw new Error('a broken catalog');
     return createCatalog(db);
   } catch (error) {
     db.close();
@@ -290,6 +295,13 @@ function createCatalog(db: Database): Catalog {
       return row && { plainOffset: row[0], gzipOffset: row[1], gzipEnd: row[2] };
     },
     timeOfSet: id => db.prepare('SELECT time FROM sets WHERE id = ?').pluck().get(id) as number,
+    endOfPieces: time =>
+      (db
+        .prepare(
+          'SELECT max(gzip_end) FROM pieces WHERE signature_set = (SELECT id FROM sets WHERE time = ?)',
+        )
+        .pluck()
+        .get(time) as number | null) ?? undefined,
     size: () =>
       (db.pragma('page_count', { simple: true }) as number) *
       (db.pragma('page_size', { simple: true }) as number),

@@ -12,10 +12,12 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { bytesOf } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper } from '../volumes/envelope.ts';
@@ -34,13 +36,15 @@ const PIECE = 256 * 1024;
 /**
  * @param file the catalog's path as a latin1 string
  * @param sets the chain, oldest first
+ * @throws BackupError `cache-damaged` when a set that the catalog does not know can't be learnt
  */
 export async function openChainCatalog(file: string, sets: readonly CatalogedSet[]): Promise<Catalog> {
   let catalog = await openOrBegin(file);
   try {
     let known = catalog.completeSets();
-    if (known.some((time, index) => time !== sets[index]?.time)) {
-      catalog.close(); // of another chain, or of one that has lost its end
+    const current = catalog;
+    if (!known.every((time, index) => time === sets[index]?.time && isIndexed(current, sets[index]))) {
+      catalog.close(); // of another chain, of one that has lost its end, or of other copies of its signatures
       removeCatalog(file);
       catalog = await openOrBegin(file);
       known = [];
@@ -52,6 +56,16 @@ export async function openChainCatalog(file: string, sets: readonly CatalogedSet
     throw error;
   }
 }
+
+/** Whether the catalog's pieces are those of this copy: one that was made again has others. */
+function isIndexed(catalog: Catalog, { time, file }: CatalogedSet): boolean {
+  const end = catalog.endOfPieces(time);
+  const found = statSync(bytesOf(file), { throwIfNoEntry: false });
+  return end !== undefined && found !== undefined && found.size === end + GZIP_END;
+}
+
+/** Bytes of a gzip file of ours behind the last piece: the empty last block, CRC and length. */
+const GZIP_END = 10;
 
 /** A file that is no catalog, or a broken one, is no loss. */
 async function openOrBegin(file: string): Promise<Catalog> {
@@ -85,6 +99,14 @@ async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<vo
     }
     await rewriter.finish();
     catalog.completeSet();
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    throw new BackupError(
+      'cache-damaged',
+      `${displayPath(file)} is damaged: ${clauseOf(error)}`,
+      {},
+      { cause: error },
+    );
   } finally {
     rewriter.close();
   }

@@ -7,12 +7,16 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import { inflateSegments } from '../volumes/deflate.ts';
+import { memberPath } from '../volumes/member-path.ts';
 import { createTarReader } from '../volumes/tar-reader.ts';
 import type { Catalog, SignaturePlace } from './catalog.ts';
 
 export interface SignatureReader {
-  /** A whole signature file, given; undefined where the cached sigtar is not there, or not what the catalog says. */
-  at(place: SignaturePlace): Uint8Array | undefined;
+  /**
+   * The whole signature file of `path`, given; undefined where the cached sigtar is not there, or not what the catalog
+   * says: a delta against the signature of another file would be restored as something false.
+   */
+  at(place: SignaturePlace, path: string): Uint8Array | undefined;
   close(): void;
 }
 
@@ -41,10 +45,10 @@ export function createSignatureReader(catalog: Catalog, fileOf: (set: number) =>
     return { set: place.set, from: piece.plainOffset, bytes };
   };
   return {
-    at(place) {
+    at(place, path) {
       try {
         if (!last || last.set !== place.set || !holds(last, place.offset)) last = load(place);
-        return last && recordData(last.bytes.subarray(place.offset - last.from));
+        return last && recordData(last.bytes.subarray(place.offset - last.from), path);
       } catch (error) {
         const isFault = error instanceof BackupError && error.code === 'damaged';
         if (!isFault && systemCode(error) === undefined) throw error;
@@ -62,15 +66,14 @@ function holds(piece: { readonly from: number; readonly bytes: Uint8Array }, off
   return offset >= piece.from && offset < piece.from + piece.bytes.length;
 }
 
-/** Data of the first member; undefined if it is no signature. */
-function recordData(tar: Uint8Array): Uint8Array | undefined {
+/** Data of the first member; undefined if it is not the signature of `path`. */
+function recordData(tar: Uint8Array, path: string): Uint8Array | undefined {
   let data: Uint8Array | undefined;
   let filled = 0;
   let isDone = false;
   const reader = createTarReader({
     member({ name, size }) {
-      if (data === undefined && name.startsWith('signature/') && size <= tar.length)
-        data = new Uint8Array(size);
+      if (data === undefined && isSignatureOf(name, path) && size <= tar.length) data = new Uint8Array(size);
     },
     data(bytes) {
       if (isDone) return;
@@ -84,6 +87,12 @@ function recordData(tar: Uint8Array): Uint8Array | undefined {
   for (let at = 0; at < tar.length && !isDone; at += STEP) reader.push(tar.subarray(at, at + STEP));
   return isDone && data?.length === filled ? data : undefined;
 }
+
+function isSignatureOf(name: string, path: string): boolean {
+  return name.startsWith(PREFIX) && memberPath(name.slice(PREFIX.length)) === path;
+}
+
+const PREFIX = 'signature/';
 
 /** One header at a time at the most, so that the member behind the wanted one is not touched. */
 const STEP = 512;

@@ -4,10 +4,20 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
 import type { CommonOptions, Host } from '../commands/host.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import type { Prefixes } from '../manifest/names.ts';
 import type { Invocation, OptionValue } from './parse.ts';
+import { s3Options, thawTier } from './s3-values.ts';
 
 const MIB = 1024 * 1024;
+
+function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
+  const given = (['file', 'archive', 'manifest', 'signature', 'jsonstat'] as const).flatMap(kind => {
+    const text = values[kind === 'file' ? 'file-prefix' : `file-prefix-${kind}`];
+    return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
+  });
+  return Object.fromEntries(given);
+}
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
@@ -40,6 +50,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           dryRun: values['dry-run'] === true,
           sourceErrorsOk: values['source-errors-ok'] === true,
           printStatistics: values['no-print-statistics'] !== true,
+          progress: values.progress === true,
+          maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
+          allowMassDelete: values['allow-mass-delete'] === true,
+          maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
         },
         host,
       );
@@ -57,6 +71,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           dryRun: values['dry-run'] === true,
           numericOwner: values['numeric-owner'] === true,
           ownership: values['no-restore-ownership'] !== true,
+          thaw: values.thaw === true || values['thaw-wait'] === true,
+          thawTier: thawTier(values),
+          thawDays: ranged(values, 'thaw-days', 1, 3650),
+          thawWait: values['thaw-wait'] === true,
         },
         host,
       );
@@ -76,6 +94,29 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         host,
       );
     }
+    case 'cleanup':
+    case 'remove-older-than':
+    case 'remove-all-but-n-full':
+    case 'remove-all-inc-of-but-n-full': {
+      const url = action === 'cleanup' ? first : second;
+      const limit = action === 'cleanup' ? '' : first;
+      const { remove } = await import('../commands/remove.ts');
+      return remove(
+        { ...common, action, url, limit, force: values.force === true, dryRun: values['dry-run'] === true },
+        host,
+      );
+    }
+    case 'probe': {
+      const { formatProbe, probe } = await import('../commands/probe.ts');
+      const { reporter, signal } = host;
+      const lines: string[] = [];
+      const result = await probe(
+        { url: first, s3: common.s3 ?? {} },
+        { reporter, signal, print: line => void lines.push(line) },
+      );
+      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`);
+      return result.usable ? exitStatus.done : exitStatus.targetUnreachable;
+    }
     case 'collection-status': {
       const { status } = await import('../commands/status.ts');
       return status({ ...common, url: first }, host);
@@ -89,13 +130,20 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
 
 function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
   const text = (name: string) => values[name] as string | undefined;
+  const bytesText = (name: string) => {
+    const value = text(name);
+    return value === undefined ? undefined : pathFromText(value);
+  };
   return {
-    archiveDir: resolve(
-      text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+    archiveDir: pathFromText(
+      resolve(
+        text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+      ),
     ),
-    name: text('name'),
+    name: bytesText('name'),
     tempdir: resolve(text('tempdir') ?? tmpdir()),
-    filePrefix: text('file-prefix'),
+    prefixes: prefixesOf(values),
+    s3: s3Options(values),
   };
 }
 

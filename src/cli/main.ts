@@ -4,32 +4,55 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
-import { BackupError, exitStatus, messageOf, traitsOf } from '../errors.ts';
+import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
-import { actions } from './options.ts';
+import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import type { ProgressDisplay } from './progress.ts';
 import { createTextReporter } from './reporters.ts';
 
 const NOTICE = 3;
 const DEBUG = 9;
 
-/** @returns the exit status */
-export async function main(argv: readonly string[], version: string): Promise<number> {
+/**
+ * @param exit ends the process at once
+ * @returns the exit status
+ */
+export async function main(
+  argv: readonly string[],
+  version: string,
+  exit: (status: number) => never,
+): Promise<number> {
   let verbosity = NOTICE;
-  const interruption = listenForSignals();
+  let progress: ProgressDisplay | undefined;
+  let action: Action | undefined;
+  const interruption = listenForSignals(exit);
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
+    action = invocation.action;
+    if (printsData(action)) {
+      process.stdout.once('error', error =>
+        exit(systemCode(error) === 'EPIPE' ? exitStatus.done : exitStatus.failed),
+      );
+    }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
-    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption.signal));
+    if (invocation.values.progress === true) {
+      const { createProgressDisplay } = await import('./progress.ts');
+      progress = await createProgressDisplay(process.stderr, Date.now);
+    }
+    const status = await dispatch(
+      invocation,
+      createHost(invocation, verbosity, interruption.signal, progress),
+    );
+    progress?.stop();
     return interruption.status() ?? status;
   } catch (error) {
+    progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
-      process.stderr.write(
-        'Interrupted; what was finished stays, the set that was being written does not count.\n',
-      );
+      process.stderr.write(`Interrupted${whatStays(action)}.\n`);
       return interrupted;
     }
     process.stderr.write(`Error: ${describe(error)}\n`);
@@ -40,19 +63,34 @@ export async function main(argv: readonly string[], version: string): Promise<nu
   }
 }
 
+function printsData(name: Action): boolean {
+  return actions.find(({ action }) => action === name)!.dataOnStdout;
+}
+
+function whatStays(action: Action | undefined): string {
+  if (action === 'restore') return '; what was restored so far stays';
+  const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
+  return isBackup ? '; earlier backups stay as they are, this one does not count' : '';
+}
+
 /** One line: a BackupError says it all; anything else was not foreseen and names itself. */
 function describe(error: unknown): string {
   const text = messageOf(error).replaceAll('\n', ' ');
   return error instanceof BackupError ? text : `${text} (unexpected; -v debug shows where)`;
 }
 
-function createHost(invocation: Invocation, verbosity: number, signal: AbortSignal): Host {
+function createHost(
+  invocation: Invocation,
+  verbosity: number,
+  signal: AbortSignal,
+  progress: ProgressDisplay | undefined,
+): Host {
   const { values } = invocation;
-  const dataOnStdout = actions.find(({ action }) => action === invocation.action)!.dataOnStdout;
   const reporter = createTextReporter({
     verbosity,
-    notices: dataOnStdout ? process.stderr : process.stdout,
+    notices: printsData(invocation.action) ? process.stderr : process.stdout,
     alerts: process.stderr,
+    progress,
   });
   return {
     now: () => Date.now() / 1000,
@@ -79,20 +117,23 @@ function createHost(invocation: Invocation, verbosity: number, signal: AbortSign
 function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {
   return text =>
     new Promise(resolve => {
-      if (stream.write(text)) resolve();
-      else stream.once('drain', resolve);
+      stream.write(text, () => resolve()); // called too when nobody listens any more
     });
 }
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** The first signal asks the run to end in order, the second ends it at once. */
-function listenForSignals(): { signal: AbortSignal; status(): number | undefined; close(): void } {
+function listenForSignals(exit: (status: number) => never): {
+  signal: AbortSignal;
+  status(): number | undefined;
+  close(): void;
+} {
   const controller = new AbortController();
   let status: number | undefined;
   const handlers = Object.entries(signalNumbers).map(([name, number]) => {
     const handler = () => {
-      if (status !== undefined) process.exit(128 + number);
+      if (status !== undefined) exit(128 + number);
       status = 128 + number;
       controller.abort(new BackupError('interrupted', `ended by ${name}`));
     };

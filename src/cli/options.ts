@@ -10,12 +10,17 @@ export type Action =
   | 'restore'
   | 'verify'
   | 'collection-status'
-  | 'list-current-files';
+  | 'list-current-files'
+  | 'probe'
+  | 'remove-older-than'
+  | 'remove-all-but-n-full'
+  | 'remove-all-inc-of-but-n-full'
+  | 'cleanup';
 
 export interface ActionSpec {
   readonly action: Action;
   /** Positional arguments in order. */
-  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR')[];
+  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N')[];
   readonly summary: string;
   /** More than the summary, for the action's own help. */
   readonly detail: string;
@@ -79,9 +84,50 @@ export const actions: readonly ActionSpec[] = [
       'One line per entry: date, then the path as it is stored.\n\nExample:\n  tsbackup list-current-files -t 2024-12-24 file:///mnt/nas/pictures',
     dataOnStdout: true,
   },
+  {
+    action: 'remove-older-than',
+    positionals: ['TIME', 'URL'],
+    summary: 'remove backup chains that ended before TIME',
+    detail:
+      'Whole chains only, and never the newest. Without --force it only shows what would go.\n\nExample:\n  tsbackup remove-older-than 6M --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'remove-all-but-n-full',
+    positionals: ['N', 'URL'],
+    summary: 'remove the chains before the newest N full backups',
+    detail:
+      'Without --force it only shows what would go.\n\nExample:\n  tsbackup remove-all-but-n-full 3 --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'remove-all-inc-of-but-n-full',
+    positionals: ['N', 'URL'],
+    summary: 'remove the incrementals of chains before the newest N full backups',
+    detail: 'Their full backups stay. Without --force it only shows what would go.',
+    dataOnStdout: true,
+  },
+  {
+    action: 'cleanup',
+    positionals: ['URL'],
+    summary: 'remove what interrupted backups left at URL',
+    detail: 'Without --force it only shows what would go.',
+    dataOnStdout: true,
+  },
+  {
+    action: 'probe',
+    positionals: ['URL'],
+    summary: 'try whether backups can be kept at URL',
+    detail:
+      'Lists, stores, reads and deletes small objects, and prints what works, what does not, and the options to use.\n\nExample:\n  tsbackup probe s3://bucket/prefix --s3-endpoint-url https://nas.example:9000',
+    dataOnStdout: true,
+  },
 ];
 
 export type OptionKind = 'flag' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
+
+/** The S3 options of duplicity's, and those that only we have; see docs/s3.md. */
+const s3 = 'S3: ';
 
 export interface OptionSpec {
   readonly long: string;
@@ -99,6 +145,12 @@ export interface OptionSpec {
 
 const backups: readonly Action[] = ['full', 'incremental', 'backup'];
 const continuing: readonly Action[] = ['incremental', 'backup'];
+const removals: readonly Action[] = [
+  'remove-older-than',
+  'remove-all-but-n-full',
+  'remove-all-inc-of-but-n-full',
+  'cleanup',
+];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
 export const options: readonly OptionSpec[] = [
@@ -107,6 +159,13 @@ export const options: readonly OptionSpec[] = [
     kind: 'count',
     value: 'MiB',
     help: 'size of a volume (200)',
+    actions: backups,
+  },
+  {
+    long: 'max-blocksize',
+    kind: 'count',
+    value: 'BYTES',
+    help: 'upper limit of the block length in signatures of large files (2048)',
     actions: backups,
   },
   {
@@ -120,6 +179,19 @@ export const options: readonly OptionSpec[] = [
     long: 'allow-source-mismatch',
     kind: 'flag',
     help: 'continue a chain of another host or source folder',
+    actions: continuing,
+  },
+  {
+    long: 'max-delete',
+    kind: 'count',
+    value: 'PERCENT',
+    help: 'stop if more of the known files and folders are gone, and more than 100 (50)',
+    actions: continuing,
+  },
+  {
+    long: 'allow-mass-delete',
+    kind: 'flag',
+    help: 'they are gone on purpose',
     actions: continuing,
   },
   {
@@ -187,8 +259,8 @@ export const options: readonly OptionSpec[] = [
   {
     long: 'force',
     kind: 'flag',
-    help: 'restore into a folder that is not empty',
-    actions: ['restore'],
+    help: 'restore: into a folder that is not empty; removals: really delete',
+    actions: ['restore', ...removals],
   },
   {
     long: 'numeric-owner',
@@ -207,7 +279,7 @@ export const options: readonly OptionSpec[] = [
     long: 'dry-run',
     kind: 'flag',
     help: 'do all but storing or restoring',
-    actions: [...backups, 'restore'],
+    actions: [...backups, ...removals, 'restore'],
   },
   {
     long: 'source-errors-ok',
@@ -226,6 +298,135 @@ export const options: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'show how far it is: a bar on a terminal, else a line a minute',
     actions: [...backups, 'restore', 'verify'],
+  },
+  {
+    long: 'thaw',
+    kind: 'flag',
+    help: 'ask for volumes in cold storage (Glacier, Deep Archive) that the restore needs',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-tier',
+    kind: 'text',
+    value: 'TIER',
+    help: 'Expedited, Standard or Bulk (Standard)',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-days',
+    kind: 'count',
+    value: 'N',
+    help: 'how long thawed copies are kept (7)',
+    actions: ['restore'],
+  },
+  {
+    long: 'thaw-wait',
+    kind: 'flag',
+    help: 'with --thaw: wait until all is thawed, instead of ending with status 14',
+    actions: ['restore'],
+  },
+  {
+    long: 's3-endpoint-url',
+    kind: 'text',
+    value: 'URL',
+    help: `${s3}server, for services other than Amazon's`,
+  },
+  {
+    long: 's3-region-name',
+    kind: 'text',
+    value: 'REGION',
+    help: `${s3}region of the bucket`,
+  },
+  {
+    long: 's3-path-style',
+    kind: 'text',
+    value: 'yes|no',
+    help: `${s3}whether the bucket's name goes into the path (found out by itself)`,
+  },
+  {
+    long: 's3-unencrypted-connection',
+    kind: 'flag',
+    help: `${s3}plain HTTP`,
+  },
+  ...(['rrs', 'ia', 'onezone-ia', 'glacier', 'glacier-ir', 'deep-archive'] as const).map(
+    (name): OptionSpec => ({
+      long: `s3-use-${name}`,
+      kind: 'flag',
+      help: `${s3}storage class ${name} for volumes`,
+      actions: backups,
+    }),
+  ),
+  {
+    long: 's3-use-server-side-encryption',
+    kind: 'flag',
+    help: `${s3}encrypted by the service too (AES256)`,
+    actions: backups,
+  },
+  {
+    long: 's3-use-server-side-kms-encryption',
+    kind: 'flag',
+    help: `${s3}the same with a key of its key service`,
+    actions: backups,
+  },
+  {
+    long: 's3-kms-key-id',
+    kind: 'text',
+    value: 'ID',
+    help: `${s3}that key`,
+    actions: backups,
+  },
+  {
+    long: 's3-kms-grant',
+    kind: 'text',
+    value: 'GRANTEE',
+    help: `${s3}who gets full control of the objects`,
+    actions: backups,
+  },
+  {
+    long: 's3-multipart-chunk-size',
+    kind: 'count',
+    value: 'MiB',
+    help: `${s3}size of a part of an upload, at least 5 (6)`,
+    actions: backups,
+  },
+  {
+    long: 's3-multipart-max-procs',
+    kind: 'count',
+    value: 'N',
+    help: `${s3}parts on their way at once (4)`,
+    actions: backups,
+  },
+  {
+    long: 'num-retries',
+    kind: 'count',
+    value: 'N',
+    help: `${s3}attempts in total for what the service refuses (5)`,
+  },
+  {
+    long: 'retry-for',
+    kind: 'count',
+    value: 'SECONDS',
+    help: `${s3}how long an unreachable service is waited for (900)`,
+  },
+  {
+    long: 'timeout',
+    kind: 'count',
+    value: 'SECONDS',
+    help: `${s3}silence after which a connection is given up (30)`,
+  },
+  {
+    long: 'upload-limit',
+    kind: 'count',
+    value: 'BYTES',
+    help: `${s3}most bytes per second sent`,
+    actions: [...backups, 'probe'],
+  },
+  {
+    long: 'download-limit',
+    kind: 'count',
+    value: 'BYTES',
+    help: `${s3}most bytes per second received`,
+    actions: [...readers, 'probe'],
   },
   {
     long: 'archive-dir',
@@ -251,6 +452,14 @@ export const options: readonly OptionSpec[] = [
     value: 'TEXT',
     help: 'begin every object name at the target with TEXT',
   },
+  ...(['archive', 'manifest', 'signature', 'jsonstat'] as const).map(
+    (kind): OptionSpec => ({
+      long: `file-prefix-${kind}`,
+      kind: 'text',
+      value: 'TEXT',
+      help: `the same for ${kind === 'archive' ? 'volumes' : kind === 'jsonstat' ? "duplicity's statistics" : `${kind}s`}, after the general one`,
+    }),
+  ),
   {
     long: 'verbosity',
     short: 'v',

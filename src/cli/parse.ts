@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { BackupError } from '../errors.ts';
+import { parseTimeArgument } from '../manifest/time.ts';
 import { type Action, type ActionSpec, actions, type OptionSpec, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 
@@ -50,8 +51,12 @@ export function parseCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    throw new BackupError('usage', `${text}; see tsbackup --help`, {}, { cause: error });
+    const text = error.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '');
+    const hint = error.code === 'commander.excessArguments' ? hintOnAction(argv) : '';
+    throw new BackupError('usage', `${text}${hint}; see tsbackup --help`, {}, { cause: error });
   }
   return invocation;
 }
@@ -68,7 +73,8 @@ First backup and its way back, with a passphrase that is asked for:
 Help for one action: tsbackup restore --help
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some sources could not be read, 4 differences found,
-10 nothing to restore, 11 another run holds the lock, 12 wrong passphrase, 13 target unreachable,
+5 stopped because the target or the clock is not what it was, 10 nothing to restore, 11 another run holds the lock,
+12 wrong passphrase, 13 target unreachable, 14 waiting for a thaw,
 75 source unavailable, 128+n ended by signal n.`;
 
 function describe(command: Command, spec: ActionSpec): void {
@@ -112,6 +118,9 @@ function convert(spec: OptionSpec, text: string): string | number {
       if (level === undefined) throw wrong('0-9 or one of error, warning, notice, info, debug');
       return level;
     }
+    case 'time':
+      parseTimeArgument(text, Date.now() / 1000); // a slip is told before anything is touched
+      return text;
     default: {
       if (text === '') throw wrong('something that is not empty');
       return text;
@@ -121,6 +130,13 @@ function convert(spec: OptionSpec, text: string): string | number {
 
 function valuesOf(command: Command): Record<string, OptionValue> {
   return { ...command.opts() } as Record<string, OptionValue>;
+}
+
+/** Three words without an action are often a mistyped action. */
+function hintOnAction(argv: readonly string[]): string {
+  const first = argv.find(word => !word.startsWith('-'));
+  const isAction = first === undefined || actions.some(({ action }) => action === first);
+  return isAction ? '' : `, and '${first}' is no action`;
 }
 
 /** Options may stand before the action; commander wants the action first. */

@@ -45,6 +45,13 @@ async function find(
     return notEmpty(firstLine(await outputOf(options.passphraseCommand)), 'the passphrase command');
   }
   const fromEnvironment = environment.PASSPHRASE;
+  if (fromEnvironment?.includes('\ufffd')) {
+    // Node has replaced bytes of it: with what is left nobody else would open the archive.
+    throw new BackupError(
+      'usage',
+      'the environment variable PASSPHRASE is not UTF-8; use --passphrase-file, which takes any bytes',
+    );
+  }
   if (fromEnvironment !== undefined) {
     return notEmpty(firstLine(Buffer.from(fromEnvironment, 'utf8')), 'the environment variable PASSPHRASE');
   }

@@ -1,6 +1,7 @@
 /** Reporters for people: one line per event, on the stream where scripts written for duplicity look for it. */
 
 import type { Report, Reporter } from '../report.ts';
+import type { ProgressDisplay } from './progress.ts';
 
 const rank = { error: 0, warning: 2, notice: 3, info: 5, debug: 9 } as const;
 
@@ -29,6 +30,8 @@ export interface TextReporterOptions {
   readonly notices: NodeJS.WritableStream;
   /** Where warnings and errors go. */
   readonly alerts: NodeJS.WritableStream;
+  /** Absent without --progress. */
+  readonly progress?: ProgressDisplay | undefined;
 }
 
 /** Prints events up to the verbosity; warnings and errors are prefixed by what they are. */
@@ -36,10 +39,11 @@ export function createTextReporter(options: TextReporterOptions): Reporter {
   return {
     report(event: Report) {
       if (rank[event.level] > options.verbosity) return;
+      options.progress?.clear();
       if (event.level === 'error') options.alerts.write(`Error: ${event.message}\n`);
       else if (event.level === 'warning') options.alerts.write(`Warning: ${event.message}\n`);
       else options.notices.write(`${event.message}\n`);
     },
-    progress() {},
+    progress: progress => options.progress?.show(progress),
   };
 }

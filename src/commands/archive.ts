@@ -3,24 +3,25 @@
  * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
  */
 
-import { createHash } from 'node:crypto';
+import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
 import { cacheName, type Form, type Prefixes } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
-import { createFolderStorage } from '../storage/folder.ts';
+import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
-import { cacheNameFor, parseTarget } from '../storage/url.ts';
+import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { createVolumeFetcher } from './volume-fetch.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -35,24 +36,36 @@ export interface Archive {
   manifestOf(set: BackupSet): Promise<Manifest>;
   /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
   sigtarOf(set: BackupSet): Promise<Chunks>;
+  /** The same if the archive cache has them. */
+  cachedSigtarOf(set: BackupSet): Promise<Chunks | undefined>;
   /**
    * The tar bytes of a volume. Its stored bytes have been read and their checksum agrees when this resolves.
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
    */
   openVolume(set: BackupSet, volume: VolumeEntry): Promise<Chunks>;
+  /** Begins to fetch a volume that will be opened next. */
+  expectVolume(set: BackupSet, volume: VolumeEntry): void;
   close(): Promise<void>;
 }
 
 export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = openStorage(url, host);
+  const storage = await openStorage(url, options.s3 ?? {}, reporter);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
-  const prefixes: Prefixes = options.filePrefix === undefined ? {} : { file: options.filePrefix };
+  const prefixes = options.prefixes ?? {};
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
+  const fetcher = createVolumeFetcher(storage, { tempdir: options.tempdir, cores: host.cores, signal });
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
-  const fetch = (copies: readonly MetadataCopy[]) =>
-    copyToCache(copies, storage, cache, { open, compress: gzip, reporter, signal });
+  const fetch = async (copies: readonly MetadataCopy[]) => {
+    for (const copy of copies) {
+      try {
+        await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
+      } catch (error) {
+        throw named(error, `${displayPath(copy.remoteName)} at the target`);
+      }
+    }
+  };
 
   /** The cached copy of a set's manifest or signatures, made if it is not there; its name in the cache. */
   const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
@@ -109,7 +122,9 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
         await cache.remove(localName); // the copy may be at fault: once more from the target
         await cached(set, 'manifest', object);
-        return readManifest(localName);
+        return readManifest(localName).catch(cause => {
+          throw named(cause, `${displayPath(object.name)} at the target`);
+        });
       }
     },
     async sigtarOf(set) {
@@ -120,30 +135,41 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
         );
       }
       const localName = await cached(set, 'signatures', set.signatures);
+      const openCopy = () => openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
+      if (!(await isWhole(openCopy()))) {
+        await cache.remove(localName);
+        await cached(set, 'signatures', set.signatures);
+      }
+      return openCopy();
+    },
+    async cachedSigtarOf(set) {
+      const localName = cacheName('signatures', set.id, 'final', prefixes);
+      if (!set.signatures || !(await cache.list()).includes(localName)) return undefined;
       return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
     async openVolume(set, volume) {
-      const object = set.volumes.get(volume.number);
-      const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
+      const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const bytes = () => storage.get(object.name, { signal });
-      await checkSum(bytes(), volume, name);
-      return open(bytes(), formOf(object));
+      const fetched = await fetcher.fetch({ object: object.name, entry, name });
+      // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
+      const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
+      if (!fetched.isProved) await drain(plain(false));
+      return plain(true);
     },
-    close: () => storage.close(),
+    expectVolume(set, volume) {
+      const { object, name, entry } = wanted(set, volume);
+      if (object) fetcher.prefetch({ object: object.name, entry, name });
+    },
+    async close() {
+      await fetcher.close();
+      await storage.close();
+    },
   };
 }
 
-function openStorage(url: string, host: Host): Storage {
-  const target = parseTarget(url);
-  if (target.scheme !== 'file') {
-    throw new BackupError(
-      'usage',
-      `targets of the kind ${target.scheme}:// are not supported yet; use file:///folder`,
-    );
-  }
-  if (target.notice) host.reporter.report({ level: 'notice', code: 'url', message: target.notice });
-  return createFolderStorage(target.path);
+function wanted(set: BackupSet, entry: VolumeEntry) {
+  const name = `volume ${entry.number} of the ${describeSet(set.id)}`;
+  return { object: set.volumes.get(entry.number), name, entry };
 }
 
 export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {
@@ -155,19 +181,37 @@ function metadataNames(set: BackupSet): string[] {
   return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
 }
 
-/** Reads a volume's stored bytes through; nothing of it is used before they agree with the manifest. */
-async function checkSum(stored: Chunks, volume: VolumeEntry, name: string): Promise<void> {
-  const expected = volume.sha1 ?? volume.md5;
-  if (expected === undefined) return;
-  const hash = createHash(volume.sha1 === undefined ? 'md5' : 'sha1');
+/** What went wrong with something at the target, with its name. */
+function named(error: unknown, name: string): unknown {
+  if (!(error instanceof BackupError)) return error;
+  const text =
+    error.code === 'wrong-passphrase'
+      ? `the passphrase does not open ${name}`
+      : error.code === 'damaged'
+        ? `${name} is damaged: ${clauseOf(error)}`
+        : undefined;
+  return text === undefined ? error : new BackupError(error.code, text, {}, { cause: error });
+}
+
+async function* naming(chunks: Chunks, name: string): Chunks & AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of stored) hash.update(chunk);
+    yield* chunks;
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
-    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
+    throw named(error, name);
   }
-  if (hash.digest('hex') !== expected) {
-    throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
+}
+
+async function drain(chunks: Chunks): Promise<void> {
+  for await (const _ of chunks);
+}
+
+async function isWhole(plain: Chunks): Promise<boolean> {
+  try {
+    await drain(plain);
+    return true;
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'damaged') return false;
+    throw error;
   }
 }
 

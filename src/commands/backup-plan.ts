@@ -1,10 +1,11 @@
 /** What a backup builds on: the chain that it continues, or none; and the time and name of the new set. */
 
 import { hostname } from 'node:os';
-import { BackupError } from '../errors.ts';
+import { displayPath } from '../bytes.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
-import { describeSet } from '../manifest/sets.ts';
+import { describeSet, volumeGaps } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { planSync } from '../manifest/sync.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
@@ -48,6 +49,13 @@ export async function chooseBase(
     if (collection.chains.length > 0) note('no-signatures', `${base.reason} Switching to a full backup.`);
     return undefined;
   }
+  for (const set of base.chain.sets) {
+    if (set.volumes.size > 0 && volumeGaps(set).length === 0) continue;
+    throw new BackupError(
+      'guard-stopped',
+      `the ${describeSet(set.id)} lacks volumes at the target, so what builds on it can't be restored; find them again, or make a full backup`,
+    );
+  }
   if (request.fullIfOlderThan !== undefined) {
     const limit = parseTimeArgument(request.fullIfOlderThan, host.now());
     if (base.chain.start < limit) {
@@ -55,9 +63,24 @@ export async function chooseBase(
       return undefined;
     }
   }
-  await archive.synchronize(collection, base.chain);
-  if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+  try {
+    await archive.synchronize(collection, base.chain);
+    if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'damaged' || request.mode === 'incremental')
+      throw error;
+    const message = `the chain can't be continued: ${clauseOf(error)}. Switching to a full backup.`;
+    host.reporter.report({ level: 'warning', code: 'chain-damaged', message });
+    return undefined;
+  }
   return base;
+}
+
+/** Removes the cached signatures of the newest chain, so that they are copied from the target again. */
+export async function forgetSignatures(archive: Archive, collection: Collection): Promise<void> {
+  for (const { id } of collection.chains.at(-1)?.sets ?? []) {
+    await archive.cache.remove(cacheName('signatures', id, 'final', archive.prefixes));
+  }
 }
 
 /** A target that suddenly lacks what we know of is an incident: nothing local is deleted, and nothing new begun in silence. */
@@ -78,7 +101,7 @@ async function reportUnknownAtTarget(
   if (mode !== 'full' && isNewer) {
     throw new BackupError(
       'guard-stopped',
-      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${archive.cache.folder}`,
+      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${displayPath(archive.cache.folder)}`,
     );
   }
   reporter.report({

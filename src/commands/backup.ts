@@ -3,19 +3,20 @@
  * the manifest last, because putting it there is the commit. A full set is one whose state is empty.
  */
 
+import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
-import { exitStatus } from '../errors.ts';
+import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, volumeName } from '../manifest/names.ts';
 import type { StoredObject } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
-import { formatTime } from '../manifest/time.ts';
+import type { Storage } from '../storage/storage.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -24,12 +25,16 @@ import {
   type Base,
   catalogedSets,
   chooseBase,
+  forgetSignatures,
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
+import { catalogFile, clearCatalogs } from './catalog-files.ts';
+import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
+import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
 
 export interface BackupRequest extends CommonOptions {
@@ -52,20 +57,28 @@ export interface BackupRequest extends CommonOptions {
   /** Ends with 0 instead of 3 when some sources could not be read. */
   readonly sourceErrorsOk: boolean;
   readonly printStatistics: boolean;
+  /** Looks up the size of the source first, so that progress can be told. */
+  readonly progress: boolean;
+  /** Percent of the known entries that may be deleted by one incremental without `allowMassDelete`. */
+  readonly maxDelete: number;
+  readonly allowMassDelete: boolean;
+  /** Upper limit of the signature block length for files below 256 MiB; bytes. */
+  readonly maxBlockLength: number;
 }
 
 /** @returns the exit status */
 export async function backup(request: BackupRequest, host: Host): Promise<number> {
   const startTime = host.now();
   checkSource(request.source, request.url);
-  const packer = createPacker(host.cores);
   const archive = await openArchive(request.url, request, host);
+  const packer = createPacker(host.cores);
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const { counts, stored } = await run({ request, host, archive }, packer, collection);
+      const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+      const { counts, stored } = await run({ request, host, archive, bytesTotal }, packer, collection);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
         await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -87,6 +100,8 @@ interface Outcome {
 }
 
 interface Setting {
+  /** Bytes of the source, if somebody wants to see progress. */
+  readonly bytesTotal: number | undefined;
   readonly request: BackupRequest;
   readonly host: Host;
   readonly archive: Archive;
@@ -95,23 +110,47 @@ interface Setting {
 async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
-  const base = await chooseBase(archive, collection, request, host);
+  const attempt = async () => {
+    const base = await chooseBase(archive, collection, request, host);
+    clearCatalogs(archive, collection);
+    return runOn(base, setting, packer, collection);
+  };
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
+    // Nothing has been stored yet: the catalog is opened before anything else.
+    const message = `${error.message}; copying it again`;
+    host.reporter.report({ level: 'notice', code: 'cache-damaged', message });
+    await forgetSignatures(archive, collection);
+    return attempt();
+  }
+}
+
+async function runOn(
+  base: Base | undefined,
+  setting: Setting,
+  packer: Packer,
+  collection: Collection,
+): Promise<Outcome> {
+  const { request, host, archive } = setting;
   const set = newSetId(base, await newSetTime(collection, host));
   const packing = packer.start({
     source: request.source,
-    catalog: catalogFile(archive, base, set),
+    catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: catalogedSets(archive, base),
     time: endOf(set),
+    maxBlockLength: request.maxBlockLength,
   });
-  return request.dryRun ? pretend(packing, host) : store(set, packing, base?.dangling ?? [], setting);
+  return request.dryRun ? pretend(packing, setting) : store(set, packing, base?.dangling ?? [], setting);
 }
 
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, host: Host): Promise<Outcome> {
+async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise<Outcome> {
   let counts: Readonly<Counts> = createCounts();
   for await (const batch of packing.batches) {
     host.signal.throwIfAborted();
-    warn(batch, host);
+    warn(batch, host, bytesTotal);
     counts = batch.counts;
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
   }
@@ -122,12 +161,13 @@ async function store(
   set: SetId,
   packing: Packing,
   dangling: readonly StoredObject[],
-  { request, host, archive }: Setting,
+  { request, host, archive, bytesTotal }: Setting,
 ): Promise<Outcome> {
   const { storage, cache, prefixes } = archive;
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
   await storage.removeStale();
   await cache.removeStale();
+  for (const name of await cache.listPartial()) await cache.removePartial(name); // of a run that was killed
   const envelopes = createEnvelopes(request, form, set, host);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },
@@ -138,15 +178,18 @@ async function store(
   });
   let counts: Readonly<Counts> = createCounts();
   let stored = 0;
+  const storedNames: string[] = [];
 
   async function* recorded(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of packing.batches) {
       host.signal.throwIfAborted();
-      warn(batch, host);
+      warn(batch, host, bytesTotal);
       counts = batch.counts;
       await writer.add(batch);
       yield batch;
     }
+    // Before the last volume is finished: a source that has gone must not become a set that says so.
+    if (set.type === 'inc' && !request.allowMassDelete) checkDeletions(counts, request.maxDelete);
   }
 
   try {
@@ -171,6 +214,7 @@ async function store(
     });
     for await (const volume of volumes) {
       stored += volume.size;
+      storedNames.push(volumeName(set, volume.number, form, prefixes));
       await writer.volumeStored(volume);
       host.reporter.report({
         level: 'info',
@@ -183,13 +227,20 @@ async function store(
     await packing.commit(await writer.commit());
   } finally {
     await writer.close();
+    if (!writer.mayBeComplete) await withdraw(storedNames, storage);
   }
   return { counts, stored };
 }
 
-/** One catalog a chain, named by its full set; the name must not begin like one of duplicity's. */
-function catalogFile({ cache }: Archive, base: Base | undefined, set: SetId): string {
-  return `${cache.folder}/tsbackup-catalog-${formatTime(base ? base.chain.start : endOf(set))}.sqlite`;
+/** Removes the volumes of a set that will not be completed; what can't be removed now is known as incomplete later. */
+async function withdraw(names: readonly string[], storage: Storage): Promise<void> {
+  for (const name of names) {
+    try {
+      await storage.delete(name);
+    } catch {
+      return; // the failure that ended the run is the one to tell
+    }
+  }
 }
 
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
@@ -198,8 +249,7 @@ const METADATA_OBJECTS = 2;
 /** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
-  // Without dictionary, so that segments can be inflated side by side, too.
-  const deflate = { level: request.level, dictionary: false };
+  const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
   const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
@@ -230,14 +280,15 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
   };
 }
 
-function warn(batch: PackBatch, { reporter }: Host): void {
+function warn(batch: PackBatch, { reporter }: Host, bytesTotal: number | undefined): void {
   for (const { code, message, path } of batch.warnings) {
     reporter.report({ level: 'warning', code, message, facts: { path } });
   }
   reporter.progress({
     stage: 'backup',
     bytesDone: batch.counts.sourceFileSize,
+    ...(bytesTotal !== undefined && { bytesTotal }),
     entriesDone: batch.counts.sourceFiles,
-    ...(batch.last && { path: batch.last.path }),
+    ...(batch.last && { path: displayPath(batch.last.path) }),
   });
 }

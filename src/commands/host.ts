@@ -3,7 +3,9 @@
  * a test, and no command reaches for the clock, for chance or for the terminal by itself.
  */
 
+import type { Prefixes } from '../manifest/names.ts';
 import type { Reporter } from '../report.ts';
+import type { S3Options } from '../storage/s3-options.ts';
 
 export interface Host {
   /** Seconds since 1970, with fraction. */
@@ -28,5 +30,7 @@ export interface CommonOptions {
   readonly archiveDir: string;
   readonly name?: string | undefined;
   readonly tempdir: string;
-  readonly filePrefix?: string | undefined;
+  /** What stands before the names of objects, in all or of a kind. */
+  readonly prefixes?: Prefixes | undefined;
+  readonly s3?: S3Options | undefined;
 }

@@ -10,12 +10,14 @@ import { readSet } from '../engine/set-reader.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, chainFor, setsFor } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
+import { endOf } from '../manifest/names.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import { volumesFor } from '../manifest/volume-choice.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { isGuessed, readVolumes } from './set-volumes.ts';
 
 /** What is wanted of an archive. */
 export interface Wanted {
@@ -29,6 +31,8 @@ export interface Wanted {
 export interface PlannedSet {
   readonly set: BackupSet;
   readonly manifest: Manifest;
+  /** False where the manifest does not tell all of the set. */
+  readonly isWhole: boolean;
   readonly volumes: readonly VolumeEntry[];
 }
 
@@ -37,6 +41,8 @@ export interface ReplayOutcome {
   readonly entries: number;
   /** Paths that could not be given back. */
   readonly lost: number;
+  /** False if something is wrong with the archive, whether or not anything is lost by it. */
+  readonly isSound: boolean;
 }
 
 /**
@@ -62,23 +68,48 @@ export async function planSets(
       message: `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(chain.start)}`,
     });
   }
+  reportUnfinished(collection, setsFor(chain, time).at(-1)!, time, host);
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   const planned: PlannedSet[] = [];
   for (const set of setsFor(chain, time)) {
-    const manifest = await archive.manifestOf(set);
-    if (manifest.ending === 'cut') {
-      host.reporter.report({
-        level: 'warning',
-        code: 'manifest-cut',
-        message: `the manifest of the ${describeSet(set.id)} has lost its end; volumes after number ${manifest.volumes.at(-1)!.number} are not known`,
-      });
-    }
-    planned.push({ set, manifest, volumes: volumesFor(manifest, paths) });
+    const { manifest, isWhole } = await readVolumes(archive, set, host);
+    // A set that was resumed may hold deletions that its signatures, made anew, do not name.
+    const isResumed = manifest.volumes.some(({ resumed }) => resumed);
+    const isPartial = planned.length > 0 && !paths.includes('') && !isResumed;
+    if (isPartial && !(await mayHold(archive, set, paths))) continue;
+    planned.push({ set, manifest, isWhole, volumes: volumesFor(manifest, paths) });
   }
   return planned;
 }
 
-/** Replays planned sets into a sink; names every path that is lost. */
+/**
+ * Whether an incremental set has anything of the wanted paths, as far as can be told cheaply: its signatures name all
+ * that it holds. Where they are not at hand, or damaged, it may.
+ */
+async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[]): Promise<boolean> {
+  try {
+    const sigtar = await archive.cachedSigtarOf(set);
+    if (!sigtar) return true;
+    for await (const records of readSigtar(sigtar, { withSignatures: false })) {
+      if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof BackupError) return true;
+    throw error;
+  }
+}
+
+/** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */
+function reportUnfinished(collection: Collection, last: BackupSet, time: number, { reporter }: Host): void {
+  for (const { id } of collection.incomplete) {
+    if (endOf(id) <= endOf(last.id) || endOf(id) > time) continue;
+    const message = `the ${describeSet(id)} has no manifest: it was not finished (or has lost it), so the state before it is taken`;
+    reporter.report({ level: 'warning', code: 'set-unfinished', message });
+  }
+}
+
+/** Replays planned sets into a sink; names every path that is lost, and of several wanted ones each that is not there. */
 export async function replayInto(
   sink: TreeSink,
   planned: readonly PlannedSet[],
@@ -87,34 +118,66 @@ export async function replayInto(
   tempdir: string,
   host: Host,
 ): Promise<ReplayOutcome> {
+  const found = new Set<string>(); // of several wanted paths
+  const several = wanted.paths.length > 1;
+  const find = (path: string) => {
+    for (const one of wanted.paths) if (isWithin(path, one)) found.add(one);
+  };
   let lost = 0;
   const onLost = ({ path, detail }: LostEntry) => {
     lost++;
+    find(path);
     const message = `${displayPath(path)} is lost: ${detail}`;
     host.reporter.report({ level: 'error', code: 'entry-lost', message, facts: { path } });
   };
   const patches = createPatchChain(tempdir);
   try {
     const entries = await replay({
-      sets: planned.map(({ set, manifest, volumes }) =>
+      sets: planned.map(({ set, manifest, isWhole, volumes }) =>
         readSet({
           volumes,
+          isEndKnown: isWhole,
           incomplete: new Set(manifest.incomplete),
-          open: volume => archive.openVolume(set, volume),
+          async open(volume) {
+            const opened = await archive.openVolume(set, volume);
+            const next = volumes[volumes.indexOf(volume) + 1];
+            if (next) archive.expectVolume(set, next);
+            return opened;
+          },
           records: () => sigtarRecords(archive, set, host),
           onLost: (volume, error) => reportLostVolume(volume, error, host),
         }),
       ),
-      sink,
+      sink: several ? noticing(sink, find) : sink,
       locate: createLocator(wanted.paths),
       onLost,
       patches,
       signal: host.signal,
     });
-    return { entries, lost };
+    if (several && entries + lost > 0) {
+      for (const path of wanted.paths.filter(one => !found.has(one))) {
+        lost++;
+        const message = `there is no ${displayPath(path)} in the backup`;
+        host.reporter.report({ level: 'error', code: 'path-missing', message, facts: { path } });
+      }
+    }
+    return { entries, lost, isSound: lost === 0 && planned.every(({ isWhole }) => isWhole) };
   } finally {
     patches.close();
   }
+}
+
+/** A sink that tells which paths come by. */
+function noticing(sink: TreeSink, notice: (path: string) => void): TreeSink {
+  return {
+    begin(entry) {
+      notice(entry.path);
+      return sink.begin(entry);
+    },
+    data: bytes => sink.data(bytes),
+    finish: () => sink.finish(),
+    abandon: () => sink.abandon(),
+  };
 }
 
 /** What the sigtar of a set says; nothing if it can't be had, and then the lost paths can't be named. */
@@ -126,14 +189,15 @@ async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
     host.reporter.report({
       level: 'error',
       code: 'lost-unnamed',
-      message: `what else was in the lost volumes can't be named: ${error.message}`,
+      message: `what was in lost volumes of the ${describeSet(set.id)} can't be named, and may be here as it was before that backup: ${error.message}`,
     });
   }
 }
 
 function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }: Host): void {
   const [from, to] = [displayPath(volume.start.path), displayPath(volume.end.path)];
-  const message = `${error.message}; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
+  const held = isGuessed(volume) ? '' : `; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
+  const message = `${error.message}${held}`;
   reporter.report({ level: 'error', code: error.code, message, facts: { volume: volume.number } });
 }
 

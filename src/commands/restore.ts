@@ -1,6 +1,6 @@
 /** restore: a state of the archive, or a part of it, into a folder. */
 
-import { displayPath } from '../bytes.ts';
+import { displayPath, isWithin } from '../bytes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { checkTarget } from '../files/target.ts';
 import { createTreeWriter } from '../files/write.ts';
@@ -8,8 +8,9 @@ import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { type PlannedSet, planSets, replayInto, type Wanted } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
+import { type ThawRequest, thawVolumes } from './thaw.ts';
 
-export interface RestoreRequest extends CommonOptions, Wanted {
+export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
   readonly url: string;
   /** Bytes as a latin1 string. */
   readonly target: string;
@@ -32,11 +33,13 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       await host.print(requiredVolumes(planned));
       return exitStatus.done;
     }
+    await thawVolumes(archive.storage, planned, request, host);
     let problems = 0;
     const writer = createTreeWriter(request.target, {
       numericOwner: request.numericOwner,
       ownership: request.ownership,
       onProblem({ path, systemCode, message, restored }) {
+        if (restored && isAbove(path, request.paths)) return;
         if (!restored) problems++;
         const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
         const text = `${displayPath(path)} ${what}: ${message}`;
@@ -45,20 +48,33 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       },
     });
     try {
-      const { entries, lost } = await replayInto(writer, planned, archive, request, request.tempdir, host);
+      const { entries, lost, isSound } = await replayInto(
+        writer,
+        planned,
+        archive,
+        request,
+        request.tempdir,
+        host,
+      );
       if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
       reporter.report({
         level: 'info',
         code: 'restored',
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
-      return lost + problems > 0 ? exitStatus.failed : exitStatus.done;
+      return isSound && problems === 0 ? exitStatus.done : exitStatus.failed;
     } finally {
       writer.close();
     }
   } finally {
     await archive.close();
   }
+}
+
+/** Whether a folder is only on the way to what is wanted: then nobody asked for its attributes. */
+function isAbove(path: string, wanted: readonly string[]): boolean {
+  const within = (inner: string, outer: string) => inner !== outer && isWithin(inner, outer);
+  return wanted.some(one => within(one, path)) && !wanted.some(one => isWithin(path, one));
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {

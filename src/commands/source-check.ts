@@ -2,7 +2,8 @@
 
 import { realpathSync, statSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin, pathOf } from '../bytes.ts';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError } from '../errors.ts';
+import { reasonOf } from '../storage/durable-file.ts';
 import { parseTarget } from '../storage/url.ts';
 
 /** @throws BackupError `source-missing`, `usage` */
@@ -10,7 +11,7 @@ export function checkSource(source: string, url: string): void {
   try {
     statSync(bytesOf(source));
   } catch (error) {
-    const text = `cannot read the source ${displayPath(source)}: ${messageOf(error)}`;
+    const text = `cannot read the source ${displayPath(source)}: ${reasonOf(error)}`;
     throw new BackupError('source-missing', text, {}, { cause: error });
   }
   const target = parseTarget(url);

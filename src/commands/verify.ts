@@ -38,11 +38,12 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
         })
       : undefined;
     const sink = comparer ?? nowhere;
-    const { entries, lost } = await replayInto(sink, planned, archive, request, request.tempdir, host);
+    const replayed = await replayInto(sink, planned, archive, request, request.tempdir, host);
+    const { entries, lost, isSound } = replayed;
     if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
     const outcome = comparer?.end() ?? { compared: entries, differences: 0 };
     await host.print(lastLine(outcome, lost, request));
-    if (lost > 0) return exitStatus.failed;
+    if (!isSound) return exitStatus.failed;
     return outcome.differences > 0 ? exitStatus.different : exitStatus.done;
   } finally {
     await archive.close();

@@ -52,7 +52,7 @@ export function* collate(
       if (known) yield* add(gone(path));
       if (item.problem) {
         if (!item.problem.vanished) kept = path;
-        plan.push({ kind: 'problem', problem: item.problem });
+        plan.push({ kind: 'problem', problem: item.problem, isKnown: known?.path === path });
       } else if (known?.path === path) {
         plan.push(planKnown(item.entry, known, comparison));
         advance();

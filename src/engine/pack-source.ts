@@ -27,6 +27,8 @@ export interface PackJob {
   readonly sets: readonly CatalogedSet[];
   /** Of the new set. */
   readonly time: number;
+  /** Upper limit of the signature block length, bytes; very large files pass it. */
+  readonly maxBlockLength: number;
 }
 
 export interface SourcePacker {
@@ -56,6 +58,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
       open: entry => openSource(anchors, entry.path),
       signatureAt: signatures.at,
       takeSlab: pool.take,
+      maxBlockLength: job.maxBlockLength,
       recorder: createCatalogRecorder(catalog, stableInodes),
     });
     for await (const batch of packed) {

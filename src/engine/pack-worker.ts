@@ -25,8 +25,9 @@ port.on('message', (request: PackRequest) => {
       });
       return;
     case 'close':
+      // What is under way finds the catalog closed, and nothing is left to wait for: the thread ends.
       packer?.close();
-      process.exit(0); // ends this thread only
+      port.close();
   }
 });
 

@@ -15,6 +15,7 @@ import type { SourceEntry } from '../files/walk.ts';
 import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner } from '../rsync/signature.ts';
+import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
 import type { PackBatch } from './batch.ts';
 import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
@@ -26,13 +27,20 @@ export interface PackOptions {
   /** Opens a regular file of the source. @throws SourceError */
   open(entry: SourceEntry): SourceFile;
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
-  signatureAt(place: SignaturePlace): Uint8Array | undefined;
+  signatureAt(place: SignaturePlace, path: string): Uint8Array | undefined;
   /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
   takeSlab(): Uint8Array;
   readonly recorder: Recorder;
+  /** Upper limit of the signature block length, bytes; very large files pass it. */
+  readonly maxBlockLength: number;
 }
 
+const leavesOut = 'it is not in this backup';
+const keeps = 'the backup keeps its previous version';
+
 const NO_BYTES = new Uint8Array(0);
+/** Room is left for the prefix and the number of a part. */
+const MAX_PATH = MAX_NAME_LENGTH - 64;
 
 /** Packs items, which come in walk order. @returns batches in order, the last one perhaps without members */
 export async function* pack(
@@ -49,7 +57,7 @@ export async function* pack(
   yield packer.builder.take();
 }
 
-function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOptions) {
+function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockLength }: PackOptions) {
   const builder = new BatchBuilder(takeSlab);
   const { counts } = builder;
   const signer = createSigner(kernel);
@@ -59,11 +67,21 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
   function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
     switch (item.kind) {
       case 'problem':
-        warn(item.problem, item.problem.vanished ? 'is left out' : 'stays as earlier backups have it');
+        warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
         return;
       case 'deleted':
         removed(item.path, item.wasFile);
         return;
+    }
+    if (item.entry.path.length > MAX_PATH) {
+      const problem = {
+        path: item.entry.path,
+        systemCode: 'ENAMETOOLONG',
+        during: 'lstat',
+        vanished: false,
+      } as const;
+      warn(problem, item.kind === 'new' ? leavesOut : keeps);
+      return;
     }
     counts.sourceFiles++;
     counts.sourceFileSize += item.entry.size;
@@ -78,10 +96,10 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
     }
   }
 
-  function warn({ path, vanished, systemCode, during }: SourceProblem, fate: string): void {
-    const what = vanished ? 'it vanished during the backup' : `${systemCode} at ${during}`;
+  function warn({ path, vanished, systemCode }: SourceProblem, fate: string): void {
+    const what = vanished ? 'vanished during the backup' : `can't be read (${systemCode})`;
     const code = vanished ? 'source-vanished' : 'source-unreadable';
-    builder.warn({ code, path, message: `${displayPath(path)} ${fate}: ${what}` });
+    builder.warn({ code, path, message: `${displayPath(path)} ${what}; ${fate}` });
   }
 
   function removed(path: string, wasFile: boolean): void {
@@ -123,7 +141,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
 
   /** A regular file as a delta; nothing at all if only its times were touched within the second. */
   function changed({ entry, signature: place, mustStore }: ChangedItem) {
-    const signature = signatureAt(place);
+    const signature = signatureAt(place, entry.path);
     if (!signature) return whole(entry, 'replaced');
     return content(entry, 'changed', source => {
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
@@ -160,7 +178,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
     let recorded = entry;
     try {
       file = open(entry);
-      signer.start(blockLengthFor(entry.size));
+      signer.start(blockLengthFor(entry.size, maxBlockLength));
       made = begin(file);
       if (!made) {
         recorder.unchanged(entry, undefined);
@@ -178,8 +196,8 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       const isLost = part === 0 || builder.holds(mark);
-      const fate = isLost ? (kind === 'new' ? 'is left out' : 'stays as it was') : 'is stored only in part';
-      warn(error.problem, fate);
+      const fate = kind === 'new' ? leavesOut : keeps;
+      warn(error.problem, isLost ? fate : 'only its beginning is in this backup');
       if (isLost) {
         builder.rewind(mark);
         return;
@@ -190,7 +208,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder }: PackOpt
         if (builder.isFull) yield builder.take();
       }
       builder.cutShort(entry.path);
-      recorded = { ...entry, mtimeSeconds: 0 }; // so that the next incremental, whoever makes it, stores it anew
+      recorded = { ...entry, mtimeSeconds: entry.mtimeSeconds === 0 ? 1 : 0 }; // so that the next incremental, whoever makes it, stores it anew
     } finally {
       file?.close();
     }

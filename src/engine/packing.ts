@@ -26,7 +26,7 @@ const PATIENCE_MS = 3000;
 
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
 export interface Packer {
-  /** To be called once. */
+  /** To be called once; again only when it failed before its first batch. */
   start(job: PackJob): Packing;
   /** Ends it, also in the middle; without a commit the catalog forgets the set. */
   close(): Promise<void>;

@@ -32,9 +32,10 @@ export interface UnchangedItem {
   readonly known: CatalogEntry;
 }
 
-/** A path that could not be examined; its previous version stays as it is. */
+/** A path that could not be examined; its previous version, where there is one, stays as it is. */
 export interface ProblemItem {
   readonly kind: 'problem';
+  readonly isKnown: boolean;
   readonly problem: SourceProblem;
 }
 

@@ -11,6 +11,7 @@ import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Chunks } from '../streams.ts';
 import { createDifftarReader, type DifftarEntry } from '../volumes/difftar.ts';
 import type { SigtarRecord } from '../volumes/sigtar.ts';
+import { PART_SIZE } from './batch-builder.ts';
 
 /** An entry as a set has it. `lost`: it was stored in the set, but its volume can't be read. */
 export interface SetEntry {
@@ -30,6 +31,8 @@ export type Piece =
 export interface SetReaderOptions {
   /** Volumes to read, ascending. */
   readonly volumes: readonly VolumeEntry[];
+  /** False where there may have been more volumes than these, and nobody knows. */
+  readonly isEndKnown: boolean;
   /** Paths of which the set has only the beginning. */
   readonly incomplete: ReadonlySet<string>;
   /** The tar bytes of a volume, whose stored form was checked before the first one is given. */
@@ -50,11 +53,13 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
   /** Where a gap began: the last path that came before it, or null at the very beginning. */
   let gapAfter: string | null | undefined;
   let cut = false; // the entry under way has lost a part
+  let length = 0; // of the entry under way
 
   const reader = createDifftarReader({
     begin(entry: DifftarEntry) {
       lastPath = entry.path;
       cut = entry.continuation;
+      length = 0;
       const { path, attributes } = entry;
       const kind = entry.continuation ? 'lost' : entry.kind;
       pieces.push({
@@ -63,6 +68,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       });
     },
     data(bytes: Uint8Array) {
+      length += bytes.length;
       pieces.push({ type: 'data', bytes });
     },
     finish(complete: boolean) {
@@ -99,11 +105,13 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
     }
     if (pieces.length > 0) yield flush();
   }
+  // A last file that ends with a full part may have gone on in a volume that is gone.
+  if (!options.isEndKnown && length > 0 && length % PART_SIZE === 0) reader.skipVolumes();
   reader.end();
   if (pieces.length > 0) yield flush();
-  if (gapAfter !== undefined) {
-    const last = options.volumes.at(-1);
-    yield* lostBetween(options, gapAfter, undefined, last?.end.path);
+  if (!options.isEndKnown) yield* lostBetween(options, gapAfter ?? lastPath ?? null, undefined);
+  else if (gapAfter !== undefined) {
+    yield* lostBetween(options, gapAfter, undefined, options.volumes.at(-1)?.end.path);
   }
 }
 

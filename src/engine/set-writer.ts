@@ -44,6 +44,8 @@ export interface SetWriter {
   volumeStored(volume: StoredVolume): Promise<void>;
   /** Puts signatures and manifest: after this the set is complete. @returns the pieces of the cached sigtar */
   commit(): Promise<readonly Piece[]>;
+  /** Whether the manifest may be at the target: from then on the set counts, whatever fails afterwards. */
+  readonly mayBeComplete: boolean;
   /** Closes files; what was not committed is removed. */
   close(): Promise<void>;
 }
@@ -125,7 +127,11 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     for (const file of open.splice(0)) await file.close();
   };
 
+  let mayBeComplete = false;
   return {
+    get mayBeComplete() {
+      return mayBeComplete;
+    },
     async add(batch) {
       await addSignatures(batch.sigtar);
       if (batch.filelist.length > 0) await filelist.append(batch.filelist);
@@ -144,6 +150,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await put(signaturesName(set, options.form, prefixes), remoteSignatures());
       await manifest.append(formatFilelistHeader(filelistLines));
       for await (const bytes of cache.readPartial(names.filelist)) await manifest.append(bytes);
+      mayBeComplete = true;
       await put(manifestName(set, options.form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());
       await closeAll();
       await cache.publish(names.signatures, names.signatures);

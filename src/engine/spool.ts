@@ -6,7 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { BackupError, messageOf } from '../errors.ts';
+import { displayPath, pathFromText } from '../bytes.ts';
+import { BackupError } from '../errors.ts';
+import { reasonOf } from '../storage/durable-file.ts';
 
 /** Bytes that stay in memory. */
 const IN_MEMORY = 1024 * 1024;
@@ -33,7 +35,7 @@ export function createSpool(folder: string): Spool {
     try {
       return work();
     } catch (error) {
-      const text = `the temporary folder ${folder} failed (${messageOf(error)}); free some space or use --tempdir`;
+      const text = `the temporary folder ${displayPath(pathFromText(folder))} fails: ${reasonOf(error)}; make room there or choose another place with --tempdir`;
       throw new BackupError('local-io', text, {}, { cause: error });
     }
   };

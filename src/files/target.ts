@@ -20,7 +20,7 @@ export function checkTarget(target: string, options: { readonly force?: boolean 
   }
   if (!empty && options.force !== true) {
     const path = displayPath(target);
-    const message = `${path} exists and is not an empty folder; name another place, or force the restore to overwrite files there.`;
+    const message = `${path} exists and is not an empty folder; name another place, or use --force to overwrite what has the same names there.`;
     throw new BackupError('target-not-empty', message, { path });
   }
 }

@@ -94,7 +94,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       return;
     }
     const facts = { path: displayPath(path), target: displayPath(target), systemCode: code };
-    const message = `Can't restore ${facts.path} to ${facts.target}: ${code}.`;
+    const reason = code === 'EROFS' ? 'the file system is read-only' : 'no space is left there';
+    const message = `Can't restore ${facts.path} to ${facts.target}: ${reason} (${code}).`;
     throw new BackupError('local-io', message, facts, { cause: error });
   }
 

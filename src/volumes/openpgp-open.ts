@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { dearmor } from './armor.ts';
-import type { StreamDecipher } from './cfb.ts';
+import type { CfbDecryptor } from './cfb.ts';
 import { inflate } from './inflate.ts';
 import { inflatePieces } from './inflate-pieces.ts';
 import type { PacketHeader } from './openpgp-packet.ts';
@@ -181,26 +181,21 @@ const MDC = 22;
 async function* checkedContent(
   body: ByteSource,
   head: Uint8Array,
-  decipher: StreamDecipher,
+  decipher: CfbDecryptor,
   prefixLength: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha1');
   const start = decipher.update(head);
   hash.update(start.subarray(0, prefixLength));
-  let held: Uint8Array = start.subarray(prefixLength); // its end may turn out to be the MDC
+  let held: Uint8Array = start.subarray(prefixLength); // what may turn out to be the MDC
   while (await body.fill()) {
-    const plain = decipher.update(body.take(Number.POSITIVE_INFINITY));
-    const both: Uint8Array = plain.length < MDC ? Buffer.concat([held, plain]) : held;
-    const sure = plain.length < MDC ? Math.max(0, both.length - MDC) : both.length;
-    held = plain.length < MDC ? both.subarray(sure) : plain;
+    const plain = Buffer.concat([held, decipher.update(body.take(Number.POSITIVE_INFINITY))]);
+    const sure = Math.max(0, plain.length - MDC);
+    held = plain.subarray(sure);
     if (sure === 0) continue;
-    hash.update(both.subarray(0, sure));
-    yield both.subarray(0, sure);
+    hash.update(plain.subarray(0, sure));
+    yield plain.subarray(0, sure);
   }
-  const content = held.subarray(0, Math.max(0, held.length - MDC));
-  held = held.subarray(content.length);
-  hash.update(content);
-  yield content;
   if (held.length !== MDC || held[0] !== 0xd3 || held[1] !== MDC - 2)
     throw damaged('its integrity check is missing');
   const found = hash.update(held.subarray(0, 2)).digest();

@@ -5,7 +5,7 @@
 
 import { createDecipheriv, getCiphers } from 'node:crypto';
 import { BackupError } from '../errors.ts';
-import { createAesCfbDecipher, type StreamDecipher } from './cfb.ts';
+import { type CfbDecryptor, createAesCfbDecryptor } from './cfb.ts';
 import { encodePacketHeader, tags } from './openpgp-packet.ts';
 import type { S2k } from './openpgp-s2k.ts';
 import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } from './openpgp-s2k.ts';
@@ -58,10 +58,12 @@ export function cipherTraits(algorithm: number): CipherTraits {
 }
 
 /** OpenPGP's CFB with a zero IV, which is CFB as everybody knows it (RFC 9580 §12.9 without resynchronisation). */
-export function createCfbDecipher({ algorithm, key }: SessionKey): StreamDecipher {
+export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor {
   const { name, blockLength } = cipherTraits(algorithm);
-  if (name.startsWith('aes-')) return createAesCfbDecipher(key);
-  return createDecipheriv(name, key, Buffer.alloc(blockLength));
+  const aes = /^(aes-\d+)-cfb$/.exec(name)?.[1];
+  return aes === undefined
+    ? createDecipheriv(name, key, Buffer.alloc(blockLength))
+    : createAesCfbDecryptor(aes, key);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { bytesOf, pathOf } from '../bytes.ts';
-import type { Member } from './tar-header.ts';
+import type { Member } from './tar-member.ts';
 
 const MAX_ID = 8 ** 7;
 const MAX_TIME = 8 ** 11;

@@ -4,20 +4,17 @@
  * @see FORMAT.md, "Tar members"; POSIX pax, "ustar Interchange Format"
  */
 
-import type { Attributes, EntryType } from '../entry.ts';
+import type { EntryType } from '../entry.ts';
 import { asciiOf, isAscii, paxRecords } from './pax.ts';
+import type { Member } from './tar-member.ts';
 
 export const BLOCK = 512;
 
-/** A name of the longest kind that Linux has, twice (path and link), with all the rest. */
-export const MAX_HEADER_LENGTH = 3 * BLOCK + 16 * 1024;
+/** Longest name that fits; the system takes no more than 4095 bytes at once, but trees can be deeper. */
+export const MAX_NAME_LENGTH = 16 * 1024;
 
-export interface Member extends Attributes {
-  /** Bytes as a latin1 string, with prefix and, for directories, the slash at the end. */
-  readonly name: string;
-  /** Bytes of data; below 8 GiB. */
-  readonly size: number;
-}
+/** A longest name, a link target (at most 4095 bytes), owner names (at most 255 each), and the rest. */
+export const MAX_HEADER_LENGTH = 3 * BLOCK + MAX_NAME_LENGTH + 8 * 1024;
 
 const typeFlags: Readonly<Record<EntryType, number>> = {
   file: 0x30,

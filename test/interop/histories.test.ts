@@ -36,7 +36,7 @@ async function checkHistory(t: Scope, seed: number): Promise<void> {
   const source = join(base, 'source');
   mkdirSync(source);
   makeTree(source, seed, { entries: 25, large: random.chance(0.3) });
-  const encrypted = random.chance(0.4);
+  const encrypted = random.chance(0.3);
   const passphrase = encrypted ? { passphrase: 'pä ss' } : {};
   const archive = createTestArchive(base, passphrase);
   const duplicity = createDuplicity(t);

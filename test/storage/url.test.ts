@@ -111,6 +111,14 @@ test('parseTarget() reads the S3 forms of all duplicity versions', () => {
   }
   const boto = parseTarget('boto+s3://any.host/bucket/some/prefix');
   assert.ok(boto.scheme === 's3' && boto.endpoint === 'any.host' && boto.bucket === 'bucket');
+  for (const [url, insecure] of [
+    ['s3+http://minio.lan:9000/bucket/some/prefix', true],
+    ['s3+https://minio.lan:9000/bucket/some/prefix', undefined],
+    ['s3+https://minio.lan/bucket/some/prefix', undefined],
+  ] as const) {
+    const target = parseTarget(url);
+    assert.ok(target.scheme === 's3' && target.bucket === 'bucket' && target.insecure === insecure, url);
+  }
   const plain = parseTarget('s3://minio.lan:80/bucket');
   assert.ok(plain.scheme === 's3' && plain.insecure === true && plain.prefix === '');
 });

@@ -27,3 +27,12 @@ export function needTool(t: TestContext, ...names: string[]): boolean {
   t.skip(reason);
   return false;
 }
+
+/** For tests that only root can make: skips with a printed reason, fails when CI=true. */
+export function needRoot(t: TestContext, reason: string): boolean {
+  if (process.getuid?.() === 0) return true;
+  if (process.env.CI === 'true')
+    throw new Error(`${reason}; in CI, where tests run as root, nothing may be skipped`);
+  t.skip(reason);
+  return false;
+}

@@ -1,0 +1,87 @@
+/**
+ * The incompressible corpus into a bucket on loopback: directly, and with latency added to every request; beside it
+ * the same into a folder. What is written to the temporary folder meanwhile is watched.
+ */
+
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { startFaultProxy } from '../test/support/fault-proxy.ts';
+import { expectStatus } from '../test/support/processes.ts';
+import { credentials, startS3Server } from '../test/support/s3-server.ts';
+import { removeTree } from '../test/support/temp-dir.ts';
+import { type Cost, measure } from './measure.ts';
+import { makeSpace, type Program, programs } from './programs.ts';
+
+const LATENCY_MS = 50;
+
+export interface S3Row extends Cost {
+  readonly target: string;
+  /** Largest file seen in the temporary folder, bytes. */
+  readonly largestTemporary: number;
+}
+
+export async function measureS3(source: string, work: string): Promise<S3Row[]> {
+  const program = programs.find(({ name }) => name === 'tsbackup') as Program;
+  const server = await startS3Server();
+  const rows: S3Row[] = [];
+  const take = async (target: string, url: string | undefined, endpoint?: string) => {
+    removeTree(work);
+    const space = makeSpace(work);
+    const step = program.step('full', source, space);
+    const args = step.args.map(arg =>
+      url !== undefined && arg === `file://${space.repository}` ? url : arg,
+    );
+    if (endpoint !== undefined) args.push('--s3-endpoint-url', endpoint);
+    const temporary = join(work, 'watched');
+    mkdirSync(temporary);
+    let largestTemporary = 0;
+    const watch = setInterval(() => {
+      for (const name of readdirSync(temporary)) {
+        largestTemporary = Math.max(largestTemporary, statSync(join(temporary, name)).size);
+      }
+    }, 20);
+    try {
+      const env = { ...step.env, ...credentials, TMPDIR: temporary };
+      const cost = await measure({ ...step, args, env }, work);
+      expectStatus(cost);
+      const { wallSeconds, cpuSeconds, peakRssBytes } = cost;
+      rows.push({ target, wallSeconds, cpuSeconds, peakRssBytes, largestTemporary });
+      console.log(`  ${target}: ${wallSeconds.toFixed(2)} s`);
+    } finally {
+      clearInterval(watch);
+      removeTree(work);
+    }
+  };
+  try {
+    await take('folder', undefined);
+    await take('bucket', `s3://${server.bucket}/direct`, server.url);
+    for (const latency of [0, LATENCY_MS]) {
+      const proxy = await startFaultProxy(server.port, () => undefined, latency);
+      try {
+        await take(
+          `bucket, ${latency} ms per request`,
+          `s3://${server.bucket}/latency-${latency}`,
+          proxy.url,
+        );
+      } finally {
+        await proxy.close();
+      }
+    }
+  } finally {
+    await server.close();
+  }
+  return rows;
+}
+
+export function formatS3(rows: readonly S3Row[]): string {
+  const base = rows[0]!.wallSeconds;
+  return [
+    '| target | wall s | CPU s | peak RSS MiB | largest temporary file | ÷ folder |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
+    ...rows.map(({ target, wallSeconds, cpuSeconds, peakRssBytes, largestTemporary }) => {
+      const rss = (peakRssBytes / 2 ** 20).toFixed(0);
+      const figures = [wallSeconds.toFixed(2), cpuSeconds.toFixed(2), rss, `${largestTemporary} bytes`];
+      return `| ${[target, ...figures, (wallSeconds / base).toFixed(2)].join(' | ')} |`;
+    }),
+  ].join('\n');
+}

@@ -1,0 +1,130 @@
+/**
+ * remove-older-than, remove-all-but-n-full, remove-all-inc-of-but-n-full and cleanup: what goes is planned from names
+ * alone; without --force it is only shown.
+ */
+
+import { acquireRunLock } from '../cache/lock.ts';
+import { removeCatalog } from '../catalog/chain-catalog.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import type { Collection } from '../manifest/chains.ts';
+import { cacheName } from '../manifest/names.ts';
+import {
+  planCleanup,
+  planKeepFulls,
+  planKeepIncrementals,
+  planRemoveOlderThan,
+  type RetentionPlan,
+} from '../manifest/retention.ts';
+import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import { type Archive, openArchive } from './archive.ts';
+import { catalogFile } from './catalog-files.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { requireTarget } from './require-target.ts';
+
+export type RemoveAction =
+  | 'remove-older-than'
+  | 'remove-all-but-n-full'
+  | 'remove-all-inc-of-but-n-full'
+  | 'cleanup';
+
+export interface RemoveRequest extends CommonOptions {
+  readonly action: RemoveAction;
+  readonly url: string;
+  /** A time or a number of full backups; cleanup has none. */
+  readonly limit: string;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+export async function remove(request: RemoveRequest, host: Host): Promise<number> {
+  const decide = planner(request, host); // wrong limits are told before anything is touched
+  const archive = await openArchive(request.url, request, host);
+  try {
+    await requireTarget(archive.storage);
+    const lock = await acquireRunLock(archive.cache.folder);
+    try {
+      const plan = decide(await archive.collection(), archive, await archive.cache.list());
+      await host.print(`${describePlan(request, plan).join('\n')}\n`);
+      if (request.force && !request.dryRun) await apply(plan, archive, host);
+      return exitStatus.done;
+    } finally {
+      lock.release();
+    }
+  } finally {
+    await archive.close();
+  }
+}
+
+type Decide = (collection: Collection, archive: Archive, cached: readonly string[]) => RetentionPlan;
+
+function planner({ action, limit }: RemoveRequest, host: Host): Decide {
+  switch (action) {
+    case 'remove-older-than': {
+      const time = parseTimeArgument(limit, host.now());
+      return collection => planRemoveOlderThan(collection, time);
+    }
+    case 'remove-all-but-n-full': {
+      const count = countOf(limit);
+      return collection => planKeepFulls(collection, count);
+    }
+    case 'remove-all-inc-of-but-n-full': {
+      const count = countOf(limit);
+      return collection => planKeepIncrementals(collection, count);
+    }
+    case 'cleanup':
+      return (collection, { prefixes }, cached) => planCleanup(collection, cached, prefixes);
+  }
+}
+
+function countOf(text: string): number {
+  const count = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw new BackupError('usage', `a number of full backups is 1 or more, not '${text}'`);
+  return count;
+}
+
+/** In the words that scripts written for duplicity look for. */
+function describePlan({ action, force }: RemoveRequest, plan: RetentionPlan): string[] {
+  const names = plan.removals.flatMap(removal => removal.names);
+  const lines = [...plan.notes];
+  if (plan.neededTimes.length > 0) {
+    lines.push(
+      'There are backup set(s) at time(s):',
+      ...plan.neededTimes.map(asctime),
+      "Which can't be deleted because newer sets depend on them.",
+    );
+  }
+  if (action === 'cleanup') {
+    if (names.length === 0) return [...lines, 'No extraneous files found, nothing deleted in cleanup.'];
+    if (force) return [...lines, 'Deleting this file from backend:', ...names];
+    return [
+      ...lines,
+      'Found the following file(s) to delete:',
+      ...names,
+      'Run tsbackup again with the --force option to actually delete.',
+    ];
+  }
+  if (names.length === 0) return [...lines, 'No old backup sets found, nothing deleted.'];
+  const times = plan.chains.map(chain => asctime(chain.end));
+  if (force) return [...lines, 'Deleting backup chain(s) at time:', ...times];
+  return [
+    ...lines,
+    'Found old backup chain(s) at the following time:',
+    ...times,
+    'Rerun command with --force option to actually delete.',
+  ];
+}
+
+/** Newest set first, so that what is left at any moment is a chain. */
+async function apply(plan: RetentionPlan, archive: Archive, host: Host): Promise<void> {
+  const { storage, cache, prefixes } = archive;
+  for (const { set, names } of plan.removals) {
+    for (const name of names) {
+      host.signal.throwIfAborted();
+      await storage.delete(name);
+    }
+    for (const kind of ['manifest', 'signatures'] as const) {
+      await cache.remove(cacheName(kind, set, 'final', prefixes));
+    }
+    if (set.type === 'full') removeCatalog(catalogFile(archive, set.time));
+  }
+}

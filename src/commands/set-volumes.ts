@@ -1,0 +1,55 @@
+/**
+ * The volumes of a set as its manifest names them. Where the manifest is damaged or has lost its end, the listing of
+ * the target stands in for it: a few bytes of text must not cost a whole backup.
+ */
+
+import { BackupError, clauseOf } from '../errors.ts';
+import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
+import { type BackupSet, describeSet } from '../manifest/sets.ts';
+import type { Archive } from './archive.ts';
+import type { Host } from './host.ts';
+
+export interface SetVolumes {
+  readonly manifest: Manifest;
+  /** False where the manifest does not tell all of the set: there may be more volumes than anybody knows. */
+  readonly isWhole: boolean;
+}
+
+/** Sorts after every name of a file. */
+const BEYOND = '\xff'.repeat(256);
+
+/** @throws BackupError of the target, or `wrong-passphrase` */
+export async function readVolumes(archive: Archive, set: BackupSet, host: Host): Promise<SetVolumes> {
+  const report = (code: string, message: string) => host.reporter.report({ level: 'error', code, message });
+  const name = `the manifest of the ${describeSet(set.id)}`;
+  try {
+    const manifest = await archive.manifestOf(set);
+    const last = manifest.volumes.at(-1)!.number;
+    const isMore = [...set.volumes.keys()].some(number => number > last);
+    if (manifest.ending === 'filelist' || (manifest.ending === 'volume' && !isMore)) {
+      return { manifest, isWhole: true };
+    }
+    report('manifest-cut', `${name} has lost its end; volumes after number ${last} are read without it`);
+    return { manifest: completed(manifest, set), isWhole: false };
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    report('manifest-damaged', `${name} can't be used: ${clauseOf(error)}; its volumes are read without it`);
+    return { manifest: completed({ volumes: [], ending: 'cut' }, set), isWhole: false };
+  }
+}
+
+/** With the volumes that only the listing has. */
+function completed(manifest: Manifest, set: BackupSet): Manifest {
+  const known = manifest.volumes.at(-1)?.number ?? 0;
+  const last = Math.max(known, ...set.volumes.keys());
+  const guessed: VolumeEntry[] = [];
+  for (let number = known + 1; number <= last; number++) {
+    guessed.push({ number, start: { path: '' }, end: { path: BEYOND } });
+  }
+  return { ...manifest, volumes: [...manifest.volumes, ...guessed] };
+}
+
+/** Whether nothing is known of a volume but that it is there. */
+export function isGuessed(volume: VolumeEntry): boolean {
+  return volume.end.path === BEYOND;
+}

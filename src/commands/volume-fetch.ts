@@ -1,0 +1,137 @@
+/**
+ * A volume's stored bytes, proved against the manifest before one of them is used: a local file is read twice, what
+ * comes over a network is kept in a temporary file (unnamed, mode 0600) meanwhile.
+ */
+
+import { createHash } from 'node:crypto';
+import { createFileHasher, type FileHasher } from '../engine/file-hasher.ts';
+import { createSpool, type Spool } from '../engine/spool.ts';
+import { BackupError, systemCode } from '../errors.ts';
+import type { VolumeEntry } from '../manifest/manifest.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Chunks } from '../streams.ts';
+
+export interface WantedVolume {
+  /** Name of the object. */
+  readonly object: string;
+  readonly entry: VolumeEntry;
+  /** For people. */
+  readonly name: string;
+}
+
+export interface FetchedVolume {
+  /** Whether the manifest has a checksum, and the bytes agree with it. */
+  readonly isProved: boolean;
+  /** The stored bytes. @param isLast whether they will not be read again */
+  read(isLast: boolean): Chunks;
+}
+
+export interface VolumeFetcher {
+  /** @throws BackupError `volume-missing`, `volume-damaged`, or of the storage */
+  fetch(volume: WantedVolume): Promise<FetchedVolume>;
+  /** Begins to fetch a volume that will be wanted next. */
+  prefetch(volume: WantedVolume): void;
+  close(): Promise<void>;
+}
+
+/** @param cores processors that may be used; with a second one local files are proved on a thread of their own */
+export function createVolumeFetcher(
+  storage: Storage,
+  {
+    tempdir,
+    cores,
+    signal,
+  }: { readonly tempdir: string; readonly cores: number; readonly signal: AbortSignal },
+): VolumeFetcher {
+  const ahead = new Map<string, Promise<FetchedVolume>>();
+  const spools: Spool[] = [];
+  const hasher = storage.localPath && cores > 1 ? createFileHasher() : undefined;
+
+  const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
+    const bytes = () => storage.get(volume.object, { signal });
+    if (storage.localPath) {
+      const path = storage.localPath(volume.object);
+      const isProved =
+        path && hasher
+          ? await proveFile(hasher, path, volume, bytes)
+          : await prove(bytes(), volume, () => {});
+      return { isProved, read: bytes };
+    }
+    const spool = createSpool(tempdir);
+    spools.push(spool);
+    const isProved = await prove(bytes(), volume, chunk => spool.push(chunk));
+    return { isProved, read: isLast => readSpool(spool, isLast) };
+  };
+  return {
+    fetch(volume) {
+      const begun = ahead.get(volume.object);
+      ahead.delete(volume.object);
+      return begun ?? begin(volume);
+    },
+    prefetch(volume) {
+      if (ahead.has(volume.object)) return;
+      const begun = begin(volume);
+      begun.catch(() => {}); // who fetches it hears of it
+      ahead.set(volume.object, begun);
+    },
+    async close() {
+      await hasher?.close();
+      await Promise.allSettled(ahead.values());
+      for (const spool of spools) spool.close();
+    },
+  };
+}
+
+/** Proves a local file on the other thread; whatever goes wrong there is found, and explained, by reading it here. */
+async function proveFile(
+  hasher: FileHasher,
+  path: Uint8Array,
+  volume: WantedVolume,
+  bytes: () => Chunks,
+): Promise<boolean> {
+  const { sha1, md5 } = volume.entry;
+  const expected = sha1 ?? md5;
+  if (expected === undefined) return false;
+  try {
+    if ((await hasher.digest(path, sha1 === undefined ? 'md5' : 'sha1')) === expected) return true;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+  return prove(bytes(), volume, () => {});
+}
+
+async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerator<Uint8Array> {
+  const slab = Buffer.allocUnsafeSlow(256 * 1024);
+  try {
+    for (let at = 0; at < spool.size; ) {
+      const read = spool.read(at, slab);
+      yield slab.subarray(0, read);
+      at += read;
+    }
+  } finally {
+    if (isLast) spool.close();
+  }
+}
+
+/** @returns false if the manifest has no checksum */
+async function prove(
+  stored: Chunks,
+  { entry, name }: WantedVolume,
+  keep: (chunk: Uint8Array) => void,
+): Promise<boolean> {
+  const expected = entry.sha1 ?? entry.md5;
+  const hash = createHash(entry.sha1 === undefined ? 'md5' : 'sha1');
+  try {
+    for await (const chunk of stored) {
+      hash.update(chunk);
+      keep(chunk);
+    }
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
+    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
+  }
+  if (expected !== undefined && hash.digest('hex') !== expected) {
+    throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);
+  }
+  return expected !== undefined;
+}

@@ -1,0 +1,233 @@
+/**
+ * What a failed request means: a sentence with a remedy for people, a code for callers, and whether to try again.
+ * Texts of the service are a stranger's: they are repeated only for names that we do not know, cut and made printable.
+ * They never hold secrets of ours; a key's secret half is not even sent.
+ */
+
+import { displayPath, pathFromText } from '../bytes.ts';
+import { BackupError, type ErrorCode, messageOf } from '../errors.ts';
+import type { Verdict } from './retrying.ts';
+
+/** No byte went either way for the time that `--timeout` allows. */
+export class StalledError extends Error {
+  override readonly name = 'StalledError';
+}
+
+/** Bytes arrived changed: a checksum, ETag or length is not that of what was sent. */
+export class AlteredError extends Error {
+  override readonly name = 'AlteredError';
+}
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly retry: Verdict['retry'];
+  /** What is wrong and what to do; `{bucket}` and `{reason}` are filled in. */
+  readonly text: string;
+  readonly slowDown?: boolean;
+}
+
+const denied = (text: string): Meaning => ({ code: 'target-denied', retry: 'never', text });
+const busy = (text: string): Meaning => ({ code: 'target-unreachable', retry: 'counted', text });
+const silent = (text: string): Meaning => ({ code: 'target-unreachable', retry: 'timed', text });
+
+const ACCESS = denied(
+  'access is denied. Let the access key list, read, write and delete in bucket "{bucket}", or use another key',
+);
+const BUCKET = denied(
+  'there is no bucket "{bucket}". Check the target URL and --s3-endpoint-url, or create the bucket',
+);
+const EXPIRED = denied('the session token is invalid or has expired. Log in again, then run again');
+const CLOCK = denied(
+  "this computer's clock differs too much from the service's. Set the clock (for example by NTP), then run again",
+);
+const REGION = denied('the bucket is in another region. Name it with --s3-region-name');
+const FULL: Meaning = {
+  code: 'target-full',
+  retry: 'never',
+  text: 'the space or quota there is used up. Make room, for example by removing old backups, then run again',
+};
+const MISSING: Meaning = {
+  code: 'object-missing',
+  retry: 'never',
+  text: 'it is not there. Was it deleted or moved? "check" tells what can still be restored',
+};
+const SLOW: Meaning = { ...busy('the service asks to slow down. Run again later'), slowDown: true };
+const BROKEN = busy('the service failed. Run again later; if it stays so, ask its operator');
+const ALTERED = busy('bytes arrived changed. If it stays so, test memory, network and the service');
+const OFFLINE = silent(
+  'the service does not answer ({reason}). Check the network and --s3-endpoint-url, then run again',
+);
+const HOST = silent(
+  'its host name is unknown. Check --s3-endpoint-url, the region and the network, then run again',
+);
+const CERTIFICATE = denied(
+  "the server's TLS certificate or protocol is not acceptable. Check --s3-endpoint-url; own authorities go into NODE_EXTRA_CA_CERTS",
+);
+const CREDENTIALS = denied(
+  'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE and ~/.aws/credentials',
+);
+
+/** By the name that the service, the SDK or the system gives. */
+const meanings: Readonly<Record<string, Meaning>> = {
+  AccessDenied: ACCESS,
+  AllAccessDisabled: ACCESS,
+  Forbidden: ACCESS,
+  InvalidAccessKeyId: denied('the access key is unknown there. Check AWS_ACCESS_KEY_ID or the profile'),
+  SignatureDoesNotMatch: denied(
+    'the signature was not accepted. Check AWS_SECRET_ACCESS_KEY, --s3-region-name and --s3-endpoint-url',
+  ),
+  NoSuchBucket: BUCKET,
+  InvalidBucketName: BUCKET,
+  ExpiredToken: EXPIRED,
+  ExpiredTokenException: EXPIRED,
+  TokenRefreshRequired: EXPIRED,
+  InvalidToken: EXPIRED,
+  RequestTimeTooSkewed: CLOCK,
+  RequestExpired: CLOCK,
+  PermanentRedirect: REGION,
+  AuthorizationHeaderMalformed: REGION,
+  IllegalLocationConstraintException: REGION,
+  InvalidStorageClass: denied('the service has no such storage class. Choose another --s3-use-… option'),
+  InvalidObjectState: {
+    code: 'object-cold',
+    retry: 'never',
+    text: 'it is in cold storage. Have it thawed with --thaw; after some hours run again',
+  },
+  EntityTooSmall: denied('the parts are too small for the service. Raise --s3-multipart-chunk-size'),
+  EntityTooLarge: denied(
+    'the object is too large for the service. Lower --volsize or --s3-multipart-chunk-size',
+  ),
+  QuotaExceeded: FULL,
+  QuotaExceededException: FULL,
+  ServiceQuotaExceededException: FULL,
+  InsufficientCapacity: FULL,
+  XMinioStorageFull: FULL,
+  NoSuchKey: MISSING,
+  NotFound: MISSING,
+  NoSuchUpload: {
+    code: 'target-unreachable',
+    retry: 'never',
+    text: 'its unfinished upload was removed there. Run again',
+  },
+  PreconditionFailed: {
+    code: 'target-unreachable',
+    retry: 'never', // the rest of the old object is gone
+    text: 'it was replaced while it was read. Run again',
+  },
+  SlowDown: SLOW,
+  Throttling: SLOW,
+  ThrottlingException: SLOW,
+  TooManyRequests: SLOW,
+  RequestLimitExceeded: SLOW,
+  RequestTimeout: BROKEN,
+  OperationAborted: BROKEN,
+  InternalError: BROKEN,
+  ServiceUnavailable: SLOW,
+  BadDigest: ALTERED,
+  IncompleteBody: ALTERED,
+  XAmzContentSHA256Mismatch: ALTERED,
+  AlteredError: ALTERED,
+  StalledError: silent(
+    'the connection stalled. Check the network; a slow one needs a longer --timeout. Then run again',
+  ),
+  TimeoutError: OFFLINE,
+  CredentialsProviderError: CREDENTIALS,
+  TokenProviderError: EXPIRED,
+  ENOTFOUND: HOST,
+  EAI_AGAIN: HOST,
+  EPROTO: CERTIFICATE,
+};
+
+function meaningOf(error: unknown, name: string, status: number | undefined): Meaning {
+  if (Object.hasOwn(meanings, name)) return meanings[name]!;
+  if (/^KMS\./.test(name)) return denied(`the encryption key can't be used (${name}). Check --s3-kms-key-id`);
+  if (/CERT|^ERR_(TLS|SSL)|UNABLE_TO_|SELF_SIGNED/.test(name)) return CERTIFICATE;
+  if (status === undefined) {
+    // Without an answer: the system's and the parser's errors pass, all others are ours and would only repeat.
+    return /^(E[A-Z]+|HPE_\w+|UND_\w+)$/.test(name) ? OFFLINE : denied(strangers(messageOf(error)));
+  }
+  if (status === 403 || status === 401) return ACCESS;
+  if (status === 404) return MISSING;
+  if (status === 429) return SLOW;
+  if (status === 507) return FULL;
+  if (status < 400) return status >= 300 ? REGION : BROKEN; // success with an answer that can't be read
+  if (status >= 500 && status !== 501) return BROKEN;
+  return denied(
+    `the service refuses it: ${strangers(`${name}: ${messageOf(error)}`)}. Try the "probe" command`,
+  );
+}
+
+/** Foreign text for a message: one short printable line. */
+function strangers(text: string): string {
+  return displayPath(pathFromText(text.slice(0, 200))).replace(/[\s.]+$/, '');
+}
+
+/** The most telling name of an error: the system's, else the service's or SDK's. */
+export function reasonOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string' && !(typeof name === 'string' && Object.hasOwn(meanings, name))) return code;
+  return typeof name === 'string' ? name : 'Error';
+}
+
+/** HTTP status of the answer; undefined when none came. */
+export function statusOf(error: unknown): number | undefined {
+  const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+  return typeof status === 'number' && status > 0 ? status : undefined;
+}
+
+/** Whether the service refuses the checksum headers that newer SDKs send, so that leaving them out may help. */
+export function refusesChecksums(error: unknown): boolean {
+  const status = statusOf(error);
+  if (status === 501) return true;
+  return (
+    status === 400 &&
+    /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(`${reasonOf(error)} ${messageOf(error)}`)
+  );
+}
+
+/** @param knownHost whether the service has ever answered: an unknown name is then an outage, else rather a slip */
+export function judge(error: unknown, knownHost: boolean): Verdict {
+  const reason = reasonOf(error);
+  const { retry, slowDown = false } = meaningOf(error, reason, statusOf(error));
+  return {
+    retry: reason === 'ENOTFOUND' && !knownHost ? 'counted' : retry,
+    slowDown,
+    afterMs: retryAfterMs(error),
+  };
+}
+
+/** Retry-After in its form of seconds; dates are not used by storage services. */
+function retryAfterMs(error: unknown): number {
+  const headers = (error as { $response?: { headers?: Record<string, string> } } | null)?.$response?.headers;
+  const seconds = Number(headers?.['retry-after'] ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+}
+
+export interface Doing {
+  /** In words after "Can't", for example `store`. */
+  readonly doing: string;
+  /** Name of the object, if it is about one. */
+  readonly object?: string | undefined;
+}
+
+/** The error to throw. Errors of ours pass unchanged. */
+export function explain(
+  error: unknown,
+  { doing, object = '' }: Doing,
+  target: string,
+  bucket: string,
+): BackupError {
+  if (error instanceof BackupError) return error;
+  const reason = reasonOf(error);
+  const { code, text } = meaningOf(error, reason, statusOf(error));
+  const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
+  const filled = text
+    .replace('{bucket}', () => displayPath(pathFromText(bucket)))
+    .replace('{reason}', () => strangers(reason));
+  return new BackupError(
+    code,
+    `Can't ${what} in ${target}: ${filled}.`,
+    { object, target, reason },
+    { cause: error },
+  );
+}

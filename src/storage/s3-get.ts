@@ -1,0 +1,208 @@
+/**
+ * Reading an object: a body that breaks, stalls or ends early is continued by range from the last byte received, on
+ * condition that the object is still the same. Objects of several pieces are read by ranges side by side, in order,
+ * with a bounded number of pieces in memory.
+ *
+ * Bit flips: where the service has a checksum of the whole object (what we put in one request, on services that keep
+ * checksums) the SDK checks it against the stream when an object is read from begin to end. Joined parts have none
+ * that a stream can be checked against; those are volumes, whose SHA-1 the manifest has.
+ */
+
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { displayPath } from '../bytes.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { type Chunks, mapOrdered } from '../streams.ts';
+import { AlteredError } from './s3-errors.ts';
+import { createSlabs, type Slabs } from './s3-parts.ts';
+import type { S3Session } from './s3-session.ts';
+import type { GetOptions } from './storage.ts';
+import { throttled } from './throttle.ts';
+
+const CHUNK = 1024 * 1024;
+const PIECE = 4 * 1024 * 1024;
+const WIDTH = 3; // 12 MiB under way keep a line of 1 Gbit/s busy over a round trip of 100 ms
+const PIECES_WORTH_IT = 2; // below, further connections would cost more than they bring
+
+/** Bytes from `start` up to, not including, `end`, of the object with this ETag if it is known. */
+interface Span {
+  readonly name: string;
+  readonly key: string;
+  readonly start: number;
+  readonly end: number;
+  readonly etag?: string | undefined;
+}
+
+/** A body that began to arrive; `end` is where the span really ends. */
+interface Opened {
+  readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
+  readonly etag: string | undefined;
+  readonly end: number;
+}
+
+/** Room for the pieces that are read side by side; the gets of one storage share it. */
+export function createPieces({ partSize, width }: S3Session): { slabs: Slabs; width: number } {
+  return { slabs: createSlabs(Math.min(PIECE, partSize), WIDTH + 1), width: Math.min(WIDTH, width) };
+}
+
+/** Object bytes in lent chunks. @throws BackupError, the signal's reason */
+export async function* readObject(
+  session: S3Session,
+  pieces: ReturnType<typeof createPieces>,
+  name: string,
+  key: string,
+  { offset = 0, length = Number.POSITIVE_INFINITY, signal }: GetOptions = {},
+): Chunks {
+  const span = { name, key, start: offset, end: offset + length };
+  const opened = await open(session, span, signal);
+  if (opened === undefined) return;
+  const { etag, end } = opened;
+  const { size } = pieces.slabs;
+  const ahead = end - offset > PIECES_WORTH_IT * size && pieces.width > 1 ? offset + size : end;
+  yield* readSpan(session, { ...span, end: ahead, etag }, signal, opened);
+  if (ahead < end) yield* readAhead(session, pieces, { ...span, start: ahead, end, etag }, signal);
+}
+
+/** A span in pieces, fetched side by side. */
+async function* readAhead(
+  session: S3Session,
+  { slabs, width }: ReturnType<typeof createPieces>,
+  span: Span,
+  outer?: AbortSignal,
+): Chunks {
+  const abort = new AbortController();
+  const forward = () => abort.abort(outer?.reason);
+  outer?.addEventListener('abort', forward, { once: true });
+  async function* pieces() {
+    for (let start = span.start; start < span.end; start += slabs.size) {
+      yield { ...span, start, end: Math.min(span.end, start + slabs.size) };
+    }
+  }
+  async function fetchPiece(piece: Span): Promise<{ slab: Buffer; bytes: Uint8Array }> {
+    const slab = slabs.take();
+    let filled = 0;
+    for await (const chunk of readSpan(session, piece, abort.signal)) {
+      slab.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return { slab, bytes: slab.subarray(0, filled) };
+  }
+  // Closing `fetched` waits for what is in flight, so it is aborted first.
+  const fetched = mapOrdered(pieces(), width, fetchPiece);
+  try {
+    outer?.throwIfAborted();
+    for (let next = await fetched.next(); !next.done; next = await fetched.next()) {
+      const { slab, bytes } = next.value;
+      for (let i = 0; i < bytes.length; i += CHUNK) yield bytes.subarray(i, i + CHUNK);
+      slabs.give(slab);
+    }
+  } finally {
+    outer?.removeEventListener('abort', forward);
+    abort.abort();
+    await fetched.return();
+  }
+}
+
+/** A span through one connection at a time, as many as it takes. */
+async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, opened?: Opened): Chunks {
+  const what = { doing: 'read', object: span.name };
+  const trial = session.trial();
+  let position = span.start;
+  let etag = span.etag;
+  let current = opened;
+  while (position < span.end) {
+    current ??= await open(session, { ...span, start: position, etag }, signal);
+    if (current === undefined) return;
+    etag ??= current.etag;
+    const end = Math.min(span.end, current.end);
+    let failure: unknown = new AlteredError('the body ended early');
+    const { body } = current;
+    const stop = () => body.destroy();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      for await (const chunk of session.downloads ? throttled(body, session.downloads, signal) : body) {
+        signal?.throwIfAborted();
+        const wanted = chunk.subarray(0, end - position);
+        if (wanted.length === 0) return; // more is sent than was asked for
+        position += wanted.length;
+        trial.progressed();
+        yield wanted;
+        if (position === end && end < current.end) return; // the reader has what it wanted
+      }
+      if (position === end) return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (/^Checksum mismatch/.test(messageOf(error))) throw altered(session, span.name, error);
+      if (position === end) return; // all bytes were there
+      failure = error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      body.destroy();
+    }
+    current = undefined;
+    await session.failed(trial, what, failure, signal);
+  }
+}
+
+/** Asks for a span. @returns undefined where nothing lies, beyond the end */
+async function open(session: S3Session, span: Span, signal?: AbortSignal): Promise<Opened | undefined> {
+  const { name, key, start, end, etag } = span;
+  // An empty range can't be asked for, yet whether the object is there is to be known.
+  const last = Math.max(start, end - 1);
+  const whole = start === 0 && end === Number.POSITIVE_INFINITY;
+  const range = whole ? undefined : `bytes=${start}-${end === Number.POSITIVE_INFINITY ? '' : last}`;
+  return session.request(
+    { doing: 'read', object: name },
+    async (client, options) => {
+      let answer: GetObjectCommandOutput;
+      try {
+        answer = await client.send(
+          new session.sdk.GetObjectCommand({
+            Bucket: session.bucket,
+            Key: key,
+            ...(range === undefined ? {} : { Range: range }),
+            ...(etag === undefined ? {} : { IfMatch: etag }),
+          }),
+          options,
+        );
+      } catch (error) {
+        if ((error as Error).name === 'InvalidRange' || statusIs(error, 416)) return undefined;
+        throw error;
+      }
+      const body = answer.Body as unknown as Opened['body'];
+      const place = placeIn(answer, range !== undefined);
+      if (end <= start) {
+        body.destroy();
+        return undefined;
+      }
+      if (place === undefined || place.start !== start || (etag !== undefined && answer.ETag !== etag)) {
+        body.destroy();
+        throw new AlteredError('the answer is not the range that was asked for');
+      }
+      return { body, etag: answer.ETag, end: Math.min(end, place.total) };
+    },
+    { signal },
+  );
+}
+
+function statusIs(error: unknown, status: number): boolean {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === status;
+}
+
+/** Where the bytes of an answer lie in the object, and its size. */
+function placeIn(
+  { ContentRange, ContentLength }: GetObjectCommandOutput,
+  ranged: boolean,
+): { start: number; total: number } | undefined {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+  if (ranged && start !== undefined) return { start: Number(start), total: Number(total) };
+  return ContentLength === undefined ? undefined : { start: 0, total: ContentLength };
+}
+
+function altered(session: S3Session, name: string, cause: unknown): BackupError {
+  return new BackupError(
+    'target-unreachable',
+    `${displayPath(name)} from ${session.description} does not have the checksum that it was stored with. Try again; if it stays so, the object is damaged.`,
+    { object: name, target: session.description, reason: 'ChecksumMismatch' },
+    { cause },
+  );
+}

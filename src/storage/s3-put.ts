@@ -1,0 +1,304 @@
+/**
+ * Putting an object without a temporary file: one request for what fits into a part, else a multipart upload whose
+ * parts stay in memory until the service has acknowledged them with the right checksum. An object appears when its
+ * upload is completed, so a failure leaves what was; the parts of a failed one are given up at once, those of a crashed
+ * run by `removeStale`.
+ *
+ * The library's own `Upload` is not used: on a failure it goes on pulling the source, on an abort it returns before its
+ * parts have stopped, it copies every part once more, and it can't tell a lost answer to the completion from a failure.
+ */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { displayPath } from '../bytes.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import type { Chunks } from '../streams.ts';
+import { AlteredError } from './s3-errors.ts';
+import { storageClassOf } from './s3-options.ts';
+import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
+import type { S3Session } from './s3-session.ts';
+import type { PutOptions } from './storage.ts';
+
+/** What puts of one storage share. */
+export interface Uploads {
+  readonly session: S3Session;
+  readonly slabs: Slabs;
+  readonly slots: Slots;
+  /** Whether ETags are MD5 sums, as most services have it; false once one was seen that is not. */
+  etagsAreMd5: boolean;
+}
+
+const MOST_PARTS = 10_000;
+const UPLOAD_MARK = 'tsbackup-upload'; // metadata by which a completed upload is known as ours
+const MEANS_GONE: ReadonlySet<unknown> = new Set(['NoSuchUpload', 'NotFound']);
+const CLEANUP = { attempts: 3, budgetMs: 5000 };
+
+/** @returns bytes stored. @throws BackupError, what `source` throws, the signal's reason */
+export async function putObject(
+  uploads: Uploads,
+  name: string,
+  key: string,
+  source: Chunks | Uint8Array,
+  { signal, kind = 'volume' }: PutOptions,
+): Promise<number> {
+  const { session, slabs } = uploads;
+  const StorageClass = storageClassOf(session.options.storageClass, kind);
+  const object = {
+    Bucket: session.bucket,
+    Key: key,
+    ...session.encryption,
+    ...(StorageClass === undefined ? {} : { StorageClass }),
+  };
+  const parts = gather(source, slabs, signal);
+  const first = await parts.next();
+  if (first.done) throw new Error('no part'); // gather() yields at least one
+  if (!first.value.last) return putParts(uploads, name, object, first.value, parts, signal);
+
+  const { bytes, release } = first.value;
+  const what = { doing: 'store', object: name };
+  const tries = await sendVerified(uploads, bytes, what, signal, (client, options) =>
+    client.send(
+      new session.sdk.PutObjectCommand({ ...object, Body: bytes, ContentLength: bytes.length }),
+      options,
+    ),
+  );
+  if (tries === 1) release();
+  return bytes.length;
+}
+
+interface ObjectFields {
+  readonly Bucket: string;
+  readonly Key: string;
+}
+
+async function putParts(
+  uploads: Uploads,
+  name: string,
+  object: ObjectFields,
+  first: Part,
+  rest: AsyncGenerator<Part, void, undefined>,
+  outer: AbortSignal | undefined,
+): Promise<number> {
+  const { session, slots } = uploads;
+  const { sdk } = session;
+  const what = { doing: 'store', object: name };
+  const mark = randomUUID();
+  const abort = new AbortController();
+  const forward = () => abort.abort(outer?.reason);
+  outer?.addEventListener('abort', forward, { once: true });
+  const { signal } = abort;
+  const inFlight = new Set<Promise<void>>();
+  const done: { PartNumber: number; ETag: string | undefined; ChecksumCRC32?: string }[] = [];
+  let size = 0;
+  let parts = 0;
+  let upload: (ObjectFields & { UploadId: string | undefined }) | undefined;
+
+  const sendPart = async ({ bytes, release }: Part, number: number, leave: () => void): Promise<void> => {
+    try {
+      let echo: Echo = {};
+      const tries = await sendVerified(uploads, bytes, what, signal, async (client, options) => {
+        echo = await client.send(
+          new sdk.UploadPartCommand({
+            ...upload!,
+            PartNumber: number,
+            Body: bytes,
+            ContentLength: bytes.length,
+          }),
+          options,
+        );
+        return echo;
+      });
+      const { ETag, ChecksumCRC32 } = echo;
+      done.push({ PartNumber: number, ETag, ...(ChecksumCRC32 === undefined ? {} : { ChecksumCRC32 }) });
+      if (tries === 1) release();
+    } catch (error) {
+      abort.abort(error); // the first failure stops the others and is the one to tell
+    } finally {
+      leave();
+    }
+  };
+
+  const start = async (part: Part): Promise<void> => {
+    if (++parts > MOST_PARTS) {
+      throw new BackupError(
+        'usage',
+        `An object can't have more than ${MOST_PARTS} parts. Raise --s3-multipart-chunk-size or lower --volsize.`,
+      );
+    }
+    const leave = await slots.enter();
+    if (signal.aborted) {
+      leave();
+      signal.throwIfAborted();
+    }
+    size += part.bytes.length;
+    const work = sendPart(part, parts, leave);
+    inFlight.add(work);
+    work.finally(() => inFlight.delete(work));
+  };
+
+  try {
+    outer?.throwIfAborted();
+    const { UploadId } = await session.request(
+      what,
+      (client, options) =>
+        client.send(
+          new sdk.CreateMultipartUploadCommand({
+            ...object,
+            Metadata: { [UPLOAD_MARK]: mark },
+            ...(session.checksums() ? { ChecksumAlgorithm: 'CRC32' } : {}),
+          }),
+          options,
+        ),
+      { signal, summed: true },
+    );
+    upload = { Bucket: object.Bucket, Key: object.Key, UploadId };
+    await start(first);
+    for await (const part of rest) {
+      signal.throwIfAborted();
+      await start(part);
+    }
+    await Promise.all(inFlight);
+    signal.throwIfAborted();
+    done.sort((a, b) => a.PartNumber - b.PartNumber);
+    await complete(uploads, name, upload, done, { size, mark, signal });
+    return size;
+  } catch (error) {
+    abort.abort(error);
+    await Promise.all(inFlight); // before the slabs or the upload are touched again
+    if (upload) await giveUp(session, name, upload);
+    throw error;
+  } finally {
+    await rest.return();
+    outer?.removeEventListener('abort', forward);
+  }
+}
+
+/** Joins the parts and makes sure that the object is there, whole, and ours even if the answer got lost. */
+async function complete(
+  { session }: Uploads,
+  name: string,
+  upload: ObjectFields & { UploadId: string | undefined },
+  Parts: { PartNumber: number; ETag: string | undefined }[],
+  { size, mark, signal }: { size: number; mark: string; signal: AbortSignal },
+): Promise<void> {
+  const { sdk } = session;
+  const what = { doing: 'store', object: name };
+  let etag: string | undefined;
+  let lost: unknown;
+  try {
+    const answer = await session.request(
+      what,
+      (client, options) =>
+        client.send(
+          new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }),
+          options,
+        ),
+      { signal },
+    );
+    etag = answer.ETag;
+  } catch (error) {
+    // An earlier attempt may have done it: then there is no such upload any more, but the object.
+    if (!(error instanceof BackupError && MEANS_GONE.has(error.facts['reason']))) throw error;
+    lost = error;
+  }
+  const found = await headAfterPut(session, name, upload, signal);
+  const isOurs = found?.Metadata?.[UPLOAD_MARK] === mark || (etag !== undefined && found?.ETag === etag);
+  if (lost !== undefined && !isOurs) throw lost;
+  if (isOurs && found?.ContentLength !== size) {
+    throw new BackupError(
+      'target-unreachable',
+      `${session.description} holds ${found?.ContentLength} bytes of ${displayPath(name)} where ${size} were sent. Run again.`,
+      { object: name, target: session.description },
+    );
+  }
+}
+
+/** What the service says it holds; undefined if this key may write but not look. */
+async function headAfterPut(
+  session: S3Session,
+  name: string,
+  { Bucket, Key }: ObjectFields,
+  signal: AbortSignal,
+) {
+  const command = { Bucket, Key };
+  try {
+    return await session.request(
+      { doing: 'look at', object: name },
+      (client, options) => client.send(new session.sdk.HeadObjectCommand(command), options),
+      { signal },
+    );
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'target-denied') return undefined;
+    throw error;
+  }
+}
+
+/** Frees the parts of an upload that failed. What can't be freed now is left for `removeStale`. */
+async function giveUp(
+  session: S3Session,
+  name: string,
+  upload: ObjectFields & { UploadId: string | undefined },
+): Promise<void> {
+  try {
+    await session.request(
+      { doing: 'clear up', object: name },
+      (client, options) => client.send(new session.sdk.AbortMultipartUploadCommand(upload), options),
+      { policy: CLEANUP },
+    );
+  } catch (error) {
+    if (error instanceof BackupError && MEANS_GONE.has(error.facts['reason'])) return;
+    session.reporter.report({
+      level: 'info',
+      code: 'storage-upload-left',
+      message: `Parts of a failed upload are left at the target for now: ${messageOf(error)}`,
+    });
+  }
+}
+
+/** What an answer says about the bytes that arrived. */
+interface Echo {
+  readonly ETag?: string | undefined;
+  readonly ChecksumCRC32?: string | undefined;
+  readonly ServerSideEncryption?: string | undefined;
+}
+
+/** Sends bytes until the service has acknowledged these very bytes. @returns how many attempts it took */
+async function sendVerified(
+  uploads: Uploads,
+  bytes: Uint8Array,
+  what: { doing: string; object: string },
+  signal: AbortSignal | undefined,
+  send: (...args: Parameters<Parameters<S3Session['request']>[1]>) => Promise<Echo>,
+): Promise<number> {
+  let tries = 0;
+  let mismatches = 0;
+  await uploads.session.request(
+    what,
+    async (client, options) => {
+      tries++;
+      const echo = await send(client, options);
+      const verdict = compare(echo, bytes, uploads);
+      if (verdict === 'same') return;
+      // Twice in a row is no accident of the wire, which the signature covers too: this service's ETags are not MD5.
+      if (verdict === 'other-etag' && ++mismatches === 2) {
+        uploads.etagsAreMd5 = false;
+        return;
+      }
+      throw new AlteredError('the acknowledged checksum is another');
+    },
+    { signal, summed: true },
+  );
+  return tries;
+}
+
+function compare(echo: Echo, bytes: Uint8Array, { etagsAreMd5 }: Uploads): 'same' | 'other' | 'other-etag' {
+  const { ChecksumCRC32, ETag, ServerSideEncryption } = echo;
+  if (ChecksumCRC32 !== undefined) {
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32(bytes));
+    return sum.toString('base64') === ChecksumCRC32 ? 'same' : 'other';
+  }
+  const md5 = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1];
+  if (!etagsAreMd5 || md5 === undefined || ServerSideEncryption?.startsWith('aws:kms')) return 'same';
+  return createHash('md5').update(bytes).digest('hex') === md5 ? 'same' : 'other-etag';
+}

@@ -1,0 +1,91 @@
+/** Wrong command lines: one line that helps, exit status 2, and nothing touched. */
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { assertToldOnly } from '../commands/troubles.ts';
+import { createProgram } from '../support/program.ts';
+
+const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] = [
+  [[], /missing required argument 'SOURCE'; see tsbackup --help/],
+  [['full'], /missing required argument 'SOURCE'/],
+  [['full', 'source'], /missing required argument 'URL'/],
+  [['source'], /missing required argument 'URL'/],
+  [['restore', 'file://target'], /missing required argument 'DIR'/],
+  [['full', 'source', 'file://target', 'extra'], /too many arguments for 'full'/],
+  [['fulll', 'source', 'file://target'], /'fulll' is no action/],
+  [['full', 'source', 'target'], /'target' is not a URL; for a folder write file:\/\/\/folder/],
+  [['full', 'source', 'file://'], /The file URL names no folder/],
+  [['full', 'source', 'gopher://host/x'], /gopher:\/\/ are not supported/],
+  [['full', 'file://target', 'source'], /in the order SOURCE URL/],
+  [['source', '--', 'file://target', 'x'], /too many arguments/],
+  [['restore', 'out', 'file://target'], /in the order URL DIR/],
+  [['verify', 'out', 'file://target'], /in the order URL DIR/],
+  [['restore', 'file://target', 'file://target'], /one URL and one folder, not two URLs/],
+  [['full', 'file://target', 'file://target'], /one URL and one folder, not two URLs/],
+  [['collection-status', 'target'], /target is not a URL/],
+  [['list-current-files', 'target'], /target is not a URL/],
+  [['full', '--bogus', 'source', 'file://target'], /unknown option '--bogus'/],
+  [['full', '--volzise', '1', 'source', 'file://target'], /Did you mean --volsize\?/],
+  [['restore', '--volsize', '1', 'file://target', 'out'], /unknown option '--volsize'/],
+  [['full', 'source', 'file://target', '--volsize'], /'--volsize <MiB>' argument missing/],
+  [['full', '--volsize', '0', 'source', 'file://target'], /--volsize takes 1 to 1000000, not 0/],
+  [['full', '--volsize', '1.5', 'source', 'file://target'], /--volsize takes a whole number, not '1.5'/],
+  [['full', '--volsize', '-1', 'source', 'file://target'], /--volsize takes a whole number, not '-1'/],
+  [['full', '--volsize', '', 'source', 'file://target'], /--volsize takes a whole number, not ''/],
+  [
+    ['full', '--compression-level', '10', 'source', 'file://target'],
+    /--compression-level takes 0 to 9, not 10/,
+  ],
+  [['--full-if-older-than', 'soon', 'source', 'file://target'], /"soon" is not a time/],
+  [['restore', '-t', 'yesterdayish', 'file://target', 'out'], /"yesterdayish" is not a time/],
+  [['restore', '-t', '2024-13-01', 'file://target', 'out'], /"2024-13-01" is not a time/],
+  [['restore', '-r', '../x', 'file://target', 'out'], /'\.\.\/x' leads out of the backup/],
+  [['full', '-v', '77', 'source', 'file://target'], /--verbosity takes 0-9 or one of/],
+  [['full', '--name', '', 'source', 'file://target'], /--name takes something that is not empty/],
+  [['full', '--name', 'a/b', 'source', 'file://target'], /a\/b/],
+];
+
+test('a wrong command line ends with status 2 and one line, and touches nothing', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  writeFileSync(join(program.home, 'source/file'), 'content');
+  const outcomes = wrong.map(async ([words, message]) => {
+    const result = await program.run(words, { passphrase: 'x' });
+    const told = `${words.join(' ')}: ${result.stdout}${result.stderr}`;
+    assert.equal(result.status, 2, told);
+    assert.match(result.stderr, /^Error: [^\n]+\n$/, told);
+    assert.match(result.stderr, message, told);
+    assert.equal(result.stdout, '', told);
+  });
+  await Promise.all(outcomes);
+  assert.deepEqual(readdirSync(program.home), ['source']);
+  assertToldOnly(await program.run(['full', '--bogus', 'source', 'file://x']), 'a wrong command line');
+  assert.ok(!existsSync(join(program.home, '.cache')));
+});
+
+test('options stand before the action, after it, or after the arguments', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  for (const words of [
+    ['--no-encryption', '--name', 'full', 'full', 'source', 'file://1'],
+    ['full', '--name', 'n', '--no-encryption', 'source', 'file://2'],
+    ['source', 'file://3', '--no-encryption', '--name=n3'],
+    ['-v', 'notice', '--no-encryption', 'source', 'file://4'],
+  ]) {
+    const result = await program.run(words);
+    assert.equal(result.status, 0, result.stderr);
+    assert.match(result.stdout, /^NewFiles 1$/m);
+  }
+});
+
+test('--help and --version print on standard output and end with 0', async t => {
+  const program = createProgram(t);
+  for (const words of [['--help'], ['restore', '--help'], ['--version'], ['full', '-h']]) {
+    const { status, stdout, stderr } = await program.run(words);
+    assert.equal(status, 0);
+    assert.equal(stderr, '');
+    assert.match(stdout, words.includes('--version') ? /^tsbackup \d+\.\d+\.\d+\n$/ : /Usage: tsbackup/);
+  }
+});

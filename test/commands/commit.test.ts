@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createTestArchive } from '../support/archive.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+test('a failure after the manifest is at the target takes nothing of the set back', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'a'), 'first');
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  const { folder } = await import('../../src/storage/url.ts').then(({ cacheNameFor }) => ({
+    folder: join(archive.common.archiveDir, cacheNameFor(archive.url)),
+  }));
+
+  // A folder where the cached manifest of the next set shall go makes the very last step fail.
+  writeFileSync(join(source, 'b'), 'second');
+  archive.host.set(1_700_001_000);
+  const inTheWay = join(folder, 'duplicity-inc.20231114T221320Z.to.20231114T223000Z.manifest');
+  mkdirSync(join(inTheWay, 'full'), { recursive: true });
+  await assert.rejects(archive.backup(source));
+  rmSync(inTheWay, { recursive: true });
+
+  writeFileSync(join(source, 'c'), 'third');
+  archive.host.set(1_700_002_000);
+  assert.equal(await archive.backup(source), 0);
+  const restored = join(base, 'restored');
+  assert.equal(await archive.restore(restored), 0);
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+});

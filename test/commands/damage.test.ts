@@ -1,0 +1,370 @@
+/**
+ * Archives that have lost something: what is lost is named, file by file, everything else is restored equal, and
+ * nothing older passes for what is lost.
+ */
+
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import Sqlite from 'better-sqlite3';
+import { createTestArchive, type TestArchive } from '../support/archive.ts';
+import { mutateTree } from '../support/mutations.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
+import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { makeTree } from '../support/trees.ts';
+import { makeSource } from './sources.ts';
+import { assertTold } from './troubles.ts';
+
+const MIB = 1024 * 1024;
+
+/** The one object whose name matches. */
+function objectOf(folder: string, pattern: RegExp): string {
+  const [name, ...others] = readdirSync(folder).filter(object => pattern.test(object));
+  assert.ok(name !== undefined && others.length === 0, `one object like ${pattern} in ${folder}`);
+  return join(folder, name);
+}
+
+const damages: Readonly<Record<string, (file: string) => void>> = {
+  missing: file => rmSync(file),
+  truncated: file => truncateSync(file, 5000),
+  emptied: file => truncateSync(file, 0),
+  flipped(file) {
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(file, bytes);
+  },
+};
+
+const spoil = (file: string) => writeFileSync(file, 'no longer what it was\n');
+
+/** Paths that errors of a command name as lost. */
+function lostIn(text: string): string[] {
+  return [...text.matchAll(/^(?:Error: )?(.*) is lost: /gm)].map(match => match[1]!);
+}
+
+function assertRestored(dir: string, expected: readonly SnapshotEntry[], lost: readonly string[]): void {
+  assertSameTree(
+    snapshotTree(dir),
+    expected.filter(({ path }) => !lost.includes(path)),
+  );
+}
+
+for (const [kind, damage] of Object.entries(damages)) {
+  for (const passphrase of kind === 'emptied' ? [undefined] : [undefined, 'right']) {
+    const how = passphrase === undefined ? 'plain' : 'encrypted';
+    test(`restore and verify with a volume ${kind} (${how}) lose what it held, and name it`, async t => {
+      const program = createProgram(t);
+      const source = join(program.home, 'source');
+      makeSource(source);
+      const folder = join(program.home, 'target');
+      const url = `file://${folder}`;
+      const options = passphrase === undefined ? {} : { passphrase };
+      const plain = passphrase === undefined ? ['--no-encryption'] : [];
+      expectStatus(await program.run(['full', ...plain, '--volsize', '1', source, url], options));
+      damage(objectOf(folder, /\.vol2\.difftar/));
+      const out = join(program.home, 'out');
+      const row = kind === 'missing' ? 'a volume is missing' : 'a volume is damaged';
+
+      const restored = await program.run(['restore', url, out], options);
+      assertTold(restored, row);
+      assertTold(restored, 'a file was in that volume');
+      assert.deepEqual(lostIn(restored.stderr), ['b', 'd/c', 'e']);
+      assertRestored(out, snapshotTree(source), ['b', 'd/c', 'e']);
+
+      const verified = await program.run(['verify', '--compare-data', url, source], options);
+      assertTold(verified, row);
+      assert.match(verified.stdout, /^Verify complete: .* 3 lost in the archive\.$/m);
+
+      expectStatus(await program.run(['restore', '-r', 'f', url, join(program.home, 'f')], options));
+      assert.ok(readFileSync(join(program.home, 'f')).equals(readFileSync(join(source, 'f'))));
+    });
+  }
+}
+
+/** A full backup and two incrementals, `clock` ticking; the last one has two volumes. */
+async function makeChain(
+  base: string,
+): Promise<{ archive: TestArchive; source: string; states: SnapshotEntry[][] }> {
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  const random = createRandom(5);
+  const states: SnapshotEntry[][] = [];
+  const store = async (time: number, mode: 'full' | 'incremental') => {
+    archive.host.set(time);
+    assert.equal(await archive.backup(source, { mode, volumeSize: MIB }), 0);
+    states.push(snapshotTree(source));
+  };
+  const rewrite = (path: string, content: Buffer) => writeFileSync(join(source, path), content);
+  await store(1_700_000_000, 'full');
+  rewrite('a', random.bytes(300_000)); // nothing of the old content is left
+  rewrite('b', Buffer.concat([readFileSync(join(source, 'b')), Buffer.from('more')])); // a small delta
+  await store(1_700_001_000, 'incremental');
+  rewrite('b', random.bytes(1_200_000)); // over both volumes
+  rewrite('d/c', random.bytes(20));
+  rewrite('g', random.bytes(100));
+  rmSync(join(source, 'e'));
+  await store(1_700_002_000, 'incremental');
+  return { archive, source, states };
+}
+
+function told({ host }: TestArchive): string {
+  return host.reports
+    .filter(({ level }) => level === 'error' || level === 'warning')
+    .map(({ message }) => message)
+    .join('\n');
+}
+
+const full = /^duplicity-full\./;
+const volume = (kind: RegExp, number: number) => new RegExp(`${kind.source}.*\\.vol${number}\\.difftar`);
+const lastIncremental = /^duplicity-inc\..*20231114T224640Z/;
+
+test('restore of a chain never gives an older version for one whose volume is lost', async t => {
+  const base = tempDir(t);
+  const { archive, states } = await makeChain(base);
+  rmSync(objectOf(archive.folder, volume(lastIncremental, 2)));
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  const lost = lostIn(told(archive));
+  assert.deepEqual(lost, ['b', 'd/c', 'g']); // but the deletion of `e` is known from the signatures
+  assertRestored(join(base, 'out'), states[2]!, lost);
+
+  assert.equal(await archive.restore(join(base, 'before'), { time: '1700001000' }), 0);
+  assertSameTree(snapshotTree(join(base, 'before')), states[1]!);
+});
+
+test('restore of a chain whose full volume is lost gives what was stored whole since', async t => {
+  const base = tempDir(t);
+  const { archive, states } = await makeChain(base);
+  rmSync(objectOf(archive.folder, volume(full, 1))); // `a` and the beginning of `b`
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  // Both have deltas, of which a reader cannot know that they use nothing of the old content.
+  assert.deepEqual(lostIn(told(archive)), ['a', 'b']);
+  assertRestored(join(base, 'out'), states[2]!, ['a', 'b']);
+});
+
+test('restore without the signatures of a lost volume says that it can not name what is lost', async t => {
+  const base = tempDir(t);
+  const { archive } = await makeChain(base);
+  rmSync(objectOf(archive.folder, volume(lastIncremental, 2)));
+  rmSync(objectOf(archive.folder, /new-signatures.*20231114T224640Z/));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assert.match(
+    told(archive),
+    /what was in lost volumes of the incremental backup of 20231114T224640Z can't be named/,
+  );
+});
+
+for (const [what, row, damage] of [
+  ['spoilt', 'a manifest is damaged', spoil],
+  ['emptied', 'a manifest is damaged', (file: string) => truncateSync(file, 0)],
+  ['cut in its list of files', 'a manifest has lost its end', (file: string) => cut(file, '    new      f')],
+  ['cut between two volumes', 'a manifest has lost its end', (file: string) => cut(file, 'Volume 3:')],
+] as const) {
+  test(`restore with a manifest that is ${what} gives everything back, and fails`, async t => {
+    const program = createProgram(t);
+    const source = join(program.home, 'source');
+    makeSource(source);
+    const folder = join(program.home, 'target');
+    const url = `file://${folder}`;
+    expectStatus(await program.run(['full', '--no-encryption', '--volsize', '1', source, url]));
+    damage(objectOf(folder, /manifest$/));
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    const out = join(program.home, 'out');
+    assertTold(await program.run(['restore', url, out]), row);
+    assertSameTree(snapshotTree(out), snapshotTree(source));
+    const part = await program.run(['restore', '-r', 'd/c', url, join(program.home, 'part')]);
+    assertTold(part, row);
+    assert.ok(readFileSync(join(program.home, 'part')).equals(readFileSync(join(source, 'd/c'))));
+
+    rmSync(objectOf(folder, /\.vol4\./)); // now nobody knows that there was a fourth volume
+    const less = await program.run(['restore', url, join(program.home, 'less')]);
+    assert.equal(less.status, 1);
+    assert.deepEqual(lostIn(less.stderr), ['f', 'z/last']);
+    assertRestored(join(program.home, 'less'), snapshotTree(source), ['f', 'z/last']);
+  });
+}
+
+/** Cuts a text file before the first place where `mark` stands. */
+function cut(file: string, mark: string): void {
+  truncateSync(file, readFileSync(file).indexOf(mark));
+}
+
+test('restore with an encrypted manifest of which one bit is wrong gives everything back, and fails', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base, { passphrase: 'right' });
+  assert.equal(await archive.backup(source, { volumeSize: MIB }), 0);
+  damages.flipped!(objectOf(archive.folder, /manifest\.gpg$/));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assert.match(told(archive), /^the manifest of the full backup of 20231114T221320Z can't be used: /);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+for (const [what, damage, row, autoRow] of [
+  [
+    'missing',
+    (file: string) => rmSync(file),
+    'the signatures are missing (incremental)',
+    'the signatures are missing',
+  ],
+  ['spoilt', spoil, 'the signatures are damaged (incremental)', 'the signatures are damaged'],
+] as const) {
+  test(`backup after the signatures at the target are ${what} begins a new chain, incremental refuses`, async t => {
+    const program = createProgram(t);
+    const source = join(program.home, 'source');
+    makeSource(source);
+    const folder = join(program.home, 'target');
+    const url = `file://${folder}`;
+    expectStatus(await program.run(['full', '--no-encryption', source, url]));
+    damage(objectOf(folder, /signatures/));
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    const before = readdirSync(folder);
+    assertTold(await program.run(['incremental', '--no-encryption', source, url]), row);
+    assert.deepEqual(readdirSync(folder), before);
+    assert.equal((await program.run(['list-current-files', url])).status, 1);
+    expectStatus(await program.run(['restore', url, 'out']));
+    assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+    assertTold(await program.run(['--no-encryption', source, url]), autoRow);
+    assert.equal(readdirSync(folder).filter(name => full.test(name) && name.endsWith('manifest')).length, 2);
+  });
+}
+
+test('copies in the archive cache that are damaged are fetched again, by whatever needs them', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const url = `file://${join(program.home, 'target')}`;
+  const cache = join(program.home, '.cache/tsbackup/n');
+  const run = async (...words: string[]) => expectStatus(await program.run([...words, '--name', 'n']));
+  await run('full', '--no-encryption', source, url);
+  const spoilCopies = () => {
+    for (const name of readdirSync(cache)) if (/manifest|sigtar/.test(name)) spoil(join(cache, name));
+  };
+  spoilCopies();
+  await run('restore', url, join(program.home, 'out'));
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+  spoilCopies();
+  assert.match((await run('list-current-files', url)).stdout, / z\/last$/m);
+  spoilCopies();
+  for (const name of readdirSync(cache)) if (name.includes('catalog')) rmSync(join(cache, name));
+  assert.match((await run('incremental', '--no-encryption', source, url)).stdout, /^DeltaEntries 0$/m);
+});
+
+const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
+  'the archive cache is deleted': cache => rmSync(cache, { recursive: true }),
+  'the cached signatures are deleted': cache => withSignatures(cache, file => rmSync(file)),
+  'the cached signatures are packed in another way': cache =>
+    withSignatures(cache, file =>
+      writeFileSync(file, gzipSync(gunzipSync(readFileSync(file)), { level: 1 })),
+    ),
+  'the catalog is deleted': cache => withCatalog(cache, file => rmSync(file)),
+  'the catalog is random bytes': cache =>
+    withCatalog(cache, file => writeFileSync(file, createRandom(1).bytes(50_000))),
+  'the catalog is cut short': cache => withCatalog(cache, file => truncateSync(file, 9000)),
+  'a page of the catalog is overwritten': cache =>
+    withCatalog(cache, file => {
+      const bytes = readFileSync(file);
+      createRandom(2).bytes(4096).copy(bytes, 8192);
+      writeFileSync(file, bytes);
+    }),
+  'the catalog is another database': cache =>
+    withCatalog(cache, file =>
+      writeFileSync(file, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4080)])),
+    ),
+};
+
+function withSignatures(cache: string, work: (file: string) => void): void {
+  const files = readdirSync(join(cache, 'n')).filter(name => name.endsWith('.sigtar.gz'));
+  assert.ok(files.length > 0);
+  for (const name of files) work(join(cache, 'n', name));
+}
+
+function withCatalog(cache: string, work: (file: string) => void): void {
+  work(objectOf(join(cache, 'n'), /^tsbackup-catalog-.*\.sqlite$/));
+}
+
+test('incremental stores the same to the byte when the catalog, or the archive cache, is lost or damaged', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeTree(source, 201);
+  const first = join(base, 'first');
+  const whole = createTestArchive(first, { now: 1_700_000_000 });
+  assert.equal(await whole.backup(source, { mode: 'full', name: 'n', volumeSize: MIB }), 0);
+  mutateTree(source, 202, { changes: 20 });
+  whole.host.set(1_700_001_000);
+  assert.equal(await whole.backup(source, { mode: 'incremental', name: 'n', volumeSize: MIB }), 0);
+  mutateTree(source, 203, { changes: 20 });
+
+  const variants: typeof cacheDamages = { 'nothing is lost': () => {}, ...cacheDamages };
+  let expected: Map<string, Buffer> | undefined;
+  for (const [what, damage] of Object.entries(variants)) {
+    const place = join(base, what);
+    cpSync(first, place, { recursive: true });
+    damage(join(place, 'our cache'));
+    const archive = createTestArchive(place, { now: 1_700_002_000 });
+    const options = { mode: 'incremental', name: 'n', volumeSize: MIB } as const;
+    assert.equal(await archive.backup(source, options), 0, `${what}: ${told(archive)}`);
+    const stored = new Map(
+      readdirSync(archive.folder).map(name => [name, readFileSync(join(archive.folder, name))]),
+    );
+    expected ??= stored;
+    assert.deepEqual([...stored.keys()], [...expected.keys()], what);
+    for (const [name, bytes] of expected) assert.ok(stored.get(name)!.equals(bytes), `${name} when ${what}`);
+    assert.equal(await archive.restore(join(place, 'out'), { name: 'n' }), 0);
+    assertSameTree(snapshotTree(join(place, 'out')), snapshotTree(source));
+  }
+});
+
+test('incremental never makes a delta against the signature of another file, whatever the catalog says', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { mode: 'full', name: 'n' }), 0);
+  withCatalog(join(base, 'our cache'), file => {
+    const db = new Sqlite(file);
+    const offset = db.prepare("SELECT signature_offset FROM current WHERE name = 'f'").pluck().get();
+    db.prepare("UPDATE current SET signature_offset = ? WHERE name = 'e'").run(offset);
+    db.close();
+  });
+  copyFileSync(join(source, 'f'), join(source, 'e')); // of which the delta would be empty
+  archive.host.set(1_700_001_000);
+  assert.equal(await archive.backup(source, { mode: 'incremental', name: 'n' }), 0);
+  assert.equal(await archive.restore(join(base, 'out'), { name: 'n' }), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+test('a lost archive cache is filled again from the target, and the passphrase is all that it takes', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const url = `file://${join(program.home, 'target')}`;
+  const secret = { passphrase: 'right' };
+  expectStatus(await program.run(['full', source, url], secret));
+  rmSync(join(program.home, '.cache'), { recursive: true });
+  const again = await program.run([source, url], secret);
+  assertTold(again, 'the archive cache is lost');
+  assert.match(again.stdout, /^DeltaEntries 0$/m);
+  assert.ok(existsSync(join(program.home, '.cache/tsbackup')));
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type RemoveAction, remove } from '../../src/commands/remove.ts';
+import { createTestArchive, type TestArchive } from '../support/archive.ts';
+import { createDuplicity } from '../support/duplicity.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
+
+const DAY = 86_400;
+const START = 1_700_000_000;
+
+/** Three chains of a full and an incremental, a day between sets. */
+async function threeChains(base: string): Promise<TestArchive> {
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const archive = createTestArchive(base);
+  for (let i = 0; i < 6; i++) {
+    writeFileSync(join(source, `file ${i}`), `content ${i}`);
+    archive.host.set(START + i * DAY);
+    assert.equal(await archive.backup(source, { mode: i % 2 === 0 ? 'full' : 'incremental' }), 0);
+  }
+  return archive;
+}
+
+async function call(
+  archive: TestArchive,
+  action: RemoveAction,
+  limit: string,
+  force: boolean,
+): Promise<string> {
+  archive.host.clear();
+  const request = { ...archive.common, action, limit, url: archive.url, force, dryRun: false };
+  assert.equal(await remove(request, archive.host), 0);
+  return archive.host.output();
+}
+
+const setsAt = ({ folder }: TestArchive) =>
+  readdirSync(folder).filter(name => name.includes('manifest')).length;
+
+test('remove-older-than shows what would go, and removes whole old chains with --force', async t => {
+  const base = tempDir(t);
+  const archive = await threeChains(base);
+  const shown = await call(archive, 'remove-older-than', String(START + 3.5 * DAY), false);
+  assert.match(shown, /Found old backup chain\(s\)/);
+  assert.equal(setsAt(archive), 6);
+  await call(archive, 'remove-older-than', String(START + 3.5 * DAY), true);
+  assert.equal(setsAt(archive), 2);
+  const restored = join(base, 'restored');
+  assert.equal(await archive.restore(restored), 0);
+  assert.equal(readdirSync(restored).length, 6);
+  assert.match(await call(archive, 'remove-older-than', '1s', true), /nothing deleted/);
+  assert.equal(setsAt(archive), 2, 'the newest chain always stays');
+});
+
+test('remove-all-inc-of-but-n-full and remove-all-but-n-full leave what duplicity leaves', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const base = tempDir(t);
+  const archive = await threeChains(base);
+  await call(archive, 'remove-all-inc-of-but-n-full', '1', true);
+  assert.equal(setsAt(archive), 4);
+  await call(archive, 'remove-all-but-n-full', '2', true);
+  assert.equal(setsAt(archive), 3);
+  const status = await createDuplicity(t).collectionStatus(archive.url);
+  assert.match(status.stdout, /No orphaned or incomplete backup sets found/);
+});
+
+test('cleanup removes the volumes of a set that was never completed, and nothing else', async t => {
+  const archive = await threeChains(tempDir(t));
+  const stray = 'duplicity-full.20300101T000000Z.vol1.difftar.gz';
+  writeFileSync(join(archive.folder, stray), 'half a volume');
+  const before = readdirSync(archive.folder).length;
+  assert.match(await call(archive, 'cleanup', '', false), new RegExp(stray.replaceAll('.', '\\.')));
+  assert.equal(readdirSync(archive.folder).length, before);
+  await call(archive, 'cleanup', '', true);
+  assert.equal(readdirSync(archive.folder).length, before - 1);
+  assert.match(await call(archive, 'cleanup', '', true), /nothing deleted in cleanup/);
+});

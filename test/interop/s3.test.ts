@@ -1,0 +1,105 @@
+/** Backups in a bucket of a real S3 server: made, continued, restored, and restored by the real duplicity. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentReporter } from '../../src/report.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import { collect } from '../../src/streams.ts';
+import { createDuplicity } from '../support/duplicity.ts';
+import { randomFaults, startFaultProxy } from '../support/fault-proxy.ts';
+import { mutateTree } from '../support/mutations.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
+import { makeTree } from '../support/trees.ts';
+
+const passphrase = 'in the cloud';
+
+function makeSource(base: string): string {
+  const source = join(base, 'source');
+  mkdirSync(source);
+  makeTree(source, 7, { entries: 40 });
+  return source;
+}
+
+test('a chain in a bucket is restored by us and, copied into a folder, by the real duplicity', async t => {
+  if (!needTool(t, 'duplicity', 'gpg')) return;
+  const base = tempDir(t);
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const program = createProgram(t);
+  const source = makeSource(base);
+  const url = `s3://${BUCKET}/some/prefix`;
+  const options = ['--s3-endpoint-url', server.url];
+  const run = async (...args: string[]) =>
+    expectStatus(await program.run([...args, ...options], { passphrase, env: credentials }));
+
+  await run('full', source, url, '--volsize', '1');
+  mutateTree(source, 1);
+  await run('incremental', source, url, '--volsize', '1');
+  const expected = snapshotTree(source);
+
+  const restored = join(base, 'restored');
+  await run('restore', url, restored);
+  assertSameTree(snapshotTree(restored), expected);
+  const { stdout } = await run('collection-status', url);
+  assert.match(stdout, /Number of contained backup sets: 2/);
+
+  const folder = join(base, 'synced');
+  mkdirSync(folder);
+  Object.assign(process.env, credentials);
+  const storage = await openStorage(url, { endpointUrl: server.url }, silentReporter);
+  for await (const { name } of storage.list())
+    writeFileSync(join(folder, name), await collect(storage.get(name)));
+  await storage.close();
+  const byDuplicity = join(base, 'by duplicity');
+  await createDuplicity(t).restore(`file://${folder}`, byDuplicity, { passphrase });
+  assertSameTree(snapshotTree(byDuplicity), expected);
+});
+
+test('a backup completes and restores equal where one request in five goes wrong', async t => {
+  const base = tempDir(t);
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const proxy = await startFaultProxy(server.port, randomFaults(3, 0.2));
+  t.after(() => proxy.close());
+  const program = createProgram(t);
+  const source = makeSource(base);
+  const url = `s3://${BUCKET}/faulty`;
+  const options = ['--s3-endpoint-url', proxy.url, '--timeout', '2', '--num-retries', '12'];
+  const run = async (...args: string[]) =>
+    expectStatus(
+      await program.run([...args, ...options], { passphrase, env: credentials, timeoutMs: 240_000 }),
+    );
+  await run('full', source, url, '--volsize', '1');
+  const restored = join(base, 'restored');
+  await run('restore', url, restored);
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+});
+
+test('an endpoint that is dead ends the run within its budget, with its own exit status', async t => {
+  const base = tempDir(t);
+  const source = makeSource(base);
+  const program = createProgram(t);
+  const options = ['--s3-endpoint-url', 'http://127.0.0.1:9', '--retry-for', '1'];
+  const result = await program.run(['full', source, `s3://${BUCKET}/x`, ...options], {
+    passphrase,
+    env: credentials,
+  });
+  assert.equal(result.status, 13, result.stderr);
+  assert.match(result.stderr, /^Error: [^\n]*does not answer[^\n]*\n$/);
+});
+
+test('probe says what works at a bucket', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const program = createProgram(t);
+  const options = ['--s3-endpoint-url', server.url];
+  const result = await program.run(['probe', `s3://${BUCKET}/probed`, ...options], { env: credentials });
+  assert.match(expectStatus(result).stdout, /Backups can be kept here\./);
+});

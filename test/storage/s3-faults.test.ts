@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { BackupError } from '../../src/errors.ts';
+import { realHost } from '../../src/storage/retrying.ts';
+import type { S3Host, S3Options, S3Storage } from '../../src/storage/s3.ts';
+import { collect } from '../../src/streams.ts';
+import { failing, lentBytes, listed, patternBytes } from '../contract/storage-contract.ts';
+import {
+  type Fault,
+  type FaultProxy,
+  randomFaults,
+  type Seen,
+  s3Error,
+  startFaultProxy,
+} from '../support/fault-proxy.ts';
+import { fakeTime, hear, openTest, PART, sharedServer } from '../support/s3-storage.ts';
+
+const server = sharedServer();
+const TIMEOUT = 0.3; // seconds; loopback answers far sooner, and hangs are waited out in real time
+
+interface Setup {
+  storage: S3Storage;
+  proxy: FaultProxy;
+}
+
+/** A storage behind a proxy. */
+async function behind(
+  t: TestContext,
+  choose: (seen: Seen) => Fault | undefined,
+  options: S3Options = {},
+  host: S3Host = {},
+): Promise<Setup> {
+  const proxy = await startFaultProxy(server().port, choose);
+  const storage = await openTest(proxy.url, { timeout: TIMEOUT, ...options }, host);
+  t.after(async () => {
+    await storage.close();
+    await proxy.close();
+  });
+  return { storage, proxy };
+}
+
+/** Each fault once, for the next requests that match. */
+function script(match: (seen: Seen) => boolean, ...faults: Fault[]): (seen: Seen) => Fault | undefined {
+  return seen => (match(seen) ? faults.shift() : undefined);
+}
+
+const isGet = ({ method, url }: Seen) => method === 'GET' && !url.includes('list-type');
+const isPart = ({ method, url }: Seen) => method === 'PUT' && url.includes('partNumber');
+const isPut = ({ method, url }: Seen) => method === 'PUT' && !url.includes('partNumber');
+const isComplete = ({ method, url }: Seen) => method === 'POST' && url.includes('uploadId');
+const isList = ({ url }: Seen) => url.includes('list-type');
+const SIZE = 5 * PART + 123;
+const content = () => Buffer.from(patternBytes(0, SIZE));
+
+const passing: [what: string, match: (seen: Seen) => boolean, faults: Fault[]][] = [
+  ['a server error', isPart, [s3Error(500, 'InternalError'), s3Error(503, 'ServiceUnavailable')]],
+  ['a connection reset before the body', isPart, [{ kind: 'reset-request', after: 0 }]],
+  ['a connection reset in the middle of the body', isPart, [{ kind: 'reset-request', after: 100_000 }]],
+  ['a lost answer to a part', isPart, [{ kind: 'reset-response', after: -1 }]],
+  ['no answer to a part', isPart, [{ kind: 'hang' }]],
+  ['a bit flipped on the way', isPart, [{ kind: 'flip-request' }]],
+  ['an error in an answer 200', isComplete, [{ kind: 'error-in-200', code: 'InternalError' }]],
+  ['an answer 200 without content', isComplete, [{ kind: 'answer', status: 200 }]],
+  [
+    'an error in an answer 200 to what was done',
+    isComplete,
+    [{ kind: 'error-in-200', code: 'InternalError', lost: true }],
+  ],
+  ['a lost answer to the completion', isComplete, [{ kind: 'reset-response', after: -1 }]],
+  ['no answer to the completion', isComplete, [{ kind: 'hang' }]],
+  ['a truncated answer', isComplete, [{ kind: 'reset-response', after: 50 }]],
+  [
+    'a failing begin',
+    ({ url }) => url.includes('uploads'),
+    [s3Error(500, 'InternalError'), { kind: 'hang' }],
+  ],
+];
+
+for (const [what, match, faults] of passing) {
+  test(`put() of parts gets over ${what}`, async t => {
+    const { storage } = await behind(t, script(match, ...faults));
+    assert.deepEqual(await storage.put('x', lentBytes(SIZE, 65_536)), { size: SIZE });
+    assert.ok(content().equals(await collect(storage.get('x'))));
+  });
+}
+
+test('put() of one request gets over resets, hangs, errors and flipped bits', async t => {
+  const faults: Fault[] = [
+    { kind: 'reset-request', after: 10_000 },
+    { kind: 'flip-request' },
+    { kind: 'hang' },
+    { kind: 'reset-response', after: -1 },
+  ];
+  const { storage } = await behind(t, script(isPut, ...faults));
+  assert.deepEqual(await storage.put('x', lentBytes(PART - 1, 10_000)), { size: PART - 1 });
+  assert.ok(Buffer.from(patternBytes(0, PART - 1)).equals(await collect(storage.get('x'))));
+});
+
+test('get() goes on where a body broke, stalled or ended early, if the object is the same', async t => {
+  const faults: Fault[] = [
+    { kind: 'reset-response', after: 70_000 },
+    { kind: 'stall-response', after: 50_000 },
+    { kind: 'reset-response', after: 0 },
+    s3Error(500, 'InternalError'),
+    { kind: 'reset-response', after: -1 },
+  ];
+  const { storage, proxy } = await behind(t, script(isGet, ...faults), { multipartMaxProcs: 1 });
+  await storage.put('x', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  const [first, second, third] = proxy.seen.filter(isGet);
+  assert.equal(first!.headers.range, undefined);
+  assert.equal(second!.headers.range, `bytes=70000-${SIZE - 1}`);
+  assert.match(String(second!.headers['if-match']), /^"[0-9a-f]{32}-6"$/);
+  assert.equal(third!.headers.range, `bytes=120000-${SIZE - 1}`);
+});
+
+test('get() by pieces side by side gets over faults of each', async t => {
+  let count = 0;
+  const { storage } = await behind(t, seen =>
+    isGet(seen) && count++ % 2 === 0 ? { kind: 'reset-response', after: 100_000 } : undefined,
+  );
+  await storage.put('x', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  const range = { offset: 1000, length: SIZE - 2000 };
+  assert.ok(
+    content()
+      .subarray(1000, SIZE - 1000)
+      .equals(await collect(storage.get('x', range))),
+  );
+});
+
+test('get() never mixes two versions of an object', async t => {
+  const { storage } = await behind(t, script(isGet, { kind: 'reset-response', after: 1000 }));
+  await storage.put('x', new Uint8Array(PART).fill(1));
+  await assert.rejects(
+    async () => {
+      for await (const chunk of storage.get('x')) {
+        assert.ok(chunk.every(byte => byte === 1));
+        await storage.put('x', new Uint8Array(PART).fill(2));
+      }
+    },
+    failing('target-unreachable', 'x'),
+  );
+});
+
+test('get() notices a flipped bit where the service has a checksum, and leaves it to the volume SHA-1 elsewhere', async t => {
+  const faults: Fault[] = [{ kind: 'flip-response', checksum: true }, { kind: 'flip-response' }];
+  const { storage } = await behind(t, script(isGet, ...faults));
+  await storage.put('manifest', Buffer.from('Volume 1'));
+  await assert.rejects(collect(storage.get('manifest')), failing('target-unreachable', 'checksum'));
+  assert.notEqual(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
+  assert.equal(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
+});
+
+test('list() of a service that lags shows what was put and not what was deleted', async t => {
+  let stale = false;
+  const { storage } = await behind(t, seen => (stale && isList(seen) ? { kind: 'stale' } : undefined));
+  await storage.put('old', Buffer.from('1'));
+  await storage.put('gone', Buffer.from('1'));
+  await storage.put('grown', Buffer.from('1'));
+  await listed(storage);
+  stale = true;
+  await storage.delete('gone');
+  await storage.put('new', Buffer.from('22'));
+  await storage.put('grown', Buffer.from('333'));
+  assert.deepEqual(await listed(storage), [
+    { name: 'grown', size: 3 },
+    { name: 'new', size: 2 },
+    { name: 'old', size: 1 },
+  ]);
+});
+
+test('permanent errors end at once, in one sentence with a remedy', async t => {
+  const cases: [status: number, code: string, expected: Parameters<typeof failing>][] = [
+    [403, 'AccessDenied', ['target-denied', 'bucket "bucket"']],
+    [403, 'InvalidAccessKeyId', ['target-denied', 'AWS_ACCESS_KEY_ID']],
+    [403, 'SignatureDoesNotMatch', ['target-denied', 'AWS_SECRET_ACCESS_KEY']],
+    [403, 'RequestTimeTooSkewed', ['target-denied', 'Set the clock']],
+    [400, 'ExpiredToken', ['target-denied', 'Log in again']],
+    [404, 'NoSuchBucket', ['target-denied', 'create the bucket']],
+    [301, 'PermanentRedirect', ['target-denied', '--s3-region-name']],
+    [507, 'Whatever', ['target-full', 'Make room']],
+    [418, 'IAmATeapot', ['target-denied', 'IAmATeapot']],
+  ];
+  let error: Fault | undefined;
+  const { storage, proxy } = await behind(t, () => error);
+  for (const [status, code, expected] of cases) {
+    error = s3Error(status, code);
+    const before = proxy.seen.length;
+    for (const work of [
+      () => storage.put('vol7', lentBytes(10, 3)),
+      () => storage.put('vol7', lentBytes(SIZE, 65_536)),
+      () => collect(storage.get('vol7')),
+      () => listed(storage),
+    ]) {
+      await assert.rejects(work(), failing(...expected), code);
+    }
+    assert.equal(proxy.seen.length - before, 4, code);
+  }
+  error = s3Error(403, 'InvalidObjectState');
+  await assert.rejects(collect(storage.get('vol7')), failing('object-cold', '--thaw'));
+  error = s3Error(404, 'NoSuchKey');
+  await assert.rejects(collect(storage.get('vol7')), failing('object-missing', 'vol7'));
+});
+
+test('retries honour num-retries, Retry-After and the budget, and are told', async t => {
+  const time = fakeTime();
+  const reporter = hear();
+  const { storage, proxy } = await behind(
+    t,
+    ({ index }) => s3Error(503, 'SlowDown', index === 0 ? { 'retry-after': '7' } : {}),
+    { numRetries: 3 },
+    { retry: time, reporter },
+  );
+  await assert.rejects(listed(storage), failing('target-unreachable', 'slow down'));
+  assert.equal(proxy.seen.length, 3);
+  assert.deepEqual(time.slept, [7000 + 1000, 2000]);
+  const told = reporter.events.filter(event => event.code === 'storage-retry');
+  assert.deepEqual(
+    told.map(({ level, facts }) => [level, facts!['attempt'], facts!['reason']]),
+    [
+      ['notice', 1, 'SlowDown'],
+      ['info', 2, 'SlowDown'],
+    ],
+  );
+});
+
+test('a dead endpoint ends when the time for it is used up', async t => {
+  const time = fakeTime();
+  const { storage, proxy } = await behind(
+    t,
+    () => ({ kind: 'reset-request', after: 0 }),
+    { retryFor: 120, numRetries: 2 },
+    { retry: time },
+  );
+  await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-unreachable', 'does not answer'));
+  const waited = time.slept.reduce((a, b) => a + b);
+  assert.ok(waited <= 120_000 && waited > 100_000, String(waited));
+  assert.ok(proxy.seen.length > 5);
+  await proxy.close();
+  await assert.rejects(listed(storage), failing('target-unreachable', 'does not answer'));
+});
+
+test('an abort ends the wait for the next attempt and a request that hangs', async t => {
+  const reason = new BackupError('interrupted', 'enough');
+  const abort = new AbortController();
+  const hanging = await behind(t, seen => {
+    if (isPart(seen)) abort.abort(reason);
+    return isPart(seen) ? { kind: 'hang' } : undefined;
+  });
+  const work = hanging.storage.put('x', lentBytes(SIZE, 65_536), { signal: abort.signal });
+  await assert.rejects(work, error => error === reason);
+  assert.deepEqual(await listed(hanging.storage), []);
+});
+
+test('an abort ends the wait of a limited upload', async t => {
+  const reason = new BackupError('interrupted', 'enough');
+  const abort = new AbortController();
+  const { storage } = await behind(
+    t,
+    seen => {
+      if (isPart(seen)) setTimeout(() => abort.abort(reason), 20);
+      return undefined;
+    },
+    { uploadLimit: 100_000 },
+    { retry: realHost },
+  );
+  const work = storage.put('x', lentBytes(SIZE, 65_536), { signal: abort.signal });
+  await assert.rejects(work, error => error === reason);
+  assert.deepEqual(await listed(storage), []);
+});
+
+test('checksum headers are left out for a service that refuses them', async t => {
+  const reporter = hear();
+  const { storage, proxy } = await behind(
+    t,
+    ({ headers }) =>
+      headers['x-amz-checksum-crc32'] || headers['x-amz-checksum-algorithm']
+        ? s3Error(501, 'NotImplemented')
+        : undefined,
+    {},
+    { reporter },
+  );
+  assert.equal(storage.checksums(), true);
+  await storage.put('small', Buffer.from('1'));
+  await storage.put('large', lentBytes(SIZE, 65_536));
+  assert.equal(storage.checksums(), false);
+  assert.ok(content().equals(await collect(storage.get('large'))));
+  assert.equal(proxy.seen.filter(({ headers }) => headers['x-amz-checksum-crc32']).length, 1);
+  assert.equal(reporter.events.filter(({ code }) => code === 'storage-checksums-refused').length, 1);
+});
+
+test('checksum headers are refused to several parts at once without harm, and kept when something else is', async t => {
+  const { storage, proxy } = await behind(t, seen => {
+    if (isPart(seen) && seen.headers['x-amz-checksum-crc32']) return s3Error(400, 'InvalidChecksum');
+    return seen.method === 'GET' && seen.url.includes('uploads') ? s3Error(501, 'NotImplemented') : undefined;
+  });
+  assert.equal(await storage.removeStale(), 0);
+  assert.equal(storage.checksums(), true);
+  await storage.put('large', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('large'))));
+  assert.ok(proxy.seen.filter(seen => isPart(seen) && seen.headers['x-amz-checksum-crc32']).length > 1);
+});
+
+test('upload and download limits keep the bytes and spread them over time', async t => {
+  const time = fakeTime();
+  const limits = { uploadLimit: 100_000, downloadLimit: 200_000 };
+  const { storage } = await behind(t, () => undefined, { ...limits, timeout: 5 }, { retry: time });
+  await storage.put('x', lentBytes(SIZE, 65_536));
+  const up = time.now();
+  assert.ok(up >= (SIZE / 100_000) * 1000 * 0.95 && up <= (SIZE / 100_000) * 1000 * 1.5, String(up));
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  const down = time.now() - up;
+  assert.ok(down >= (SIZE / 200_000) * 1000 * 0.95 && down <= (SIZE / 200_000) * 1000 * 1.5, String(down));
+  assert.ok(Math.max(...time.slept) <= 500);
+});
+
+test('cold objects are found and their thaw is asked for once', async t => {
+  const states: Record<string, Record<string, string>> = {
+    warm: {},
+    ice: { 'x-amz-storage-class': 'DEEP_ARCHIVE' },
+    melting: { 'x-amz-storage-class': 'GLACIER', 'x-amz-restore': 'ongoing-request="true"' },
+    thawed: {
+      'x-amz-storage-class': 'GLACIER',
+      'x-amz-restore': 'ongoing-request="false", expiry-date="Fri, 21 Dec 2029 00:00:00 GMT"',
+    },
+    tiered: { 'x-amz-storage-class': 'INTELLIGENT_TIERING', 'x-amz-archive-status': 'ARCHIVE_ACCESS' },
+    instant: { 'x-amz-storage-class': 'GLACIER_IR' },
+  };
+  const asked: string[] = [];
+  const { storage } = await behind(t, ({ method, url }) => {
+    const name = /\/(\w+)(\?|$)/.exec(url)![1]!;
+    if (method === 'POST') {
+      asked.push(name);
+      return name === 'tiered' ? s3Error(409, 'RestoreAlreadyInProgress') : { kind: 'answer', status: 202 };
+    }
+    const headers = states[name];
+    return headers
+      ? { kind: 'answer', status: 200, headers: { 'content-length': '5', ...headers } }
+      : { kind: 'answer', status: 404 };
+  });
+  const cold: unknown[] = [];
+  const names = [...Object.keys(states), 'absent'];
+  for await (const object of storage.coldObjects(names)) cold.push(object);
+  assert.deepEqual(cold, [
+    { name: 'ice', size: 5, storageClass: 'DEEP_ARCHIVE', thawing: false },
+    { name: 'melting', size: 5, storageClass: 'GLACIER', thawing: true },
+    { name: 'tiered', size: 5, storageClass: 'ARCHIVE_ACCESS', thawing: false },
+  ]);
+  assert.equal(await storage.thaw(names, { tier: 'Bulk', days: 3 }), 1);
+  assert.deepEqual(asked.sort(), ['ice', 'tiered']);
+});
+
+test('under random faults of a fifth of all requests everything arrives unchanged', async t => {
+  const numRetries = 12; // a real run has a handful of unlucky requests; this one asks for luck hundreds of times
+  const { storage, proxy } = await behind(t, randomFaults(20261123, 0.2), { numRetries });
+  const sizes = [0, 1, PART, 3 * PART + 5, 7 * PART, 20_000, 2 * PART + 1, SIZE];
+  for (const [i, size] of sizes.entries()) await storage.put(`vol${i}`, lentBytes(size, 60_000));
+  for (const [i, size] of sizes.entries()) {
+    assert.ok(Buffer.from(patternBytes(0, size)).equals(await collect(storage.get(`vol${i}`))), `vol${i}`);
+  }
+  assert.deepEqual(
+    await listed(storage),
+    sizes.map((size, i) => ({ name: `vol${i}`, size })),
+  );
+  assert.ok(proxy.seen.length > 60);
+});
