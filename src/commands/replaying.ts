@@ -149,6 +149,7 @@ export async function replayInto(
         }),
       ),
       sink: several ? noticing(sink, find) : sink,
+      wanted: wanted.paths,
       locate: createLocator(wanted.paths),
       onLost,
       patches,

@@ -147,6 +147,9 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
       const ready = deltaSource.prepare(PART_SIZE);
       if (!mustStore && deltaSource.isWholeCopy()) return undefined;
+      // Whoever restores it then needs none of the older versions.
+      const whole = deltaSource.wholeIfNoLarger();
+      if (whole) return { member: 'snapshot', inParts: false, fill: readFrom(whole), cut() {} };
       return {
         member: 'diff',
         inParts: ready >= PART_SIZE,
@@ -220,6 +223,16 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
   }
 
   return { builder, item };
+}
+
+function readFrom(bytes: Uint8Array): Fill {
+  let at = 0;
+  return (target, offset, length) => {
+    const part = bytes.subarray(at, at + length);
+    target.set(part, offset);
+    at += part.length;
+    return part.length;
+  };
 }
 
 const nothing: Attributes = {
