@@ -7,7 +7,7 @@
  */
 
 import { displayPath } from '../bytes.ts';
-import type { SignaturePlace } from '../catalog/catalog.ts';
+import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
 import type { SourceFile } from '../files/read.ts';
@@ -147,8 +147,8 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
       const ready = deltaSource.prepare(PART_SIZE);
       if (!mustStore && deltaSource.isWholeCopy()) return undefined;
-      // Whoever restores it then needs none of the older versions.
-      const whole = deltaSource.wholeIfNoLarger();
+      // A small file that changes again and again: whoever restores it then needs none of its older versions.
+      const whole = place.set === FULL_SET ? undefined : deltaSource.wholeIfNoLarger();
       if (whole) return { member: 'snapshot', inParts: false, fill: readFrom(whole), cut() {} };
       return {
         member: 'diff',
