@@ -53,7 +53,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   const storage = await openStorage(url, options.s3 ?? {}, reporter);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
-  const secrets: Secrets = { passphrase: () => host.passphrase(false) };
+  const secrets: Secrets = { passphrase: () => host.passphrase(false), derived: new Map() };
   const fetcher = createVolumeFetcher(storage, { tempdir: options.tempdir, cores: host.cores, signal });
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 

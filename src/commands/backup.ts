@@ -18,7 +18,7 @@ import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
-import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
+import { prepareSessionKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
   type BackupMode,
@@ -32,7 +32,7 @@ import {
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { checkPassphrase } from './passphrase-check.ts';
+import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
@@ -66,30 +66,49 @@ export interface BackupRequest extends CommonOptions {
   readonly maxBlockLength: number;
 }
 
-/** @returns the exit status */
-export async function backup(request: BackupRequest, host: Host): Promise<number> {
+/**
+ * @param packer may be started early by the caller; ended here
+ * @returns the exit status
+ */
+export async function backup(
+  request: BackupRequest,
+  host: Host,
+  packer: Packer = createPacker(host.cores),
+): Promise<number> {
   const startTime = host.now();
-  checkSource(request.source, request.url);
-  const archive = await openArchive(request.url, request, host);
-  const packer = createPacker(host.cores);
   try {
-    const lock = await acquireRunLock(archive.cache.folder);
+    checkSource(request.source, request.url);
+    const archive = await openArchive(request.url, request, host);
     try {
-      const collection = await archive.collection();
-      host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-      const { counts, stored } = await run({ request, host, archive, bytesTotal }, packer, collection);
-      if (request.printStatistics) {
-        const times = { startTime, endTime: host.now() };
-        await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
-      }
-      return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+      return await backUpTo(archive, request, host, packer, startTime);
     } finally {
-      lock.release();
+      await archive.close();
     }
   } finally {
     await packer.close();
-    await archive.close();
+  }
+}
+
+async function backUpTo(
+  archive: Archive,
+  request: BackupRequest,
+  host: Host,
+  packer: Packer,
+  startTime: number,
+): Promise<number> {
+  const lock = await acquireRunLock(archive.cache.folder);
+  try {
+    const collection = await archive.collection();
+    host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
+    const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+    const { counts, stored } = await run({ request, host, archive, bytesTotal }, packer, collection);
+    if (request.printStatistics) {
+      const times = { startTime, endTime: host.now() };
+      await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
+    }
+    return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+  } finally {
+    lock.release();
   }
 }
 
@@ -105,19 +124,31 @@ interface Setting {
   readonly request: BackupRequest;
   readonly host: Host;
   readonly archive: Archive;
+  /** Fails if the passphrase is not that of the sets that are there. */
+  readonly checked: Promise<void>;
 }
 
-async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
+async function run(
+  setting: Omit<Setting, 'checked'>,
+  packer: Packer,
+  collection: Collection,
+): Promise<Outcome> {
   const { request, host, archive } = setting;
-  if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  let checked = Promise.resolve();
+  if (request.encrypt && !request.dryRun) {
+    await askPassphrase(collection, host);
+    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored before
+    checked.catch(() => {}); // `store` hears of it
+  }
   const attempt = async () => {
     const base = await chooseBase(archive, collection, request, host);
     clearCatalogs(archive, collection);
-    return runOn(base, setting, packer, collection);
+    return runOn(base, { ...setting, checked }, packer, collection);
   };
   try {
     return await attempt();
   } catch (error) {
+    await checked; // a wrong passphrase explains other failures
     if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
     // Nothing has been stored yet: the catalog is opened before anything else.
     const message = `${error.message}; copying it again`;
@@ -161,19 +192,20 @@ async function store(
   set: SetId,
   packing: Packing,
   dangling: readonly StoredObject[],
-  { request, host, archive, bytesTotal }: Setting,
+  { request, host, archive, bytesTotal, checked }: Setting,
 ): Promise<Outcome> {
   const { storage, cache, prefixes } = archive;
+  await checked;
   const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
   await storage.removeStale();
   await cache.removeStale();
   for (const name of await cache.listPartial()) await cache.removePartial(name); // of a run that was killed
-  const envelopes = createEnvelopes(request, form, set, host);
+  const envelope = createEnvelopes(request, form, set, host);
   const writer = await createSetWriter({
     ...{ cache, storage, set, prefixes, form },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
-    envelope: envelopes.forMetadata,
+    envelope,
     signal: host.signal,
   });
   let counts: Readonly<Counts> = createCounts();
@@ -208,7 +240,7 @@ async function store(
       width: Math.max(2, host.cores + 2),
       uploads: 1,
       nameOf: number => volumeName(set, number, form, prefixes),
-      createEnvelope: async () => createEnvelope(await envelopes.forVolume()),
+      createEnvelope: async () => createEnvelope(await envelope()),
       onConsumed: batch => packing.recycle(batch.difftar),
       signal: host.signal,
     });
@@ -243,40 +275,21 @@ async function withdraw(names: readonly string[], storage: Storage): Promise<voi
   }
 }
 
-/** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
-const METADATA_OBJECTS = 2;
-
-/** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
+/**
+ * How the objects of a set are enveloped. They share one key, which is made while the source is looked at: each of them
+ * begins with its own random block, which is what sets messages under one key apart.
+ */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
-  const ready: Promise<SealingKey>[] = [];
-  const prepare = () => {
-    // One after the other: the first is needed first.
-    const key = (ready.at(-1) ?? Promise.resolve()).then(() => prepareSessionKey(secrets, host.random));
-    key.catch(() => {}); // it is reported when its turn comes
-    ready.push(key);
-  };
-  if (form === 'gpg') for (let i = 0; i < 1 + METADATA_OBJECTS; i++) prepare();
-  const next = async (): Promise<EnvelopeOptions> => {
+  const key = form === 'gpg' ? prepareSessionKey(secrets, host.random) : undefined;
+  key?.catch(() => {}); // who asks for an envelope hears of it
+  return async (): Promise<EnvelopeOptions> => {
     if (form === 'plain') return { form };
     if (form === 'gz') return { form, mtimeSeconds, deflate };
-    return {
-      form,
-      key: await ready.shift()!,
-      random: host.random,
-      mtimeSeconds,
-      deflate,
-      compress: request.compress,
-    };
-  };
-  return {
-    forMetadata: next,
-    forVolume() {
-      if (form === 'gpg' && ready.length <= METADATA_OBJECTS) prepare();
-      return next();
-    },
+    const { compress } = request;
+    return { form, key: (await key)!, random: host.random, mtimeSeconds, deflate, compress };
   };
 }
 

@@ -19,7 +19,7 @@ import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
 import type { PackBatch } from './batch.ts';
 import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
-import type { ChangedItem, PlanItem } from './plan-item.ts';
+import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
@@ -51,7 +51,8 @@ export async function* pack(
   for (const batch of items) {
     for (const item of batch) {
       if (packer.builder.isFull) yield packer.builder.take();
-      yield* packer.item(item);
+      if (item.kind === 'unchanged') packer.unchanged(item);
+      else yield* packer.item(item);
     }
   }
   yield packer.builder.take();
@@ -64,7 +65,22 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
   const delta = createDelta(kernel);
   const buffers = createDeltaBuffers();
 
-  function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
+  function seen(entry: SourceEntry): void {
+    counts.sourceFiles++;
+    counts.sourceFileSize += entry.size;
+  }
+
+  function unchanged({ entry, known }: UnchangedItem): void {
+    if (isTooLong(entry.path)) return tooLong(entry.path, keeps);
+    seen(entry);
+    recorder.unchanged(entry, known);
+  }
+
+  function tooLong(path: string, fate: string): void {
+    warn({ path, systemCode: 'ENAMETOOLONG', during: 'lstat', vanished: false }, fate);
+  }
+
+  function* item(item: Exclude<PlanItem, UnchangedItem>): Generator<PackBatch, void, undefined> {
     switch (item.kind) {
       case 'problem':
         warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
@@ -73,26 +89,16 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
         removed(item.path, item.wasFile);
         return;
     }
-    if (item.entry.path.length > MAX_PATH) {
-      const problem = {
-        path: item.entry.path,
-        systemCode: 'ENAMETOOLONG',
-        during: 'lstat',
-        vanished: false,
-      } as const;
-      warn(problem, item.kind === 'new' ? leavesOut : keeps);
-      return;
-    }
-    counts.sourceFiles++;
-    counts.sourceFileSize += item.entry.size;
-    if (item.kind === 'unchanged') recorder.unchanged(item.entry, item.known);
-    else if (item.kind === 'changed') yield* changed(item);
-    else if (item.entry.type === 'file') yield* whole(item.entry, item.kind);
+    const { entry } = item;
+    if (isTooLong(entry.path)) return tooLong(entry.path, item.kind === 'new' ? leavesOut : keeps);
+    seen(entry);
+    if (item.kind === 'changed') yield* changed(item);
+    else if (entry.type === 'file') yield* whole(entry, item.kind);
     else {
-      builder.bare('snapshot', item.entry);
-      builder.record('snapshot', item.entry, NO_BYTES);
-      recorder.stored(item.entry, undefined);
-      counted(item.entry, item.kind);
+      builder.bare('snapshot', entry);
+      builder.record('snapshot', entry, NO_BYTES);
+      recorder.stored(entry, undefined);
+      counted(entry, item.kind);
     }
   }
 
@@ -222,7 +228,11 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     counts.rawDeltaSize += size;
   }
 
-  return { builder, item };
+  return { builder, item, unchanged };
+}
+
+function isTooLong(path: string): boolean {
+  return path.length > MAX_PATH;
 }
 
 function readFrom(bytes: Uint8Array): Fill {

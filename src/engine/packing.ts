@@ -7,8 +7,7 @@ import { Worker } from 'node:worker_threads';
 import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { PackBatch } from './batch.ts';
-import { openSourcePacker, type PackJob, type SourcePacker } from './pack-source.ts';
-import { createSlabPool } from './slab-pool.ts';
+import type { PackJob, SourcePacker } from './pack-source.ts';
 
 export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
@@ -41,17 +40,19 @@ function createLocal(): Packer {
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job) {
-      const pool = createSlabPool(SLABS);
-      const opened = openSourcePacker(job, pool);
-      opened.catch(() => {}); // who asks for batches hears of it
-      opening = opened;
+      const local = openLocal(job);
+      local.catch(() => {}); // who asks for batches hears of it
+      opening = local.then(({ packer }) => packer);
+      opening.catch(() => {});
       return {
         batches: (async function* () {
-          yield* (await opened).batches;
+          yield* (await local).packer.batches;
         })(),
-        recycle: difftar => pool.giveBack(difftar),
+        async recycle(difftar) {
+          (await local).pool.giveBack(difftar);
+        },
         async commit(pieces) {
-          (await opened).commit(pieces);
+          (await local).packer.commit(pieces);
         },
       };
     },
@@ -60,6 +61,14 @@ function createLocal(): Packer {
       packer?.close();
     },
   };
+}
+
+/** Loaded only here: the main thread needs none of it where there is another one. */
+async function openLocal(job: PackJob) {
+  const { createSlabPool } = await import('./slab-pool.ts');
+  const { openSourcePacker } = await import('./pack-source.ts');
+  const pool = createSlabPool(SLABS);
+  return { pool, packer: await openSourcePacker(job, pool) };
 }
 
 /** What the thread says. */
@@ -82,6 +91,7 @@ function createThread(): Packer {
     // A thread's heap starts large; this one works in slabs and needs little.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
+  worker.unref(); // until it has a job, it keeps nobody from leaving
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
   let hasExited = false;
@@ -123,6 +133,7 @@ function createThread(): Packer {
   };
   return {
     start(job) {
+      worker.ref();
       tell({ type: 'start', job, slabs: SLABS });
       return {
         batches: (async function* () {

@@ -32,7 +32,7 @@ export interface SetWriterOptions {
   /** As `canonicalLocaldir` gives it. */
   readonly localdir: string;
   readonly form: EnvelopeForm;
-  /** How one object is enveloped; each call gives a fresh key. */
+  /** How one object is enveloped. */
   envelope(): Promise<EnvelopeOptions>;
   readonly signal: AbortSignal;
 }

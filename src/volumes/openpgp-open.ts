@@ -143,12 +143,11 @@ async function decrypted(
   secrets: Secrets,
 ): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
   const head = await body.read(PREFIX_MAX);
-  const passphrase = await secrets.passphrase();
   let obstacle: unknown;
   let tried = false;
   for (const candidate of candidates) {
     try {
-      const key = await recoverSessionKey(candidate, passphrase);
+      const key = await recoverSessionKey(candidate, secrets);
       tried = true;
       if (key && fitsPrefix(key, head))
         return checkedContent(

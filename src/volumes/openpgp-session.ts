@@ -14,6 +14,8 @@ import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } fr
 export interface Secrets {
   /** Bytes of the passphrase, without line end. */
   passphrase(): Promise<Uint8Array>;
+  /** Keys that were derived from it, by what they were derived with; without it each message costs a derivation. */
+  readonly derived?: Map<string, Promise<Uint8Array>>;
 }
 
 /** So many random bytes, fit for keys. */
@@ -25,7 +27,7 @@ export interface SessionKey {
   readonly key: Uint8Array;
 }
 
-/** A session key for one new message, with the packets that must stand in front of it. */
+/** A session key for new messages, with the packets that must stand in front of each. */
 export interface SealingKey extends SessionKey {
   readonly packets: Uint8Array;
 }
@@ -67,8 +69,9 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
 }
 
 /**
- * A fresh AES-256 key for one message: a new salt, so no two messages share a key. The S2K output is the session key
- * itself, as gpg does it. Takes some 30 to 200 ms, in turns with other work.
+ * A fresh AES-256 key, of a new salt, for a message or several: each begins with a random block, so they differ under
+ * one key too. The S2K output is the session key itself, as gpg does it. Takes some 30 to 200 ms, in turns with other
+ * work.
  */
 export async function prepareSessionKey(secrets: Secrets, random: RandomBytes): Promise<SealingKey> {
   // SHA-256 gives 32 bytes in one go where SHA-1, gpg's default, must hash everything twice.
@@ -117,9 +120,13 @@ export function decodePassphrasePacket(body: Uint8Array): PassphrasePacket {
  */
 export async function recoverSessionKey(
   { algorithm, s2k, encrypted }: PassphrasePacket,
-  passphrase: Uint8Array,
+  secrets: Secrets,
 ): Promise<SessionKey | undefined> {
-  const key = await deriveKeyInTurns(passphrase, s2k, cipherTraits(algorithm).keyLength);
+  const { keyLength } = cipherTraits(algorithm);
+  const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
+  const derived = secrets.derived?.get(name) ?? deriveKeyInTurns(await secrets.passphrase(), s2k, keyLength);
+  secrets.derived?.set(name, derived);
+  const key = await derived;
   if (encrypted.length === 0) return { algorithm, key };
   const inner = createCfbDecipher({ algorithm, key }).update(encrypted);
   if (ciphers[inner[0]!]?.keyLength !== inner.length - 1) return undefined;
