@@ -111,31 +111,28 @@ async function writeSet(
   const pool = createSlabPool(4);
   const envelope = async (): Promise<EnvelopeOptions> => ({ form: 'plain' });
   const writer = await createSetWriter({
-    ...{ cache, storage, set, prefixes: {}, form: 'plain', envelope, signal },
-    ...{ hostname: HOSTNAME, localdir: LOCALDIR },
+    ...{ cache, storage, envelope, signal },
+    header: { set, prefixes: {}, form: 'plain', hostname: HOSTNAME, localdir: LOCALDIR },
   });
   const batches = pack([items], {
     kernel: createKernel(),
     open: ({ path }) => sourceFile(contents[path]!),
     signatureAt: () => signatureOf(firstContents.hello),
     takeSlab: pool.take,
+    fingerprintOf: () => '',
     recorder: { stored() {}, unchanged() {}, removed() {} },
     maxBlockLength: 2048,
   });
-  async function* recorded() {
-    for await (const batch of batches) {
-      await writer.add(batch);
-      yield batch;
-    }
-  }
   try {
-    const volumes = storeVolumes(createBatchCursor(recorded()), {
+    await storeVolumes(createBatchCursor(batches), {
       ...{ storage, volumeSize: 2 ** 20, width: 2, uploads: 1, signal },
       nameOf: number => volumeName(set, number, 'plain'),
       createEnvelope: async () => createEnvelope(await envelope()),
+      onTaken: writer.add,
       onConsumed: batch => pool.giveBack(batch.difftar),
+      mark: writer.mark,
+      onStored: writer.volumeStored,
     });
-    for await (const volume of volumes) await writer.volumeStored(volume);
     await writer.commit();
   } finally {
     await writer.close();

@@ -66,6 +66,8 @@ export interface ArchiveCache {
   /** Opens a partial file at its end; makes an empty one where there is none. The caller closes it. */
   openPartial(name: string): Promise<PartialFile>;
   removePartial(name: string): Promise<void>;
+  /** Where a partial file is, for who reads it without us; a latin1 string. */
+  partialPath(name: string): string;
   /** Syncs a partial file (closed by now) and gives it its final name in one step. */
   publish(partialName: string, finalName: string): Promise<void>;
 
@@ -149,6 +151,7 @@ export async function openArchiveCache(
         explain,
       );
     },
+    partialPath: file => pathOf(inFolder(partialFolder, file)),
     removePartial: file => removeFrom(partialFolder, file),
     async publish(partialName, finalName) {
       check(partialName);

@@ -51,10 +51,15 @@ export interface Piece {
 export interface Catalog {
   /** Times of the complete sets, ascending; empty for a new catalog. */
   completeSets(): number[];
-  /** The tree as of the last complete set, in walk order. The catalog may be written while it is read. */
-  entries(): Generator<CatalogEntry, void, undefined>;
+  /**
+   * The tree as of the last complete set, in walk order. The catalog may be written while it is read.
+   * @param from where to begin, if all that comes before it was written in the pending set
+   */
+  entries(from?: TreePlace): Generator<CatalogEntry, void, undefined>;
   /** Begins a set (the only pending one). */
   beginSet(time: number): void;
+  /** Writing goes on at a place in the middle of the tree. @returns what the path is as of the pending set */
+  goOn(from: TreePlace): EntryType | undefined;
   /** A new version of a path; its folder must have been put or entered before. Calls come in walk order. */
   put(version: NewVersion): void;
   /** A directory that stays as it is: needed before what is below it is put. */
@@ -75,6 +80,12 @@ export interface Catalog {
   /** Bytes of the file. */
   size(): number;
   close(): void;
+}
+
+/** A path in walk order, itself included or only what comes behind it. */
+export interface TreePlace {
+  readonly path: string;
+  readonly inclusive: boolean;
 }
 
 const ROOT_PARENT = 0;
@@ -180,6 +191,12 @@ function createCatalog(db: Database): Catalog {
     .raw();
   const find = db.prepare('SELECT folder, since FROM current WHERE parent = ? AND name = ?').raw();
 
+  const folderNow = db.prepare('SELECT folder FROM current WHERE parent = ? AND name = ?').pluck();
+  const folderBefore = db
+    .prepare('SELECT folder FROM history WHERE parent = ? AND name = ? AND until = ?')
+    .pluck();
+  const typeOf = db.prepare('SELECT type FROM current WHERE parent = ? AND name = ?').pluck();
+
   let set = 0;
   let nextFolder = 0;
   let inTransaction = false;
@@ -214,13 +231,45 @@ function createCatalog(db: Database): Catalog {
     if (folder != null) open.push({ path, folder });
   };
 
+  /** A path's ancestors, outermost first, and itself: where each is and its folder, also one just removed. */
+  const wayTo = (path: string) => {
+    const way: { path: string; parent: number; name: string; folder: number | undefined }[] = [];
+    let parent: number | undefined = ROOT_PARENT;
+    for (const step of path === '' ? [''] : ['', ...ancestorsOf(path), path]) {
+      if (parent === undefined) throw new Error(`the catalog has no way to ${JSON.stringify(path)}`);
+      const name = nameOf(step);
+      const folder = (folderBefore.get(parent, name, set) ?? folderNow.get(parent, name) ?? undefined) as
+        | number
+        | undefined;
+      way.push({ path: step, parent, name, folder });
+      parent = folder;
+    }
+    return way;
+  };
+  const levelsFrom = ({ path, inclusive }: TreePlace) => {
+    const way = wayTo(path);
+    const prefixOf = (folder: string) => (folder === '' ? '' : `${folder}/`);
+    const levels = way.map(({ parent, name }, index) => {
+      const rows = childrenOf.all(parent) as Row[];
+      const included = inclusive && index === way.length - 1;
+      const next = rows.findIndex(row => (included ? row[0] >= name : row[0] > name));
+      const prefix = index === 0 ? '' : prefixOf(way[index - 1]!.path);
+      return { rows, next: next < 0 ? rows.length : next, prefix };
+    });
+    const { folder } = way.at(-1)!;
+    if (!inclusive && folder !== undefined) {
+      levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
+    }
+    return levels;
+  };
+
   return {
     completeSets: () =>
       db.prepare('SELECT time FROM sets WHERE complete = 1 ORDER BY time').pluck().all() as number[],
-    *entries() {
-      const levels: { rows: Row[]; next: number; prefix: string }[] = [
-        { rows: childrenOf.all(ROOT_PARENT) as Row[], next: 0, prefix: '' },
-      ];
+    *entries(from) {
+      const levels: { rows: Row[]; next: number; prefix: string }[] = from
+        ? levelsFrom(from)
+        : [{ rows: childrenOf.all(ROOT_PARENT) as Row[], next: 0, prefix: '' }];
       while (levels.length > 0) {
         const level = levels.at(-1)!;
         const row = level.rows[level.next++];
@@ -249,6 +298,14 @@ function createCatalog(db: Database): Catalog {
         (db.prepare('SELECT max(folder) FROM history').pluck().get() as number | null) ?? 0,
       );
       open.length = 0;
+    },
+    goOn(from) {
+      const way = wayTo(from.path);
+      const folders = from.inclusive ? way.slice(0, -1) : way;
+      open.length = 0;
+      for (const { path, folder } of folders) openFolder(path, folder);
+      const { parent, name } = way.at(-1)!;
+      return typeOf.get(parent, name) as EntryType | undefined;
     },
     put(version) {
       begin();
@@ -314,6 +371,13 @@ function createCatalog(db: Database): Catalog {
       db.close();
     },
   };
+}
+
+/** `a`, `a/b` for `a/b/c`. */
+function ancestorsOf(path: string): string[] {
+  const ancestors: string[] = [];
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) ancestors.push(path.slice(0, at));
+  return ancestors;
 }
 
 function entryOf(row: Row, path: string): CatalogEntry {

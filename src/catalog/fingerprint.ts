@@ -18,6 +18,11 @@ export function fingerprintOf({ size, mtimeNs, ctimeNs, ino }: StatNumbers, stab
   return stableInodes ? `${head}.${ino.toString(36)}` : head;
 }
 
+/** Bytes of the file that a fingerprint is of. */
+export function sizeOfFingerprint(fingerprint: string): number {
+  return Number.parseInt(fingerprint.slice(0, fingerprint.indexOf('.')), 36);
+}
+
 /** File system types (statfs) whose inode numbers do not last: SMB, SMB2, FUSE. */
 const passingInodes: ReadonlySet<number> = new Set([0x517b, 0xff534d42, 0xfe534d42, 0x65735546]);
 

@@ -70,7 +70,7 @@ function printsData(name: Action): boolean {
 function whatStays(action: Action | undefined): string {
   if (action === 'restore') return '; what was restored so far stays';
   const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
-  return isBackup ? '; earlier backups stay as they are, this one does not count' : '';
+  return isBackup ? '; earlier backups stay as they are, and the next run continues this one' : '';
 }
 
 /** One line: a BackupError says it all; anything else was not foreseen and names itself. */

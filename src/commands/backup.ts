@@ -7,16 +7,19 @@ import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import type { PackBatch } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
+import { type Journal, partialNames } from '../engine/journal.ts';
+import type { PackResume } from '../engine/pack-source.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
-import { endOf, type SetId, volumeName } from '../manifest/names.ts';
-import type { StoredObject } from '../manifest/sets.ts';
+import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
+import { describeSet } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
 import type { Storage } from '../storage/storage.ts';
+import { formatSize } from '../text.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey } from '../volumes/openpgp-session.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -32,6 +35,7 @@ import {
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { cutBack, findInterrupted, giveUp, incompleteSet, isAnythingLeft } from './interrupted.ts';
 import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
@@ -137,43 +141,106 @@ async function run(
   let checked = Promise.resolve();
   if (request.encrypt && !request.dryRun) {
     await askPassphrase(collection, host);
-    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored before
+    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
     checked.catch(() => {}); // `store` hears of it
+    if (await isAnythingLeft(archive)) await checked;
   }
-  const attempt = async () => {
-    const base = await chooseBase(archive, collection, request, host);
-    clearCatalogs(archive, collection);
-    return runOn(base, { ...setting, checked }, packer, collection);
-  };
-  try {
-    return await attempt();
-  } catch (error) {
-    await checked; // a wrong passphrase explains other failures
-    if (!(error instanceof BackupError) || error.code !== 'cache-damaged') throw error;
-    // Nothing has been stored yet: the catalog is opened before anything else.
-    const message = `${error.message}; copying it again`;
-    host.reporter.report({ level: 'notice', code: 'cache-damaged', message });
-    await forgetSignatures(archive, collection);
-    return attempt();
+  let journal = request.dryRun
+    ? undefined
+    : await findInterrupted(archive, collection, request, formOf(request), host);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (journal) return await goOn(journal, { ...setting, checked }, packer, collection);
+      const base = await chooseBase(archive, collection, request, host);
+      clearCatalogs(archive, collection);
+      const set = newSetId(base, await newSetTime(collection, host));
+      return await runOn({ set, base, journal }, { ...setting, checked }, packer);
+    } catch (error) {
+      await checked; // a wrong passphrase explains other failures
+      // Nothing has been stored yet: these come before anything else.
+      if (!(error instanceof BackupError)) throw error;
+      if (error.code === 'cache-damaged' && attempt === 1) {
+        note(host, error.code, `${error.message}; copying it again`);
+        await forgetSignatures(archive, collection);
+      } else if (error.code === 'cut-file-changed' && journal) {
+        const shorter: Journal | undefined = cutBack(journal);
+        if (shorter) note(host, error.code, `${error.message}; it is stored anew.`);
+        else await giveUp(journal, error.message, archive, collection, host);
+        journal = shorter;
+      } else if (error.code === 'journal-damaged' && journal) {
+        await giveUp(journal, error.message, archive, collection, host);
+        journal = undefined;
+      } else throw error;
+    }
   }
 }
 
-async function runOn(
-  base: Base | undefined,
+function note(host: Host, code: string, message: string): void {
+  host.reporter.report({ level: 'notice', code, message });
+}
+
+/** The set to store, what it builds on, and what an interrupted run has stored of it. */
+interface Task {
+  readonly set: SetId;
+  readonly base: Base | undefined;
+  readonly journal: Journal | undefined;
+}
+
+/** Continues an interrupted set, whatever was asked for. */
+async function goOn(
+  journal: Journal,
   setting: Setting,
   packer: Packer,
   collection: Collection,
 ): Promise<Outcome> {
   const { request, host, archive } = setting;
-  const set = newSetId(base, await newSetTime(collection, host));
+  const { set } = journal.header;
+  const mode = set.type === 'full' ? 'full' : 'incremental';
+  const base = await chooseBase(archive, collection, { ...request, mode, fullIfOlderThan: undefined }, host);
+  clearCatalogs(archive, collection);
+  const { checkpoints } = journal;
+  const stored = formatSize(storedBytes(journal));
+  const volumes = checkpoints.length === 1 ? '1 volume is' : `${checkpoints.length} volumes are`;
+  note(
+    host,
+    'continuing',
+    `Continuing the ${describeSet(set)} that was interrupted: ${volumes} at the target (${stored}).`,
+  );
+  const left = incompleteSet(collection, setKey(set));
+  for (const [number, { name }] of left?.volumes ?? []) {
+    if (number > checkpoints.length) await archive.storage.delete(name);
+  }
+  return runOn({ set, base, journal }, setting, packer);
+}
+
+function storedBytes(journal: Journal | undefined): number {
+  return (journal?.checkpoints ?? []).reduce((sum, { size }) => sum + size, 0);
+}
+
+async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outcome> {
+  const { set, base, journal } = task;
+  const { request, archive } = setting;
   const packing = packer.start({
     source: request.source,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
+    resume: journal && packResumeOf(journal, archive),
   });
-  return request.dryRun ? pretend(packing, setting) : store(set, packing, base?.dangling ?? [], setting);
+  return request.dryRun ? pretend(packing, setting) : store(task, packing, setting);
+}
+
+/** What the packer needs to know of an interrupted set. */
+function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
+  const { set, prefixes } = journal.header;
+  const { end, open, counts, signatures, fingerprints } = journal.checkpoints.at(-1)!.mark;
+  const names = partialNames(set, prefixes);
+  const pending = {
+    signatures: { ...signatures, file: cache.partialPath(names.signatures) },
+    fingerprints: { ...fingerprints, file: cache.partialPath(names.fingerprints) },
+  };
+  return { end, open, counts, pending };
 }
 
 /** Reads everything as a backup does, and stores nothing. */
@@ -188,36 +255,37 @@ async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise
   return { counts, stored: 0 };
 }
 
-async function store(
-  set: SetId,
-  packing: Packing,
-  dangling: readonly StoredObject[],
-  { request, host, archive, bytesTotal, checked }: Setting,
-): Promise<Outcome> {
+async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
+  const { set, base, journal } = task;
+  const { request, host, archive, bytesTotal, checked } = setting;
   const { storage, cache, prefixes } = archive;
   await checked;
-  const form: EnvelopeForm = request.encrypt ? 'gpg' : request.compress ? 'gz' : 'plain';
+  const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();
-  for (const name of await cache.listPartial()) await cache.removePartial(name); // of a run that was killed
   const envelope = createEnvelopes(request, form, set, host);
-  const writer = await createSetWriter({
-    ...{ cache, storage, set, prefixes, form },
+  const header = journal?.header ?? {
+    ...{ set, form, prefixes },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
+  };
+  const writer = await createSetWriter({
+    ...{ cache, storage, header, journal },
     envelope,
     signal: host.signal,
   });
-  let counts: Readonly<Counts> = createCounts();
-  let stored = 0;
-  const storedNames: string[] = [];
+  const last = journal?.checkpoints.at(-1);
+  let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
+  let stored = storedBytes(journal);
+  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
+  let volumes = last?.volume ?? 0;
 
-  async function* recorded(): AsyncGenerator<PackBatch, void, undefined> {
+  async function* told(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of packing.batches) {
       host.signal.throwIfAborted();
       warn(batch, host, bytesTotal);
       counts = batch.counts;
-      await writer.add(batch);
+      if (batch.difftar.length === 0) await writer.add(batch);
       yield batch;
     }
     // Before the last volume is finished: a source that has gone must not become a set that says so.
@@ -225,54 +293,63 @@ async function store(
   }
 
   try {
-    const batches = createBatchCursor(recorded());
-    if (request.skipIfNoChange && set.type === 'inc' && (await batches.peek()) === undefined) {
-      host.reporter.report({
-        level: 'notice',
-        code: 'no-change',
-        message: 'Nothing has changed; no set is stored.',
-      });
+    const batches = createBatchCursor(told());
+    const isEmpty = !journal && set.type === 'inc' && (await batches.peek()) === undefined;
+    if (request.skipIfNoChange && isEmpty) {
+      note(host, 'no-change', 'Nothing has changed; no set is stored.');
       return { counts, stored };
     }
-    const volumes = storeVolumes(batches, {
+    await storeVolumes(batches, {
       storage,
+      after: last && { volume: last.volume, end: last.mark.end },
       volumeSize: request.volumeSize,
       width: Math.max(2, host.cores + 2),
       uploads: 1,
-      nameOf: number => volumeName(set, number, form, prefixes),
+      nameOf,
       createEnvelope: async () => createEnvelope(await envelope()),
+      onTaken: batch => writer.add(batch),
       onConsumed: batch => packing.recycle(batch.difftar),
+      mark: () => writer.mark(),
+      async onStored(volume) {
+        volumes = volume.number;
+        stored += volume.size;
+        await writer.volumeStored(volume);
+        const message = `Processed volume ${volume.number}`;
+        host.reporter.report({ level: 'info', code: 'volume-stored', message });
+      },
       signal: host.signal,
     });
-    for await (const volume of volumes) {
-      stored += volume.size;
-      storedNames.push(volumeName(set, volume.number, form, prefixes));
-      await writer.volumeStored(volume);
-      host.reporter.report({
-        level: 'info',
-        code: 'volume-stored',
-        message: `Processed volume ${volume.number}`,
-      });
-    }
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
-    for (const { name } of dangling) await storage.delete(name);
+    for (const { name } of base?.dangling ?? []) await storage.delete(name);
     await packing.commit(await writer.commit());
+  } catch (error) {
+    if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
+    throw error;
   } finally {
     await writer.close();
-    if (!writer.mayBeComplete) await withdraw(storedNames, storage);
+    if (!writer.mayBeComplete && !writer.isResumable) await withdraw(volumes, nameOf, storage);
   }
   return { counts, stored };
 }
 
-/** Removes the volumes of a set that will not be completed; what can't be removed now is known as incomplete later. */
-async function withdraw(names: readonly string[], storage: Storage): Promise<void> {
-  for (const name of names) {
+/** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */
+async function withdraw(
+  volumes: number,
+  nameOf: (volume: number) => string,
+  storage: Storage,
+): Promise<void> {
+  for (let volume = 1; volume <= volumes; volume++) {
     try {
-      await storage.delete(name);
+      await storage.delete(nameOf(volume));
     } catch {
       return; // the failure that ended the run is the one to tell
     }
   }
+}
+
+function formOf({ encrypt, compress }: BackupRequest): EnvelopeForm {
+  if (encrypt) return 'gpg';
+  return compress ? 'gz' : 'plain';
 }
 
 /**

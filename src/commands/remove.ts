@@ -19,6 +19,7 @@ import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogFile } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { removePartial } from './interrupted.ts';
 import { requireTarget } from './require-target.ts';
 
 export type RemoveAction =
@@ -45,7 +46,10 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
     try {
       const plan = decide(await archive.collection(), archive, await archive.cache.list());
       await host.print(`${describePlan(request, plan).join('\n')}\n`);
-      if (request.force && !request.dryRun) await apply(plan, archive, host);
+      if (request.force && !request.dryRun) {
+        if (request.action === 'cleanup') await removePartial(archive); // nobody is to continue what goes now
+        await apply(plan, archive, host);
+      }
       return exitStatus.done;
     } finally {
       lock.release();

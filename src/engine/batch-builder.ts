@@ -8,7 +8,7 @@ import { type Change, formatChange } from '../manifest/manifest.ts';
 import { difftarName } from '../volumes/difftar.ts';
 import { encodeSigtarRecord } from '../volumes/sigtar.ts';
 import { encodeMemberHeader, MAX_HEADER_LENGTH, patchMemberSize } from '../volumes/tar-header.ts';
-import { type PackBatch, type PackWarning, type Place, SLAB_SIZE } from './batch.ts';
+import { type OpenFile, type PackBatch, type PackWarning, type Place, SLAB_SIZE } from './batch.ts';
 import { type Counts, createCounts } from './counts.ts';
 import { Growable } from './growable.ts';
 
@@ -42,6 +42,8 @@ export class BatchBuilder {
   private readonly sigtar = new Growable(SLAB_SIZE);
   private readonly filelist = new Growable(4096);
   private filelistLines = 0;
+  private readonly fingerprints = new Growable(4096);
+  private open: OpenFile | undefined;
   private incomplete: string[] = [];
   private warnings: PackWarning[] = [];
 
@@ -131,6 +133,17 @@ export class BatchBuilder {
     this.filelistLines++;
   }
 
+  /** What lstat said of an entry whose record is made. */
+  fingerprinted(fingerprint: string): void {
+    this.fingerprints.pushText(fingerprint);
+    this.fingerprints.pushText('\n');
+  }
+
+  /** The file whose parts come now; undefined at its end. */
+  setOpen(file: OpenFile | undefined): void {
+    this.open = file;
+  }
+
   cutShort(path: string): void {
     this.incomplete.push(path);
   }
@@ -151,6 +164,8 @@ export class BatchBuilder {
       sigtar: this.sigtar.take(),
       filelist: this.filelist.take(),
       filelistLines: this.filelistLines,
+      fingerprints: this.fingerprints.take(),
+      open: this.last?.block === undefined ? undefined : this.open,
       incomplete: this.incomplete,
       warnings: this.warnings,
       counts: { ...this.counts },

@@ -21,10 +21,20 @@ export interface PackBatch {
   /** Manifest lines (see manifest room) of the same entries, and their number; given. */
   readonly filelist: Uint8Array;
   readonly filelistLines: number;
+  /** A line for every sigtar member that is no deletion: what lstat said of it (catalog/fingerprint.ts); given. */
+  readonly fingerprints: Uint8Array;
+  /** The file in the middle of which the last member ends, if it does. */
+  readonly open: OpenFile | undefined;
   /** Files of which only the beginning could be read, although parts of them are already in the archive. */
   readonly incomplete: readonly string[];
   readonly warnings: readonly PackWarning[];
   readonly counts: Readonly<Counts>;
+}
+
+/** A file of which the first parts are in the archive and the rest is to come. */
+export interface OpenFile {
+  readonly fingerprint: string;
+  readonly member: 'snapshot' | 'diff';
 }
 
 /** A source that was left out or may not be what it should; counted under Errors. */

@@ -22,6 +22,11 @@ export class Growable {
     this.length += bytes.length;
   }
 
+  /** @param text latin1 */
+  pushText(text: string): void {
+    this.length += this.reserve(text.length).write(text, this.length, 'latin1');
+  }
+
   /** A view, lent until the next push. */
   peek(from: number, length: number): Uint8Array {
     return this.buffer.subarray(from, from + length);

@@ -5,15 +5,17 @@ import { bytesOf } from '../bytes.ts';
 import type { Catalog, Piece } from '../catalog/catalog.ts';
 import { type CatalogedSet, openChainCatalog } from '../catalog/chain-catalog.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
+import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
 import { openSource } from '../files/read.ts';
-import { walk } from '../files/walk.ts';
+import { type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
-import type { PackBatch } from './batch.ts';
+import type { OpenFile, PackBatch, Place } from './batch.ts';
 import { collate } from './collate.ts';
-import { pack } from './pack.ts';
+import type { Counts } from './counts.ts';
+import { type PackStart, pack } from './pack.ts';
 import type { Recorder } from './recorder.ts';
 import type { SlabPool } from './slab-pool.ts';
 
@@ -29,6 +31,16 @@ export interface PackJob {
   readonly time: number;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
+  readonly resume?: PackResume | undefined;
+}
+
+/** What a run that broke off has stored of the set. */
+export interface PackResume {
+  /** The last member; `open` is the file in the middle of which it ends, if it does. */
+  readonly end: Place;
+  readonly open?: OpenFile | undefined;
+  readonly counts: Readonly<Counts>;
+  readonly pending: PendingSet;
 }
 
 export interface SourcePacker {
@@ -45,10 +57,11 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
 
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     catalog.beginSet(job.time);
+    const from = job.resume && (await goOn(catalog, job.resume));
     const stableInodes = hasStableInodes(statfsSync(bytesOf(job.source)).type);
     const names = createIdNames();
     const anchors = createAnchors(job.source);
-    const plan = collate(walk(job.source, { names }), catalog.entries(), {
+    const plan = collate(walk(job.source, { names, from }), catalog.entries(from), {
       stableInodes,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
@@ -60,6 +73,8 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
       takeSlab: pool.take,
       maxBlockLength: job.maxBlockLength,
       recorder: createCatalogRecorder(catalog, stableInodes),
+      fingerprintOf: entry => fingerprintOf(entry, stableInodes),
+      resume: job.resume && startOf(job.resume),
     });
     for await (const batch of packed) {
       yield batch;
@@ -80,10 +95,23 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
   };
 }
 
+/** Teaches the catalog what the run that broke off has stored. @returns where the walk goes on */
+async function goOn(catalog: Catalog, { end, open, pending }: PackResume): Promise<WalkStart> {
+  await learnPending(catalog, pending);
+  const place = { path: end.path, inclusive: open !== undefined };
+  // What was no folder when it was stored has nothing in it for this set, whatever it may be by now.
+  return { ...place, enter: catalog.goOn(place) === 'directory' };
+}
+
+function startOf({ end, open, counts, pending }: PackResume): PackStart {
+  const cut = open && { ...open, path: end.path, parts: end.block! };
+  return { counts, sigtarLength: pending.signatures.length, cut };
+}
+
 function createCatalogRecorder(catalog: Catalog, stableInodes: boolean): Recorder {
   return {
-    stored(entry, signatureOffset) {
-      catalog.put({ ...entry, stat: fingerprintOf(entry, stableInodes), signatureOffset });
+    stored(entry, stat, signatureOffset) {
+      catalog.put({ ...entry, stat, signatureOffset });
     },
     unchanged(entry, known) {
       if (known?.folder !== undefined) catalog.enter(entry.path, known.folder);

@@ -52,7 +52,9 @@ async function run(job: PackJob, slabs: number): Promise<void> {
     pool = createSlabPool(slabs);
     packer = await openSourcePacker(job, pool);
     for await (const batch of packer.batches) {
-      const parts = [batch.difftar, batch.sigtar, batch.filelist].filter(bytes => bytes.length > 0);
+      const parts = [batch.difftar, batch.sigtar, batch.filelist, batch.fingerprints].filter(
+        bytes => bytes.length > 0,
+      );
       send(
         { type: 'batch', batch },
         parts.map(bytes => bytes.buffer as ArrayBuffer),
@@ -60,6 +62,8 @@ async function run(job: PackJob, slabs: number): Promise<void> {
     }
     send({ type: 'end' });
   } catch (error) {
+    packer?.close(); // the next start opens the catalog again
+    packer = undefined;
     fail(error);
   }
 }

@@ -9,6 +9,7 @@
 import { displayPath } from '../bytes.ts';
 import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
 import type { Attributes, Entry } from '../entry.ts';
+import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
 import type { SourceFile } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
@@ -16,8 +17,9 @@ import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner } from '../rsync/signature.ts';
 import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
-import type { PackBatch } from './batch.ts';
+import type { OpenFile, PackBatch } from './batch.ts';
 import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
+import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
 import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
 import type { Recorder } from './recorder.ts';
@@ -31,8 +33,21 @@ export interface PackOptions {
   /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
   takeSlab(): Uint8Array;
   readonly recorder: Recorder;
+  /** See catalog/fingerprint.ts. */
+  fingerprintOf(entry: SourceEntry): string;
+  /** Where a run that broke off is to be continued. */
+  readonly resume?: PackStart | undefined;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
+}
+
+/** What earlier runs have packed of the set. */
+export interface PackStart {
+  readonly counts: Readonly<Counts>;
+  /** Bytes of sigtar members. */
+  readonly sigtarLength: number;
+  /** A file of which so many parts are packed: it comes first, and only its other parts are to be packed. */
+  readonly cut?: (OpenFile & { readonly path: string; readonly parts: number }) | undefined;
 }
 
 const leavesOut = 'it is not in this backup';
@@ -42,7 +57,10 @@ const NO_BYTES = new Uint8Array(0);
 /** Room is left for the prefix and the number of a part. */
 const MAX_PATH = MAX_NAME_LENGTH - 64;
 
-/** Packs items, which come in walk order. @returns batches in order, the last one perhaps without members */
+/**
+ * Packs items, which come in walk order. @returns batches in order, the last one perhaps without members
+ * @throws BackupError `cut-file-changed` if the file that is to be continued is not what it was
+ */
 export async function* pack(
   items: Iterable<readonly PlanItem[]>,
   options: PackOptions,
@@ -51,16 +69,22 @@ export async function* pack(
   for (const batch of items) {
     for (const item of batch) {
       if (packer.builder.isFull) yield packer.builder.take();
-      if (item.kind === 'unchanged') packer.unchanged(item);
-      else yield* packer.item(item);
+      yield* packer.item(item);
     }
   }
+  packer.end();
   yield packer.builder.take();
 }
 
-function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockLength }: PackOptions) {
+function createPacker(options: PackOptions) {
+  const { kernel, open, signatureAt, takeSlab, recorder, maxBlockLength, resume } = options;
   const builder = new BatchBuilder(takeSlab);
   const { counts } = builder;
+  let cut = resume?.cut;
+  if (resume) {
+    Object.assign(counts, resume.counts);
+    builder.sigtarLength = resume.sigtarLength;
+  }
   const signer = createSigner(kernel);
   const delta = createDelta(kernel);
   const buffers = createDeltaBuffers();
@@ -80,7 +104,12 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     warn({ path, systemCode: 'ENAMETOOLONG', during: 'lstat', vanished: false }, fate);
   }
 
-  function* item(item: Exclude<PlanItem, UnchangedItem>): Generator<PackBatch, void, undefined> {
+  function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
+    if (cut) {
+      yield* rest(item, cut);
+      return;
+    }
+    if (item.kind === 'unchanged') return unchanged(item);
     switch (item.kind) {
       case 'problem':
         warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
@@ -97,9 +126,30 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     else {
       builder.bare('snapshot', entry);
       builder.record('snapshot', entry, NO_BYTES);
-      recorder.stored(entry, undefined);
+      stored(entry, options.fingerprintOf(entry), undefined);
       counted(entry, item.kind);
     }
+  }
+
+  /** The file in the middle of which an earlier run broke off; that run has counted it. */
+  function* rest(item: PlanItem, { path, fingerprint }: NonNullable<typeof cut>) {
+    if (item.kind === 'problem' || item.kind === 'deleted' || item.kind === 'unchanged')
+      throw cutFileChanged(path);
+    const { entry } = item;
+    if (entry.path !== path || entry.type !== 'file') throw cutFileChanged(path);
+    if (options.fingerprintOf(entry) !== fingerprint) throw cutFileChanged(path);
+    yield* item.kind === 'changed' ? changed(item) : whole(entry, item.kind);
+    end();
+  }
+
+  /** @throws BackupError `cut-file-changed` if the file that is to be continued did not come */
+  function end(): void {
+    if (cut) throw cutFileChanged(cut.path);
+  }
+
+  function stored(entry: SourceEntry, fingerprint: string, signatureOffset: number | undefined): void {
+    builder.fingerprinted(fingerprint);
+    recorder.stored(entry, fingerprint, signatureOffset);
   }
 
   function warn({ path, vanished, systemCode }: SourceProblem, fate: string): void {
@@ -185,6 +235,7 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
     let part = 0; // parts that are in the batches
     let size = 0;
     let recorded = entry;
+    const fingerprint = options.fingerprintOf(entry);
     try {
       file = open(entry);
       signer.start(blockLengthFor(entry.size, maxBlockLength));
@@ -192,6 +243,12 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
       if (!made) {
         recorder.unchanged(entry, undefined);
         return;
+      }
+      builder.setOpen({ fingerprint, member: made.member });
+      if (cut) {
+        part = passOver(cut, made, file);
+        size = part * PART_SIZE;
+        cut = undefined;
       }
       for (let length = PART_SIZE; length === PART_SIZE; size += length) {
         if (part > 0 && builder.isFull) yield builder.take();
@@ -219,16 +276,30 @@ function createPacker({ kernel, open, signatureAt, takeSlab, recorder, maxBlockL
       builder.cutShort(entry.path);
       recorded = { ...entry, mtimeSeconds: entry.mtimeSeconds === 0 ? 1 : 0 }; // so that the next incremental, whoever makes it, stores it anew
     } finally {
+      builder.setOpen(undefined);
       file?.close();
     }
     const offset = builder.record('signature', recorded, signer.end());
     builder.listed(made?.member === 'diff' ? 'changed' : 'new', entry.path);
-    recorder.stored(recorded, offset);
+    stored(recorded, fingerprint, offset);
     counted(entry, kind);
     counts.rawDeltaSize += size;
   }
 
-  return { builder, item, unchanged };
+  /** Reads the parts again that are packed already; their bytes go through the signature. @returns how many */
+  function passOver(
+    { path, member, parts }: NonNullable<typeof cut>,
+    made: Content,
+    file: SourceFile,
+  ): number {
+    const scratch = new Uint8Array(PART_SIZE);
+    let passed = made.member === member ? 0 : parts + 1;
+    while (passed < parts && made.fill(scratch, 0, PART_SIZE) === PART_SIZE) passed++;
+    if (passed !== parts || file.hasChanged()) throw cutFileChanged(path);
+    return parts;
+  }
+
+  return { builder, item, end };
 }
 
 function isTooLong(path: string): boolean {
@@ -243,6 +314,14 @@ function readFrom(bytes: Uint8Array): Fill {
     at += part.length;
     return part.length;
   };
+}
+
+function cutFileChanged(path: string): BackupError {
+  return new BackupError(
+    'cut-file-changed',
+    `${displayPath(path)} has changed since the backup of it was interrupted`,
+    { path },
+  );
 }
 
 const nothing: Attributes = {

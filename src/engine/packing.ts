@@ -40,7 +40,11 @@ function createLocal(): Packer {
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job) {
-      const local = openLocal(job);
+      const before = opening?.then(
+        packer => packer.close(),
+        () => {},
+      );
+      const local = Promise.resolve(before).then(() => openLocal(job));
       local.catch(() => {}); // who asks for batches hears of it
       opening = local.then(({ packer }) => packer);
       opening.catch(() => {});

@@ -4,8 +4,12 @@ import type { CatalogEntry } from '../catalog/catalog.ts';
 import type { SourceEntry } from '../files/walk.ts';
 
 export interface Recorder {
-  /** A new version; `signatureOffset` is where its record begins in the set's sigtar (files only). */
-  stored(entry: SourceEntry, signatureOffset: number | undefined): void;
+  /**
+   * A new version.
+   * @param fingerprint see catalog/fingerprint.ts
+   * @param signatureOffset where its record begins in the set's sigtar (files only)
+   */
+  stored(entry: SourceEntry, fingerprint: string, signatureOffset: number | undefined): void;
   /** Nothing was stored, because nothing has changed; `known` is what the chain has, if it was at hand. */
   unchanged(entry: SourceEntry, known: CatalogEntry | undefined): void;
   removed(path: string): void;

@@ -1,87 +1,113 @@
 /**
  * The metadata of a set that is being written: its signatures and manifest grow as partial files in the archive cache
  * and become objects at the target at the end. The manifest goes last, because it is what makes the set count; only
- * then do the partial files get their final names, so a cache never knows a set that the target does not.
+ * then do the partial files get their final names, so a cache never knows a set that the target does not. A journal
+ * beside them tells a later run how to go on if this one breaks off.
  */
 
 import type { ArchiveCache, PartialFile } from '../cache/archive-cache.ts';
 import type { Piece } from '../catalog/catalog.ts';
 import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
-import { cacheName, manifestName, type Prefixes, type SetId, signaturesName } from '../manifest/names.ts';
+import { manifestName, signaturesName } from '../manifest/names.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater, type Deflater } from '../volumes/deflate.ts';
 import {
   createEnvelope,
   createSegmentWrapper,
-  type EnvelopeForm,
   type EnvelopeOptions,
   type WrapOptions,
 } from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { endOfArchive } from '../volumes/sigtar.ts';
-import type { PackBatch } from './batch.ts';
+import type { OpenFile, PackBatch, Place } from './batch.ts';
+import { type Counts, createCounts } from './counts.ts';
+import {
+  formatCheckpoint,
+  formatJournalHeader,
+  type Journal,
+  type JournalHeader,
+  partialNames,
+  type SetMark,
+} from './journal.ts';
 import type { StoredVolume } from './volumes.ts';
 
 export interface SetWriterOptions {
   readonly cache: ArchiveCache;
   readonly storage: Storage;
-  readonly set: SetId;
-  readonly prefixes: Prefixes;
-  readonly hostname: string;
-  /** As `canonicalLocaldir` gives it. */
-  readonly localdir: string;
-  readonly form: EnvelopeForm;
+  readonly header: JournalHeader;
+  /** The journal of a run that broke off, whose last checkpoint is where this one goes on. */
+  readonly journal?: Journal | undefined;
   /** How one object is enveloped. */
   envelope(): Promise<EnvelopeOptions>;
   readonly signal: AbortSignal;
 }
 
 export interface SetWriter {
-  /** Takes what a batch says besides its members. */
+  /** Takes what a batch says besides its members; in order. */
   add(batch: PackBatch): Promise<void>;
-  /** A volume that is at the target; in order. */
+  /** What is true of the set with all that was added. */
+  mark(): Promise<SetMark>;
+  /** A volume that is at the target; in order. Once this is done a later run can go on from there. */
   volumeStored(volume: StoredVolume): Promise<void>;
   /** Puts signatures and manifest: after this the set is complete. @returns the pieces of the cached sigtar */
   commit(): Promise<readonly Piece[]>;
   /** Whether the manifest may be at the target: from then on the set counts, whatever fails afterwards. */
   readonly mayBeComplete: boolean;
-  /** Closes files; what was not committed is removed. */
+  /** Whether a later run can continue the set. */
+  readonly isResumable: boolean;
+  /** Nobody is to continue the set. */
+  discard(): void;
+  /** Closes files; removes them unless a later run can continue the set. */
   close(): Promise<void>;
 }
 
 /** Sigtar bytes that are deflated in one piece, decodable without what stands before. */
 const PIECE = 256 * 1024;
 
+/** The last volume is followed by the commit at once: a small one is sooner sent again than noted down. */
+const WORTH_A_CHECKPOINT = 2 ** 20;
+
 export async function createSetWriter(options: SetWriterOptions): Promise<SetWriter> {
-  const { cache, storage, set, prefixes, signal } = options;
-  const names = {
-    manifest: cacheName('manifest', set, 'final', prefixes),
-    signatures: cacheName('signatures', set, 'final', prefixes),
-    filelist: `${cacheName('manifest', set, 'final', prefixes)}.filelist`,
-  };
+  const { cache, storage, header, signal } = options;
+  const { set, prefixes, form } = header;
+  const names = partialNames(set, prefixes);
+  const done = options.journal?.checkpoints ?? [];
+  const from = done.at(-1);
   const open: PartialFile[] = [];
-  const openNew = async (name: string) => {
-    await cache.removePartial(name);
+  /** A new file, or what a run that broke off is known to have written of it. */
+  const openAt = async (name: string, size: number | undefined) => {
+    if (size === undefined) await cache.removePartial(name);
     const file = await cache.openPartial(name);
     open.push(file);
+    if (size !== undefined) await file.truncate(size);
     return file;
   };
-  const manifest = await openNew(names.manifest);
-  const signatures = await openNew(names.signatures);
-  const filelist = await openNew(names.filelist);
-  let filelistLines = 0;
+  const manifest = await openAt(names.manifest, from?.manifest);
+  const signatures = await openAt(names.signatures, from?.mark.signatures.size);
+  const filelist = await openAt(names.filelist, from?.mark.filelist.size);
+  const fingerprints = await openAt(names.fingerprints, from?.mark.fingerprints.size);
+  const journal = await openAt(names.journal, from && options.journal!.sizeUpTo(done.length));
+  let filelistLines = from?.mark.filelist.lines ?? 0;
   let incomplete: string[] = [];
+  let end: Place = from?.mark.end ?? { path: '' };
+  let openFile: OpenFile | undefined = from?.mark.open;
+  let counts: Readonly<Counts> = from?.mark.counts ?? createCounts();
 
-  await manifest.append(formatHeader({ hostname: options.hostname, localdir: options.localdir }));
-  const deflater: Deflater = createDeflater({ dictionary: false });
+  const deflater: Deflater = createDeflater({ dictionary: false, after: from?.mark.signatures });
   const gzip = createSegmentWrapper({ form: 'gz', mtimeSeconds: 0 });
-  await signatures.append(gzip.start());
-  const pieces: Piece[] = [];
+  if (!from) {
+    await journal.append(formatJournalHeader(header));
+    await manifest.append(formatHeader(header));
+    await signatures.append(gzip.start());
+  }
+  const pieces: Piece[] = done.flatMap(({ mark }) => mark.pieces);
+  let markedPieces = pieces.length;
   let pending: Uint8Array[] = [];
   let pendingLength = 0;
 
   const flushSignatures = async () => {
+    if (pendingLength === 0) return;
     const piece = Buffer.concat(pending, pendingLength);
     const plainOffset = deflater.length;
     const gzipOffset = signatures.size;
@@ -100,8 +126,8 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   /** The signatures as they go to the target: the deflated pieces are those of the cache, only their frame differs. */
   async function* remoteSignatures(): Chunks & AsyncGenerator<Uint8Array> {
     const stored = cache.readPartial(names.signatures, { signal });
-    if (options.form === 'gz') yield* stored;
-    else if (options.form === 'plain') yield* gunzip(stored);
+    if (form === 'gz') yield* stored;
+    else if (form === 'plain') yield* gunzip(stored);
     else {
       const wrapper = createSegmentWrapper((await options.envelope()) as WrapOptions);
       yield wrapper.start();
@@ -113,7 +139,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
 
   async function* remoteManifest(): Chunks & AsyncGenerator<Uint8Array> {
     const plain = cache.readPartial(names.manifest, { signal });
-    if (options.form !== 'gpg') yield* plain;
+    if (form !== 'gpg') yield* plain;
     else {
       const envelope = createEnvelope(await options.envelope());
       yield envelope.start();
@@ -128,37 +154,70 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   };
 
   let mayBeComplete = false;
+  let isResumable = from !== undefined;
   return {
     get mayBeComplete() {
       return mayBeComplete;
     },
+    get isResumable() {
+      return isResumable;
+    },
     async add(batch) {
       await addSignatures(batch.sigtar);
       if (batch.filelist.length > 0) await filelist.append(batch.filelist);
+      if (batch.fingerprints.length > 0) await fingerprints.append(batch.fingerprints);
       filelistLines += batch.filelistLines;
       incomplete.push(...batch.incomplete);
+      end = batch.last ?? end;
+      openFile = batch.last ? batch.open : openFile;
+      counts = batch.counts;
     },
-    async volumeStored({ number, start, end, sha1 }) {
-      await manifest.append(formatVolume({ number, start, end, sha1 }));
-      for (const path of incomplete) await manifest.append(formatIncomplete(path));
+    async mark() {
+      await flushSignatures(); // so that the file can be cut here
+      const mark: SetMark = {
+        end,
+        open: openFile,
+        counts,
+        signatures: { size: signatures.size, length: deflater.length, crc: deflater.crc },
+        pieces: pieces.slice(markedPieces),
+        filelist: { size: filelist.size, lines: filelistLines },
+        fingerprints: { size: fingerprints.size },
+        incomplete,
+      };
+      markedPieces = pieces.length;
       incomplete = [];
+      return mark;
+    },
+    async volumeStored({ number, start, end, sha1, size, mark, isLast }) {
+      await manifest.append(formatVolume({ number, start, end, sha1 }));
+      for (const path of mark.incomplete) await manifest.append(formatIncomplete(path));
+      if (isLast && size < WORTH_A_CHECKPOINT) return;
+      await Promise.all([manifest, signatures, filelist, fingerprints].map(file => file.sync()));
+      await journal.append(formatCheckpoint({ volume: number, size, manifest: manifest.size, mark }));
+      await journal.sync();
+      isResumable = true;
     },
     async commit() {
       await addSignatures(endOfArchive(deflater.length + pendingLength));
       await flushSignatures();
       await signatures.append(gzip.end(deflater));
-      await put(signaturesName(set, options.form, prefixes), remoteSignatures());
+      await put(signaturesName(set, form, prefixes), remoteSignatures());
       await manifest.append(formatFilelistHeader(filelistLines));
       for await (const bytes of cache.readPartial(names.filelist)) await manifest.append(bytes);
       mayBeComplete = true;
-      await put(manifestName(set, options.form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());
+      await put(manifestName(set, form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());
       await closeAll();
       await cache.publish(names.signatures, names.signatures);
       await cache.publish(names.manifest, names.manifest);
+      isResumable = false;
       return pieces;
+    },
+    discard() {
+      isResumable = false;
     },
     async close() {
       await closeAll();
+      if (isResumable) return;
       for (const name of Object.values(names)) await cache.removePartial(name);
     },
   };

@@ -8,6 +8,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import type { Envelope } from '../volumes/envelope.ts';
 import type { PackBatch, Place } from './batch.ts';
+import type { SetMark } from './journal.ts';
 import { createTidier } from './tidy.ts';
 
 /** A volume that is at the target. */
@@ -18,10 +19,15 @@ export interface StoredVolume {
   /** SHA-1 of the bytes as stored, lower-case hex. */
   readonly sha1: string;
   readonly size: number;
+  readonly mark: SetMark;
+  /** Whether the set is known to end here. */
+  readonly isLast: boolean;
 }
 
 export interface VolumeOptions {
   readonly storage: Storage;
+  /** The last volume of a run that broke off and is continued, and where it ends. */
+  readonly after?: { readonly volume: number; readonly end: Place } | undefined;
   /** Stored size in bytes at which a volume is full; it may be passed by less than one batch. */
   readonly volumeSize: number;
   /** Batches of one volume that are deflated side by side. */
@@ -30,8 +36,14 @@ export interface VolumeOptions {
   readonly uploads: number;
   nameOf(volume: number): string;
   createEnvelope(): Promise<Envelope>;
+  /** Told of a batch when it goes into a volume; in order. */
+  onTaken(batch: PackBatch): Promise<void>;
   /** Told when the bytes of a batch's members are not needed any more. */
   onConsumed(batch: PackBatch): void;
+  /** Asked at the end of a volume: what is true of the set with all that was taken. */
+  mark(): Promise<SetMark>;
+  /** Told as soon as a volume and all before it are at the target; in order, one at a time. */
+  onStored(volume: StoredVolume): Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -39,29 +51,37 @@ export interface VolumeOptions {
 const RESERVE = 65536;
 
 /**
- * Stores all batches as volumes 1, 2, …; yields each when it is at the target, in order. Without a single member one
- * empty volume is stored, because a set must have one.
+ * Stores all batches as volumes 1, 2, … Without a single member one empty volume is stored, because a set must have
+ * one.
  */
-export async function* storeVolumes(
-  cursor: BatchCursor,
-  options: VolumeOptions,
-): AsyncGenerator<StoredVolume, void, undefined> {
-  const underway: Promise<StoredVolume>[] = [];
-  let lastPlace: Place = { path: '' };
+export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions): Promise<void> {
+  const underway: Promise<void>[] = [];
+  const { after } = options;
+  let lastPlace: Place = after?.end ?? { path: '' };
+  let before = Promise.resolve();
   try {
-    for (let number = 1; number === 1 || (await cursor.peek()) !== undefined; number++) {
+    for (
+      let number = (after?.volume ?? 0) + 1;
+      number === 1 || (await cursor.peek()) !== undefined;
+      number++
+    ) {
       const start = (await cursor.peek())?.first ?? { path: '' };
       const volume = createVolumeStream(cursor, await options.createEnvelope(), options, lastPlace);
-      const stored = options.storage
-        .put(options.nameOf(number), volume.chunks, { signal: options.signal, kind: 'volume' })
-        .then(({ size }): StoredVolume => ({ number, start, end: volume.end(), sha1: volume.sha1(), size }));
-      stored.catch(() => {}); // it is reported when its turn comes
-      underway.push(stored);
-      await Promise.race([volume.sealed, stored]);
-      lastPlace = volume.end();
-      while (underway.length > options.uploads) yield await underway.shift()!;
+      const put = options.storage.put(options.nameOf(number), volume.chunks, {
+        signal: options.signal,
+        kind: 'volume',
+      });
+      const known = Promise.all([put, before]).then(([{ size }]) =>
+        options.onStored({ number, start, size, ...volume.ending() }),
+      );
+      known.catch(() => {}); // it is reported when its turn comes
+      before = known;
+      underway.push(known);
+      await Promise.race([volume.sealed, put]);
+      lastPlace = volume.ending().end;
+      while (underway.length > options.uploads) await underway.shift();
     }
-    while (underway.length > 0) yield await underway.shift()!;
+    while (underway.length > 0) await underway.shift();
   } finally {
     await Promise.allSettled(underway); // nothing keeps running behind the caller's back
   }
@@ -101,7 +121,7 @@ function createVolumeStream(
   const hash = createHash('sha1');
   const tidy = createTidier();
   let end = lastPlace;
-  let digest = '';
+  let ending!: Pick<StoredVolume, 'end' | 'sha1' | 'mark' | 'isLast'>;
   let seal!: () => void;
   const sealed = new Promise<void>(resolve => {
     seal = resolve;
@@ -124,6 +144,7 @@ function createVolumeStream(
     stored += head.length;
     hash.update(head);
     yield head;
+    let isLast = false;
     for (;;) {
       if (stored + pending + RESERVE > options.volumeSize && stored + pending > head.length) {
         if (inFlight.length === 0) break;
@@ -131,8 +152,10 @@ function createVolumeStream(
         continue;
       }
       const batch = await cursor.peek();
+      isLast = batch === undefined;
       if (!batch) break;
       cursor.take();
+      await options.onTaken(batch);
       end = batch.last!;
       const bytes = envelope.push(batch.difftar);
       bytes.then(
@@ -146,9 +169,9 @@ function createVolumeStream(
     while (inFlight.length > 0) yield await finish();
     const tail = await envelope.end();
     hash.update(tail);
-    digest = hash.digest('hex');
+    ending = { end, sha1: hash.digest('hex'), mark: await options.mark(), isLast };
     seal();
     yield tail;
   }
-  return { chunks: produce(), sealed, end: () => end, sha1: () => digest };
+  return { chunks: produce(), sealed, ending: () => ending };
 }

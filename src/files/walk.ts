@@ -5,7 +5,7 @@
  */
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { bytesOf, displayPath, pathOf } from '../bytes.ts';
+import { bytesOf, comparePaths, displayPath, isWithin, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { type Anchors, createAnchors } from './anchors.ts';
@@ -38,8 +38,19 @@ export interface WalkOptions {
    * enters a directory and gives its entry only before the first entry taken below it.
    */
   select?(entry: SourceEntry): 'take' | 'skip' | 'scan';
+  /** Passes over what comes before; default: begins with the root. */
+  readonly from?: WalkStart | undefined;
   /** Asked for every directory once it is listed (sorted names, lent): false leaves it out with all that is below. */
   enter?(directory: SourceEntry, names: readonly string[]): boolean;
+}
+
+/** A path in the order of the walk. What comes before it is not even looked at, but for the directories it lies in. */
+export interface WalkStart {
+  readonly path: string;
+  /** Whether the path itself is given too. */
+  readonly inclusive: boolean;
+  /** If not: whether what lies in it is. */
+  readonly enter: boolean;
 }
 
 const batchSize = 256;
@@ -77,6 +88,20 @@ export function* walk(
     batch.push({ entry });
   }
 
+  const { from } = options;
+  const isPassed = (path: string) =>
+    from !== undefined && comparePaths(path, from.path) < (from.inclusive ? 0 : 1);
+  /** Of a directory's sorted names, how many come before the start. */
+  function passedNames(path: string, names: readonly string[]): number {
+    if (!from || !isWithin(from.path, path)) return 0;
+    if (from.path === path) return from.inclusive || from.enter ? 0 : names.length;
+    const start = path === '' ? 0 : path.length + 1;
+    const slash = from.path.indexOf('/', start);
+    const next = from.path.slice(start, slash < 0 ? undefined : slash);
+    const index = names.findIndex(name => name >= next);
+    return index < 0 ? names.length : index;
+  }
+
   function visit(path: string): void {
     let during: SourceProblem['during'] = 'lstat';
     try {
@@ -93,16 +118,22 @@ export function* walk(
       const entry = entryOf(path, type, linkname, stats, names);
       const choice = path === '' ? 'take' : (options.select?.(entry) ?? 'take');
       if (choice === 'skip') return;
+      const passed = isPassed(path);
       if (type !== 'directory') {
-        if (choice === 'take') take(entry);
+        if (choice === 'take' && !passed) take(entry);
         return;
       }
       during = 'readdir';
       const listed = listFolder(anchors, path);
       if (path === '') rootDevice = stats.dev;
       if (options.enter?.(entry, listed) === false) return;
-      if (choice === 'take') take(entry);
-      folders.push({ path, names: listed, next: 0, pending: choice === 'scan' ? entry : undefined });
+      if (choice === 'take' && !passed) take(entry);
+      folders.push({
+        path,
+        names: listed,
+        next: passed ? passedNames(path, listed) : 0,
+        pending: choice === 'scan' && !passed ? entry : undefined,
+      });
     } catch (error) {
       const problem = sourceProblem(path, during, error);
       if (path === '') throw rootError(rootPath, problem, error);

@@ -24,6 +24,8 @@ export interface DeflateOptions {
   readonly level?: number | 'auto';
   /** Whether a segment may refer to the 32 KiB before it; default true. */
   readonly dictionary?: boolean;
+  /** CRC-32 and count of what is in the stream already, when one is continued. */
+  readonly after?: { readonly crc: number; readonly length: number } | undefined;
 }
 
 /** How zlib is to work; a larger window finds more, and searches longer. */
@@ -56,9 +58,9 @@ export interface Deflater {
   push(chunk: Uint8Array): Promise<Uint8Array>;
 }
 
-export function createDeflater({ level = 'auto', dictionary: linked = true }: DeflateOptions = {}): Deflater {
-  let crc = 0;
-  let length = 0;
+export function createDeflater(options: DeflateOptions = {}): Deflater {
+  const { level = 'auto', dictionary: linked = true } = options;
+  let { crc, length } = options.after ?? { crc: 0, length: 0 };
   let before: Uint8Array | undefined;
   let inGroup = 0;
   let choice: Promise<Way> | undefined;

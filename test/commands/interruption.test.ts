@@ -1,7 +1,7 @@
 /** Runs that are ended in their middle: by a signal in order, by kill -9 without any. The next run must just work. */
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +33,11 @@ function catalogsOf({ home }: { readonly home: string }): string[] {
   );
 }
 
+/** Every object of a target folder; one that is put again has another inode. */
+function inodesIn(folder: string): Map<string, number> {
+  return new Map(readdirSync(folder).map(name => [name, statSync(join(folder, name)).ino]));
+}
+
 /** Waits until a running backup has stored volume `number` of its set. */
 async function storedVolume(running: Running, folder: string, set: RegExp, number: number): Promise<void> {
   const isThere = () =>
@@ -50,7 +55,7 @@ for (const [signal, status] of [
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const) {
-  test(`backup ended by ${signal} leaves whole volumes only, and the next one works`, async t => {
+  test(`backup ended by ${signal} leaves whole volumes only, and the next one continues it`, async t => {
     const { program, source, folder, url } = setUp(t);
     const running = program.start(['full', '--volsize', '1', source, url], options);
     await storedVolume(running, folder, /^duplicity-full/, 3);
@@ -60,8 +65,15 @@ for (const [signal, status] of [
     if (signal === 'SIGINT') assertTold(result, 'Ctrl-C, or another signal (backup)');
     for (const name of readdirSync(folder)) assert.match(name, WHOLE_OBJECT);
     assert.ok(!readdirSync(folder).some(name => name.includes('manifest')));
-    expectStatus(await program.run([source, url], options));
-    assert.equal(catalogsOf(program).length, 1, 'the one of the run that was ended is gone');
+    const sent = inodesIn(folder);
+    const next = await program.run(['incremental', '--volsize', '1', source, url], options);
+    expectStatus(next);
+    assertTold(next, 'a backup was interrupted, and the next one runs');
+    const now = inodesIn(folder);
+    const sentAgain = [...sent].filter(([name, inode]) => now.get(name) !== inode);
+    assert.ok(sentAgain.length <= 2, `only what was under way: ${sentAgain.length} of ${sent.size}`);
+    assert.equal(readdirSync(folder).filter(name => name.includes('manifest')).length, 1);
+    assert.equal(catalogsOf(program).length, 1);
     expectStatus(await program.run(['restore', url, 'out'], options));
     assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
   });

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Host } from '../../src/commands/host.ts';
+import { BackupError } from '../../src/errors.ts';
 import type { Report } from '../../src/report.ts';
 
 export interface TestHost extends Host {
@@ -11,6 +12,8 @@ export interface TestHost extends Host {
   clear(): void;
   /** Sets the clock. */
   set(seconds: number): void;
+  /** Runs from now on are told to end when they have stored so many volumes; undefined: they are not. */
+  interruptAfter(volumes: number | undefined): void;
 }
 
 export interface TestHostOptions {
@@ -29,6 +32,8 @@ export function createTestHost({
   let clock = now;
   let output = '';
   const reports: Report[] = [];
+  let interruption = new AbortController();
+  let volumesLeft: number | undefined;
   return {
     output: () => output,
     reports,
@@ -39,6 +44,10 @@ export function createTestHost({
     set(seconds) {
       clock = seconds;
     },
+    interruptAfter(volumes) {
+      interruption = new AbortController();
+      volumesLeft = volumes;
+    },
     now: () => clock,
     async sleep(ms) {
       clock += ms / 1000;
@@ -46,14 +55,21 @@ export function createTestHost({
     random: size => randomBytes(size),
     hostname: () => 'testhost',
     reporter: {
-      report: event => void reports.push(event),
+      report(event) {
+        reports.push(event);
+        if (event.code === 'volume-stored' && volumesLeft !== undefined && --volumesLeft === 0) {
+          interruption.abort(new BackupError('interrupted', 'ended by a test'));
+        }
+      },
       progress() {},
     },
     async print(text) {
       output += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
     },
     passphrase: async () => Buffer.from(passphrase),
-    signal: signal ?? new AbortController().signal,
+    get signal() {
+      return signal ?? interruption.signal;
+    },
     cores,
   };
 }

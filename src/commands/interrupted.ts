@@ -1,0 +1,231 @@
+/**
+ * A set that an earlier run left unfinished: whether this run can continue it, and from where. What can't be continued
+ * is removed, in words. Whoever calls holds the run lock, so nobody is at work on what is found here.
+ */
+
+import { hostname } from 'node:os';
+import { displayPath } from '../bytes.ts';
+import { isJournalName, type Journal, parseJournal } from '../engine/journal.ts';
+import { BackupError } from '../errors.ts';
+import { type Collection, continuable } from '../manifest/chains.ts';
+import { endOf, parseName, setKey, volumeName } from '../manifest/names.ts';
+import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
+import { sourceMismatch } from '../manifest/source.ts';
+import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
+import type { Archive } from './archive.ts';
+import type { BackupMode } from './backup-plan.ts';
+import type { Host } from './host.ts';
+
+export interface ContinueRequest {
+  readonly mode: BackupMode;
+  /** As the user gave it. */
+  readonly source: string;
+  readonly allowSourceMismatch: boolean;
+}
+
+/**
+ * The journal of the set to continue, cut to what is at the target; undefined if there is none.
+ * @throws BackupError `guard-stopped`, `source-mismatch`, `usage` or `wrong-passphrase` where a person must decide
+ */
+export async function findInterrupted(
+  archive: Archive,
+  collection: Collection,
+  request: ContinueRequest,
+  form: EnvelopeForm,
+  host: Host,
+): Promise<Journal | undefined> {
+  await removeForeignParts(archive, collection, host);
+  const journal = await readJournal(archive);
+  if (!journal) return undefined;
+  const { set } = journal.header;
+  const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));
+  if (isComplete) {
+    await removePartial(archive); // it broke off after the manifest was at the target
+    return undefined;
+  }
+  const reason = reasonAgainst(journal, collection) ?? mismatchOf(journal, request, form, host);
+  if (reason !== undefined) {
+    await giveUp(journal, reason, archive, collection, host);
+    return undefined;
+  }
+  const whole = await whatIsThere(journal, archive, collection, request, host);
+  if (whole) await checkPassphrase(whole, archive);
+  return whole;
+}
+
+/** Whether `findInterrupted` has anything to look at. */
+export async function isAnythingLeft({ cache, prefixes }: Archive): Promise<boolean> {
+  if ((await cache.listPartial()).length > 0) return true;
+  return (await cache.list()).some(name => parseName(name, prefixes)?.partial);
+}
+
+/** The same set from before the file in the middle of which it ends; undefined if it begins with that file. */
+export function cutBack(journal: Journal): Journal | undefined {
+  const { checkpoints } = journal;
+  const { path } = checkpoints.at(-1)!.mark.end;
+  const count = checkpoints.findLastIndex(({ mark }) => !(mark.open && mark.end.path === path)) + 1;
+  return count === 0 ? undefined : { ...journal, checkpoints: checkpoints.slice(0, count) };
+}
+
+/** Removes an interrupted set from the target and from the archive cache, and says why. */
+export async function giveUp(
+  { header: { set } }: Journal,
+  reason: string,
+  archive: Archive,
+  collection: Collection,
+  host: Host,
+): Promise<void> {
+  const message = `The ${describeSet(set)} was interrupted and can't be continued: ${reason}. What there is of it is removed.`;
+  host.reporter.report({ level: 'notice', code: 'interrupted-set-removed', message });
+  await removeSet(incompleteSet(collection, setKey(set)), archive);
+  await removePartial(archive);
+}
+
+/** What the target has of a set without manifest. */
+export function incompleteSet({ incomplete }: Collection, key: string): BackupSet | undefined {
+  return incomplete.find(({ id }) => setKey(id) === key);
+}
+
+/** Removes what runs that broke off left in the archive cache. */
+export async function removePartial({ cache }: Archive): Promise<void> {
+  const names = await cache.listPartial();
+  // The journal goes first: without it nothing else counts.
+  for (const name of names.filter(isJournalName)) await cache.removePartial(name);
+  for (const name of names) await cache.removePartial(name);
+}
+
+async function removeSet(set: BackupSet | undefined, { storage }: Archive): Promise<void> {
+  for (const name of set ? namesOf(set) : []) await storage.delete(name);
+}
+
+const remedy = 'to begin anew, remove it with the cleanup command and --force';
+
+/** The newest journal with a checkpoint; where there is none, what lies about is removed. */
+async function readJournal(archive: Archive): Promise<Journal | undefined> {
+  const { cache, prefixes } = archive;
+  const journals: Journal[] = [];
+  for (const name of (await cache.listPartial()).filter(isJournalName)) {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of cache.readPartial(name)) chunks.push(Uint8Array.from(chunk));
+    const journal = parseJournal(Buffer.concat(chunks));
+    if (journal && JSON.stringify(journal.header.prefixes) === JSON.stringify(prefixes))
+      journals.push(journal);
+  }
+  const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
+  if (!newest) await removePartial(archive);
+  return newest;
+}
+
+/** Why a set that was interrupted can't become part of the archive, whatever is asked for. */
+function reasonAgainst(
+  { header: { set }, checkpoints }: Journal,
+  collection: Collection,
+): string | undefined {
+  if (checkpoints.length === 0) return 'it had not come to the end of a volume';
+  if (collection.chains.some(({ end }) => end >= endOf(set))) return 'another backup was made since';
+  if (set.type === 'full') return undefined;
+  const base = continuable(collection);
+  const isBase = !('reason' in base) && endOf(base.last.id) === set.start;
+  return isBase ? undefined : 'the backup that it builds on is not there';
+}
+
+/** Why the set is not what was asked for now. @throws BackupError where it would be a pity to lose it */
+function mismatchOf(
+  { header }: Journal,
+  request: ContinueRequest,
+  form: EnvelopeForm,
+  host: Host,
+): string | undefined {
+  const { set, hostname: name, localdir } = header;
+  const what = `the interrupted ${describeSet(set)}`;
+  if (header.form !== form) {
+    const kinds = { gpg: 'encrypted', gz: 'not encrypted', plain: 'neither encrypted nor compressed' };
+    throw new BackupError('usage', `${what} is ${kinds[header.form]}; go on in the same way, or ${remedy}`);
+  }
+  const mismatch = sourceMismatch(
+    { hostname: name, localdir, volumes: [], ending: 'volume' },
+    { hostnames: [host.hostname(), hostname()], localdir: request.source },
+  );
+  if (!mismatch) return undefined;
+  if (request.allowSourceMismatch) return 'it is of another source';
+  const field = mismatch.field === 'hostname' ? 'host' : 'source folder';
+  throw new BackupError(
+    'source-mismatch',
+    `${what} is of another ${field}: ${mismatch.stored}, not ${mismatch.current}; ${remedy}`,
+  );
+}
+
+/** The journal up to the first volume that the target does not have as it was stored. */
+async function whatIsThere(
+  journal: Journal,
+  archive: Archive,
+  collection: Collection,
+  request: ContinueRequest,
+  host: Host,
+): Promise<Journal | undefined> {
+  const { header, checkpoints } = journal;
+  const volumes = incompleteSet(collection, setKey(header.set))?.volumes;
+  const gap = checkpoints.findIndex(({ volume, size }) => volumes?.get(volume)?.size !== size);
+  if (gap < 0) return journal;
+  const name = `${describeSet(header.set)} that was interrupted`;
+  if (gap === 0 && request.mode !== 'full') {
+    throw new BackupError(
+      'guard-stopped',
+      `the target lacks the volumes of the ${name}; is the right disk mounted? If they were removed on purpose, make a full backup`,
+    );
+  }
+  if (gap === 0) {
+    await giveUp(journal, 'its volumes are not at the target', archive, collection, host);
+    return undefined;
+  }
+  host.reporter.report({
+    level: 'warning',
+    code: 'volume-lost',
+    message: `Volume ${gap + 1} of the ${name} is not at the target as it was stored; it is made again.`,
+  });
+  return { ...journal, checkpoints: checkpoints.slice(0, gap) };
+}
+
+/** Bytes of a volume that are enough to see whether the passphrase opens it. */
+const HEAD = 256 * 1024;
+
+/** A set must have one passphrase. */
+async function checkPassphrase({ header, checkpoints }: Journal, archive: Archive): Promise<void> {
+  const { set, form, prefixes } = header;
+  if (form !== 'gpg') return;
+  const head = archive.storage.get(volumeName(set, 1, form, prefixes), {
+    length: Math.min(HEAD, checkpoints[0]!.size),
+  });
+  try {
+    // The first plain bytes are enough: what is wrong behind them is not the passphrase.
+    for await (const _ of openEnvelope(head, form, archive.secrets)) return;
+  } catch (error) {
+    if (!(error instanceof BackupError) || !['wrong-passphrase', 'damaged'].includes(error.code)) throw error;
+    throw new BackupError(
+      'wrong-passphrase',
+      `the passphrase is not the one of the ${describeSet(set)} that was interrupted; ${remedy}`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Another program's unfinished run, where it shares our archive cache: it would go on with it after we have moved on,
+ * and spoil the chain.
+ */
+async function removeForeignParts(
+  archive: Archive,
+  collection: Collection,
+  { reporter }: Host,
+): Promise<void> {
+  const { cache, prefixes } = archive;
+  for (const name of await cache.list()) {
+    const parsed = parseName(name, prefixes);
+    if (!parsed?.partial) continue;
+    await removeSet(incompleteSet(collection, setKey(parsed.set)), archive);
+    await cache.remove(name);
+    const message = `What duplicity left of an unfinished ${describeSet(parsed.set)} is removed (${displayPath(name)}).`;
+    reporter.report({ level: 'notice', code: 'foreign-partial-removed', message });
+  }
+}
