@@ -133,7 +133,7 @@ async function writeSet(
       mark: writer.mark,
       onStored: writer.volumeStored,
     });
-    await writer.commit();
+    await writer.commit(async () => {});
   } finally {
     await writer.close();
   }

@@ -36,8 +36,8 @@ export interface SignaturePlace {
 /** What a run stores of one path. */
 export interface NewVersion extends Attributes {
   readonly path: string;
-  readonly size: number | undefined;
-  readonly stat: string | undefined;
+  readonly size?: number | undefined;
+  readonly stat?: string | undefined;
   readonly signatureOffset: number | undefined;
 }
 
@@ -112,7 +112,7 @@ export async function openCatalog(file: string): Promise<Catalog> {
 
 function prepare(db: Database): void {
   db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL'); // in WAL a power cut may lose the last commits, never the file
+  db.pragma('synchronous = FULL'); // a run has few commits, and removes what they make superfluous
   db.pragma('cache_size = -2048');
   if (
     db.pragma('user_version', { simple: true }) === 0 &&

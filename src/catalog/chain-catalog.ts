@@ -24,11 +24,14 @@ import { createSegmentWrapper } from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import { type Catalog, openCatalog } from './catalog.ts';
+import { readFingerprints } from './fingerprint-file.ts';
 
-/** A set of the chain with its cached signatures; `file` is a path as a latin1 string. */
+/** A set of the chain with its cached signatures; paths as latin1 strings. */
 export interface CatalogedSet {
   readonly time: number;
   readonly file: string;
+  /** Where the run that made it broke off before the catalog knew: what lstat said, see pending.ts. */
+  readonly fingerprints?: string | undefined;
 }
 
 const PIECE = 256 * 1024;
@@ -82,8 +85,9 @@ export function removeCatalog(file: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(bytesOf(file + suffix), { force: true });
 }
 
-async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<void> {
+async function learn(catalog: Catalog, { time, file, fingerprints }: CatalogedSet): Promise<void> {
   catalog.beginSet(time);
+  const stats = fingerprints === undefined ? undefined : readFingerprints(fingerprints);
   const rewriter = createRewriter(catalog, file);
   try {
     const plain = rewriter.tee(gunzip(createReadStream(bytesOf(file), { highWaterMark: 256 * 1024 })));
@@ -92,7 +96,7 @@ async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<vo
         if (kind === 'deleted') catalog.remove(path);
         else {
           const signatureOffset = kind === 'signature' ? offset : undefined;
-          catalog.put({ ...attributes, path, size: undefined, stat: undefined, signatureOffset });
+          catalog.put({ ...attributes, path, ...(await stats?.next()), signatureOffset });
         }
       }
       rewriter.boundary(records.at(-1)!.offset);
@@ -108,6 +112,7 @@ async function learn(catalog: Catalog, { time, file }: CatalogedSet): Promise<vo
       { cause: error },
     );
   } finally {
+    await stats?.close();
     rewriter.close();
   }
 }

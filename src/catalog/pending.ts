@@ -11,7 +11,7 @@ import { createSegmentWrapper } from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { endOfArchive, readSigtar } from '../volumes/sigtar.ts';
 import type { Catalog } from './catalog.ts';
-import { sizeOfFingerprint } from './fingerprint.ts';
+import { readFingerprints } from './fingerprint-file.ts';
 
 /** Plain data; paths as latin1 strings, sizes in bytes. */
 export interface PendingSet {
@@ -31,7 +31,7 @@ export async function learnPending(
   catalog: Catalog,
   { signatures, fingerprints }: PendingSet,
 ): Promise<void> {
-  const lines = linesOf(fingerprints.file, fingerprints.size);
+  const stats = readFingerprints(fingerprints.file, fingerprints.size);
   try {
     for await (const records of readSigtar(sigtarOf(signatures), { withSignatures: false })) {
       for (const { path, kind, attributes, offset } of records) {
@@ -39,17 +39,15 @@ export async function learnPending(
           catalog.remove(path);
           continue;
         }
-        const { value: stat } = await lines.next();
-        if (!stat) throw new BackupError('damaged', 'there are fewer fingerprints than signatures');
         const signatureOffset = kind === 'signature' ? offset : undefined;
-        catalog.put({ ...attributes, path, size: sizeOfFingerprint(stat), stat, signatureOffset });
+        catalog.put({ ...attributes, path, ...(await stats.next()), signatureOffset });
       }
     }
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
     throw new BackupError('journal-damaged', clauseOf(error), {}, { cause: error });
   } finally {
-    await lines.return();
+    await stats.close();
   }
 }
 
@@ -61,14 +59,4 @@ async function* sigtarOf(signatures: PendingSet['signatures']): Chunks & AsyncGe
   }
   yield* gunzip(whole());
   yield endOfArchive(length);
-}
-
-async function* linesOf(file: string, size: number): AsyncGenerator<string, void, undefined> {
-  if (size === 0) return;
-  let held = '';
-  for await (const chunk of createReadStream(bytesOf(file), { end: size - 1, encoding: 'latin1' })) {
-    const lines = (held + chunk).split('\n');
-    held = lines.pop()!;
-    yield* lines;
-  }
 }

@@ -2,6 +2,8 @@
 
 import { hostname } from 'node:os';
 import { displayPath } from '../bytes.ts';
+import type { CatalogedSet } from '../catalog/chain-catalog.ts';
+import { partialNames } from '../engine/journal.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import { cacheName, endOf, type SetId } from '../manifest/names.ts';
@@ -147,13 +149,21 @@ export function newSetId(base: Base | undefined, time: number): SetId {
 }
 
 /** The chain's sets with their cached signatures, for the catalog. */
-export function catalogedSets(archive: Archive, base: Base | undefined): { time: number; file: string }[] {
+export async function catalogedSets(
+  { cache, prefixes }: Archive,
+  base: Base | undefined,
+): Promise<CatalogedSet[]> {
   if (!base) return [];
   const end = endOf(base.last.id);
+  const partial = await cache.listPartial();
   return base.chain.sets
     .filter(set => endOf(set.id) <= end)
-    .map(set => ({
-      time: endOf(set.id),
-      file: `${archive.cache.folder}/${cacheName('signatures', set.id, 'final', archive.prefixes)}`,
-    }));
+    .map(({ id }) => {
+      const { fingerprints } = partialNames(id, prefixes);
+      return {
+        time: endOf(id),
+        file: `${cache.folder}/${cacheName('signatures', id, 'final', prefixes)}`,
+        fingerprints: partial.includes(fingerprints) ? cache.partialPath(fingerprints) : undefined,
+      };
+    });
 }

@@ -35,7 +35,14 @@ import {
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { cutBack, findInterrupted, giveUp, incompleteSet, isAnythingLeft } from './interrupted.ts';
+import {
+  cutBack,
+  findInterrupted,
+  giveUp,
+  incompleteSet,
+  isAnythingLeft,
+  removePartial,
+} from './interrupted.ts';
 import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
@@ -223,7 +230,7 @@ async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outc
   const packing = packer.start({
     source: request.source,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
-    sets: catalogedSets(archive, base),
+    sets: await catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
     resume: journal && packResumeOf(journal, archive),
@@ -321,7 +328,8 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
     });
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of base?.dangling ?? []) await storage.delete(name);
-    await packing.commit(await writer.commit());
+    await removePartial(archive, set); // of sets that the catalog knows by now
+    await writer.commit(pieces => packing.commit(pieces));
   } catch (error) {
     if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
     throw error;

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
+import { catalogFailure } from '../catalog/failure.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { formatTime } from '../manifest/time.ts';
 import type { Archive } from './archive.ts';
@@ -15,10 +16,14 @@ export function catalogFile({ cache }: Archive, start: number): string {
 /** Removes the catalogs of chains that are not at the target: their first runs did not end, or they are deleted. */
 export function clearCatalogs({ cache }: Archive, { chains }: Collection): void {
   const known = new Set(chains.map(({ start }) => nameOf(start)));
-  for (const name of readdirSync(bytesOf(cache.folder), 'latin1')) {
-    if (/^tsbackup-catalog-.*\.sqlite$/.test(name) && !known.has(name)) {
-      removeCatalog(`${cache.folder}/${name}`);
+  try {
+    for (const name of readdirSync(bytesOf(cache.folder), 'latin1')) {
+      if (/^tsbackup-catalog-.*\.sqlite$/.test(name) && !known.has(name)) {
+        removeCatalog(`${cache.folder}/${name}`);
+      }
     }
+  } catch (error) {
+    throw catalogFailure(error, cache.folder);
   }
 }
 

@@ -5,10 +5,10 @@
 
 import { hostname } from 'node:os';
 import { displayPath } from '../bytes.ts';
-import { isJournalName, type Journal, parseJournal } from '../engine/journal.ts';
+import { isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, continuable } from '../manifest/chains.ts';
-import { endOf, parseName, setKey, volumeName } from '../manifest/names.ts';
+import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
@@ -39,10 +39,7 @@ export async function findInterrupted(
   if (!journal) return undefined;
   const { set } = journal.header;
   const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));
-  if (isComplete) {
-    await removePartial(archive); // it broke off after the manifest was at the target
-    return undefined;
-  }
+  if (isComplete) return undefined; // it broke off after the manifest was at the target: the catalog needs what it left
   const reason = reasonAgainst(journal, collection) ?? mismatchOf(journal, request, form, host);
   if (reason !== undefined) {
     await giveUp(journal, reason, archive, collection, host);
@@ -86,9 +83,10 @@ export function incompleteSet({ incomplete }: Collection, key: string): BackupSe
   return incomplete.find(({ id }) => setKey(id) === key);
 }
 
-/** Removes what runs that broke off left in the archive cache. */
-export async function removePartial({ cache }: Archive): Promise<void> {
-  const names = await cache.listPartial();
+/** Removes what runs that broke off left in the archive cache. @param except a set whose files stay */
+export async function removePartial({ cache, prefixes }: Archive, except?: SetId): Promise<void> {
+  const kept = except ? Object.values(partialNames(except, prefixes)) : [];
+  const names = (await cache.listPartial()).filter(name => !kept.includes(name));
   // The journal goes first: without it nothing else counts.
   for (const name of names.filter(isJournalName)) await cache.removePartial(name);
   for (const name of names) await cache.removePartial(name);
@@ -197,10 +195,11 @@ async function checkPassphrase({ header, checkpoints }: Journal, archive: Archiv
     length: Math.min(HEAD, checkpoints[0]!.size),
   });
   try {
-    // The first plain bytes are enough: what is wrong behind them is not the passphrase.
     for await (const _ of openEnvelope(head, form, archive.secrets)) return;
   } catch (error) {
-    if (!(error instanceof BackupError) || !['wrong-passphrase', 'damaged'].includes(error.code)) throw error;
+    if (!(error instanceof BackupError)) throw error;
+    if (error.code === 'damaged') return; // of course: it is cut
+    if (error.code !== 'wrong-passphrase') throw error;
     throw new BackupError(
       'wrong-passphrase',
       `the passphrase is not the one of the ${describeSet(set)} that was interrupted; ${remedy}`,

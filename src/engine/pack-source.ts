@@ -1,16 +1,15 @@
 /** One source from walk to batches; runs on whatever thread it is called. */
 
-import { statfsSync } from 'node:fs';
-import { bytesOf } from '../bytes.ts';
 import type { Catalog, Piece } from '../catalog/catalog.ts';
 import { type CatalogedSet, openChainCatalog } from '../catalog/chain-catalog.ts';
+import { catalogFailure } from '../catalog/failure.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
 import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
 import { openSource } from '../files/read.ts';
-import { type WalkStart, walk } from '../files/walk.ts';
+import { fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Place } from './batch.ts';
 import { collate } from './collate.ts';
@@ -51,14 +50,16 @@ export interface SourcePacker {
 }
 
 export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<SourcePacker> {
-  const catalog = await openChainCatalog(job.catalog, job.sets);
+  const explain = (error: unknown) => {
+    throw catalogFailure(error, job.catalog);
+  };
+  const catalog = await openChainCatalog(job.catalog, job.sets).catch(explain);
   const fileOf = new Map(job.sets.map(({ time, file }) => [time, file]));
   const signatures = createSignatureReader(catalog, set => fileOf.get(catalog.timeOfSet(set))!);
 
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
-    catalog.beginSet(job.time);
-    const from = job.resume && (await goOn(catalog, job.resume));
-    const stableInodes = hasStableInodes(statfsSync(bytesOf(job.source)).type);
+    const from = await begin(catalog, job).catch(explain);
+    const stableInodes = hasStableInodes(fileSystemTypeOf(job.source));
     const names = createIdNames();
     const anchors = createAnchors(job.source);
     const plan = collate(walk(job.source, { names, from }), catalog.entries(from), {
@@ -76,17 +77,25 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
       fingerprintOf: entry => fingerprintOf(entry, stableInodes),
       resume: job.resume && startOf(job.resume),
     });
-    for await (const batch of packed) {
-      yield batch;
-      await pool.ready();
+    try {
+      for await (const batch of packed) {
+        yield batch;
+        await pool.ready();
+      }
+    } catch (error) {
+      explain(error);
     }
   }
 
   return {
     batches: batches(),
     commit(pieces) {
-      for (const piece of pieces) catalog.addPiece(piece);
-      catalog.completeSet();
+      try {
+        for (const piece of pieces) catalog.addPiece(piece);
+        catalog.completeSet();
+      } catch (error) {
+        explain(error);
+      }
     },
     close() {
       signatures.close();
@@ -95,8 +104,11 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool): Promise<So
   };
 }
 
-/** Teaches the catalog what the run that broke off has stored. @returns where the walk goes on */
-async function goOn(catalog: Catalog, { end, open, pending }: PackResume): Promise<WalkStart> {
+/** Begins the set; if a run that broke off has stored some of it, the catalog learns that. @returns where to walk on */
+async function begin(catalog: Catalog, { time, resume }: PackJob): Promise<WalkStart | undefined> {
+  catalog.beginSet(time);
+  if (!resume) return undefined;
+  const { end, open, pending } = resume;
   await learnPending(catalog, pending);
   const place = { path: end.path, inclusive: open !== undefined };
   // What was no folder when it was stored has nothing in it for this set, whatever it may be by now.

@@ -50,15 +50,19 @@ export interface SetWriter {
   mark(): Promise<SetMark>;
   /** A volume that is at the target; in order. Once this is done a later run can go on from there. */
   volumeStored(volume: StoredVolume): Promise<void>;
-  /** Puts signatures and manifest: after this the set is complete. @returns the pieces of the cached sigtar */
-  commit(): Promise<readonly Piece[]>;
+  /**
+   * Puts signatures and manifest: after this the set is complete.
+   * @param learn tells the catalog, given the pieces of the cached sigtar; what it would need to find out for itself is
+   *   kept until then
+   */
+  commit(learn: (pieces: readonly Piece[]) => Promise<void>): Promise<void>;
   /** Whether the manifest may be at the target: from then on the set counts, whatever fails afterwards. */
   readonly mayBeComplete: boolean;
   /** Whether a later run can continue the set. */
   readonly isResumable: boolean;
   /** Nobody is to continue the set. */
   discard(): void;
-  /** Closes files; removes them unless a later run can continue the set. */
+  /** Closes files; removes them unless a later run needs them. */
   close(): Promise<void>;
 }
 
@@ -154,6 +158,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   };
 
   let mayBeComplete = false;
+  let isDone = false;
   let isResumable = from !== undefined;
   return {
     get mayBeComplete() {
@@ -197,7 +202,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await journal.sync();
       isResumable = true;
     },
-    async commit() {
+    async commit(learn) {
       await addSignatures(endOfArchive(deflater.length + pendingLength));
       await flushSignatures();
       await signatures.append(gzip.end(deflater));
@@ -209,15 +214,15 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await closeAll();
       await cache.publish(names.signatures, names.signatures);
       await cache.publish(names.manifest, names.manifest);
-      isResumable = false;
-      return pieces;
+      await learn(pieces);
+      isDone = true;
     },
     discard() {
       isResumable = false;
     },
     async close() {
       await closeAll();
-      if (isResumable) return;
+      if (!isDone && (isResumable || mayBeComplete)) return;
       for (const name of Object.values(names)) await cache.removePartial(name);
     },
   };

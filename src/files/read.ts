@@ -20,7 +20,10 @@ export interface SourceFile {
    * @throws {SourceError}
    */
   readInto(target: Uint8Array, offset: number, length: number): number;
-  /** Whether somebody has written to it since it was opened: what was read may be a mixture. */
+  /**
+   * Whether somebody has written to it since it was opened: what was read may be a mixture.
+   * @throws {SourceError}
+   */
   hasChanged(): boolean;
   close(): void;
 }
@@ -64,8 +67,12 @@ export function openSource(anchors: Anchors, path: string): SourceFile {
       return done;
     },
     hasChanged() {
-      const now = fstatSync(file, { bigint: true });
-      return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
+      try {
+        const now = fstatSync(file, { bigint: true });
+        return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
+      } catch (error) {
+        throw new SourceError(sourceProblem(path, 'read', error), { cause: error });
+      }
     },
     close: () => closeSync(file),
   };

@@ -4,7 +4,7 @@
  * *named*, so that the caller can keep what earlier backups hold of it.
  */
 
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { bytesOf, comparePaths, displayPath, isWithin, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
@@ -156,6 +156,15 @@ export function* walk(
     if (batch.length > 0) yield batch;
   } finally {
     anchors.close();
+  }
+}
+
+/** The file system that a root is on, as statfs numbers its kind. @throws {BackupError} as walk does */
+export function fileSystemTypeOf(root: string): number {
+  try {
+    return statfsSync(bytesOf(root)).type;
+  } catch (error) {
+    throw rootError(root, sourceProblem('', 'lstat', error), error);
   }
 }
 

@@ -15,6 +15,7 @@ import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/sna
 import { type Scope, tempDir } from '../support/temp-dir.ts';
 import { haveTool } from '../support/tools.ts';
 import { makeTree } from '../support/trees.ts';
+import { assertRealVersions } from '../support/versions.ts';
 
 const runs = Number(process.env.TSBACKUP_RESUMES ?? (process.env.CI === 'true' ? 60 : 20));
 const firstSeed = Number(process.env.TSBACKUP_FIRST_SEED ?? 1);
@@ -100,23 +101,4 @@ async function check(
     args,
   });
   assertSameTree(snapshotTree(theirs), ours);
-}
-
-/** Every entry is as it was in one of the versions. */
-function assertRealVersions(tree: readonly SnapshotEntry[], versions: readonly SnapshotEntry[][]): void {
-  const known = versions.map(version => new Map(version.map(entry => [entry.path, entry])));
-  for (const entry of tree) {
-    const candidates = known.flatMap(version => version.get(entry.path) ?? []);
-    // What the time of a folder was between two changes of it, no version shows.
-    const ignore = entry.type === 'directory' ? { mtimeSeconds: 0 } : {};
-    const isOne = candidates.some(candidate => {
-      try {
-        assert.deepEqual({ ...entry, ...ignore }, { ...candidate, ...ignore });
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    assert.ok(isOne, `${JSON.stringify(entry)} is none of ${JSON.stringify(candidates)}`);
-  }
 }

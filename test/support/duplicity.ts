@@ -2,7 +2,14 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expectStatus, type RunOptions, type RunResult, runProgram } from './processes.ts';
+import {
+  expectStatus,
+  type Running,
+  type RunOptions,
+  type RunResult,
+  runProgram,
+  startProgram,
+} from './processes.ts';
 import { type Scope, tempDir } from './temp-dir.ts';
 
 export interface DuplicityOptions extends Partial<RunOptions> {
@@ -19,6 +26,8 @@ export interface Duplicity {
   readonly archiveDir: string;
   /** Any command line, whatever its status. */
   run(args: readonly string[], options?: DuplicityOptions): Promise<RunResult>;
+  /** The same, for tests that kill it on its way. */
+  start(args: readonly string[], options?: DuplicityOptions): Running;
   /** These fail unless duplicity ends with status 0. */
   full(source: string, url: string, options?: DuplicityOptions): Promise<RunResult>;
   incremental(source: string, url: string, options?: DuplicityOptions): Promise<RunResult>;
@@ -49,19 +58,21 @@ export function createDuplicity(t: Scope): Duplicity {
     await runProgram('gpgconf', ['--kill', 'all'], { env }); // agents would outlive us otherwise
   });
 
-  const run = (args: readonly string[], options: DuplicityOptions = {}) => {
+  const start = (args: readonly string[], options: DuplicityOptions = {}) => {
     const { passphrase, args: more = [], env: extra = {}, ...rest } = options;
     const secret = passphrase === undefined ? {} : { PASSPHRASE: passphrase };
     const plain = passphrase === undefined && !args.includes('--no-encryption') && keyless(more);
     const all = [...args, '--archive-dir', archiveDir, ...(plain ? ['--no-encryption'] : []), ...more];
-    return runProgram('duplicity', all, { cwd: home, ...rest, env: { ...env, ...secret, ...extra } });
+    return startProgram('duplicity', all, { cwd: home, ...rest, env: { ...env, ...secret, ...extra } });
   };
+  const run = (args: readonly string[], options?: DuplicityOptions) => start(args, options).done;
   const must = async (words: string[], options?: DuplicityOptions) => expectStatus(await run(words, options));
 
   return {
     env,
     archiveDir,
     run,
+    start,
     full: (source, url, options) => must(['full', source, url], options),
     incremental: (source, url, options) => must(['incremental', source, url], options),
     restore: (url, dir, options) => must(['restore', url, dir], options),

@@ -1,0 +1,178 @@
+/** What is asked of, and told to, somebody whose last backup was interrupted. */
+
+import assert from 'node:assert/strict';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createTestArchive } from '../support/archive.ts';
+import { createDuplicity } from '../support/duplicity.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
+import { assertTold } from './troubles.ts';
+
+const options = { passphrase: 'right', timeoutMs: 60_000 };
+
+function makeFiles(source: string, count: number, size = 1_000_000): void {
+  const random = createRandom(71);
+  mkdirSync(source, { recursive: true });
+  for (let i = 10; i < 10 + count; i++) writeFileSync(join(source, `file ${i}`), random.bytes(size));
+}
+
+/** A full backup that was killed when three of its volumes were at the target. */
+async function killedBackup(t: TestContext) {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  const folder = join(program.home, 'target');
+  const url = `file://${folder}`;
+  makeFiles(source, 40);
+  const running = program.start(['full', '--volsize', '1', source, url], options);
+  while (!existsSync(folder) || !readdirSync(folder).some(name => name.includes('.vol4.'))) {
+    assert.equal(running.child.exitCode, null, 'it ended before it could be killed');
+    await sleep(5);
+  }
+  running.kill('SIGKILL');
+  await running.done;
+  return { program, source, folder, url };
+}
+
+test('an interrupted backup is continued by who can, and nobody else', async t => {
+  const { program, source, folder, url } = await killedBackup(t);
+  const run = (args: readonly string[], passphrase = 'right') =>
+    program.run(args, { ...options, passphrase });
+
+  assertTold(await run([source, url], 'wrong'), 'the interrupted backup had another passphrase');
+  const other = join(program.home, 'other');
+  mkdirSync(other);
+  assertTold(await run([other, url]), 'the interrupted backup is of another folder');
+  const plain = await run(['--no-encryption', source, url]);
+  assert.equal(plain.status, 2);
+  assert.match(
+    plain.stderr,
+    /^Error: the interrupted full backup of \S+ is encrypted; go on in the same way/m,
+  );
+
+  renameSync(folder, `${folder} elsewhere`);
+  mkdirSync(folder);
+  assertTold(await run([source, url]), 'the target has lost the volumes of the interrupted backup');
+  renameSync(folder, `${folder} empty`);
+  renameSync(`${folder} elsewhere`, folder);
+
+  assertTold(await run(['restore', url, 'out']), 'no backup at the target');
+  assert.match((await run(['collection-status', url])).stdout, /^and 1 incomplete backup set\.$/m);
+
+  const next = await run([source, url]);
+  expectStatus(next);
+  assertTold(next, 'a backup was interrupted, and the next one runs');
+  expectStatus(await run(['restore', url, 'out']));
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
+
+test('cleanup --force takes an interrupted backup away, and the next one begins anew', async t => {
+  const { program, source, folder, url } = await killedBackup(t);
+  const seen = await program.run(['cleanup', url], options);
+  assert.match(seen.stdout, /\.vol1\.difftar\.gpg$/m);
+  assert.ok(readdirSync(folder).length > 0, 'without --force it only tells');
+  expectStatus(await program.run(['cleanup', '--force', url], options));
+  assert.deepEqual(readdirSync(folder), []);
+  const next = await program.run([source, url], options);
+  expectStatus(next);
+  assert.doesNotMatch(next.stdout, /Continuing/);
+});
+
+test('an interrupted set is given up when another program has made one since', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const { program, source, folder, url } = await killedBackup(t);
+  await sleep(1100); // its set shall have another time
+  await createDuplicity(t).full(source, url, { passphrase: 'right' });
+  const next = await program.run([source, url], options);
+  expectStatus(next);
+  assert.match(
+    next.stdout,
+    /^The full backup of \S+ was interrupted and can't be continued: another backup was made since\. What there is of it is removed\.$/m,
+  );
+  const fulls = readdirSync(folder).filter(name => /^duplicity-full\..*\.manifest/.test(name));
+  assert.equal(fulls.length, 1, 'the one of the other program is continued');
+});
+
+test('what duplicity left unfinished in a shared archive cache is removed before we go on', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const program = createProgram(t);
+  const duplicity = createDuplicity(t);
+  const source = join(program.home, 'source');
+  const folder = join(program.home, 'target');
+  const url = `file://${folder}`;
+  makeFiles(source, 60);
+  const shared = ['--archive-dir', duplicity.archiveDir, '--name', 'shared'];
+  expectStatus(await program.run(['full', ...shared, source, url], options));
+  makeFiles(join(source, 'more'), 60);
+  const running = duplicity.start(
+    ['incremental', '--volsize', '1', '--name', 'shared', source, url],
+    options,
+  );
+  while (!readdirSync(folder).some(name => name.includes('.vol3.'))) {
+    assert.equal(running.child.exitCode, null, 'it ended before it could be killed');
+    await sleep(5);
+  }
+  running.kill('SIGKILL');
+  await running.done;
+  await sleep(1100); // a set of the same second would wait for the next
+  const next = await program.run(['incremental', ...shared, source, url], options);
+  expectStatus(next);
+  assert.match(next.stdout, /^What duplicity left of an unfinished incremental backup of \S+ is removed/m);
+  const cached = readdirSync(join(duplicity.archiveDir, 'shared'));
+  assert.deepEqual(
+    cached.filter(name => name.includes('.part')),
+    [],
+  );
+  const theirs = join(program.home, 'theirs');
+  await duplicity.restore(url, theirs, options);
+  assertSameTree(snapshotTree(theirs), snapshotTree(source));
+});
+
+test('a file cut by the interruption is stored anew if somebody has written to it', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeFiles(source, 3, 700_000);
+  makeFiles(join(source, 'large'), 1, 3_000_000);
+  const archive = createTestArchive(base);
+  archive.host.interruptAfter(6);
+  await assert.rejects(archive.backup(source, { volumeSize: 100_000 }));
+  appendFileSync(join(source, 'large', 'file 10'), 'more');
+  archive.host.interruptAfter(undefined);
+  archive.host.clear();
+  assert.equal(await archive.backup(source, { volumeSize: 100_000 }), 0);
+  const codes = archive.host.reports.map(({ code }) => code);
+  assert.ok(codes.includes('continuing') && codes.includes('cut-file-changed'), codes.join());
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+test('finished files are not read again', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeFiles(source, 12, 300_000);
+  const archive = createTestArchive(base);
+  archive.host.interruptAfter(3);
+  await assert.rejects(archive.backup(source, { volumeSize: 100_000 }));
+  // What is behind the last volume could not be read without an error now.
+  const names = readdirSync(source).sort();
+  for (const name of names.slice(0, 3)) {
+    renameSync(join(source, name), join(base, name));
+    mkdirSync(join(source, name));
+  }
+  archive.host.interruptAfter(undefined);
+  assert.equal(await archive.backup(source, { volumeSize: 100_000 }), 0);
+  for (const name of names.slice(0, 3)) {
+    renameSync(join(source, name), join(base, `${name} folder`));
+    renameSync(join(base, name), join(source, name));
+  }
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source), {
+    without: ({ path }) => path === '',
+  });
+});
