@@ -23,8 +23,12 @@ export interface CatalogEntry extends Attributes {
   readonly signature: SignaturePlace | undefined;
 }
 
+/** A catalog begins with the full set of its chain. */
+export const FULL_SET = 1;
+
 /** A member of a set's sigtar: `offset` in its tar bytes. */
 export interface SignaturePlace {
+  /** The number of the set: FULL_SET, or a later one. */
   readonly set: number;
   readonly offset: number;
 }

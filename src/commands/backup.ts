@@ -19,7 +19,6 @@ import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
-import type { Report } from '../report.ts';
 import type { Storage } from '../storage/storage.ts';
 import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
@@ -37,9 +36,16 @@ import {
 } from './backup-plan.ts';
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
-import type { CommonOptions, Host } from './host.ts';
-import { cutBack, findInterrupted, giveUp, incompleteSet, removePartial } from './interrupted.ts';
-import { checkPassphrase } from './passphrase-check.ts';
+import { type CommonOptions, type Host, packerOptions } from './host.ts';
+import {
+  cutBack,
+  findInterrupted,
+  giveUp,
+  incompleteSet,
+  isAnythingLeft,
+  removePartial,
+} from './interrupted.ts';
+import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
@@ -76,43 +82,60 @@ export interface BackupRequest extends CommonOptions {
   readonly maxBlockLength: number;
 }
 
-/** @returns the exit status */
-export async function backup(request: BackupRequest, host: Host): Promise<number> {
+/**
+ * @param packer may be started early by the caller; ended here
+ * @returns the exit status
+ */
+export async function backup(
+  request: BackupRequest,
+  host: Host,
+  packer: Packer = createPacker(packerOptions(host)),
+): Promise<number> {
   const startTime = host.now();
-  const { reporter, signal } = host;
-  const report = (event: Report) => reporter.report(event);
-  const root = await abortable(
-    wakeSource(request.source, {
-      retryForMs: request.sourceRetryForMs,
-      sleep: host.sleep,
-      now: () => host.now() * 1000,
-      report,
-    }),
-    signal,
-  );
-  checkSource(request.source, request.url);
-  const archive = await openArchive(request.url, request, host);
-  const packer = createPacker({ cores: host.cores, pause: host.pause, report, signal });
   try {
-    const lock = await acquireRunLock(archive.cache.folder);
+    const root = await abortable(
+      wakeSource(request.source, {
+        retryForMs: request.sourceRetryForMs,
+        sleep: host.sleep,
+        now: () => host.now() * 1000,
+        report: event => host.reporter.report(event),
+      }),
+      host.signal,
+    );
+    checkSource(request.source, request.url);
+    const archive = await openArchive(request.url, request, host);
     try {
-      if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
-      const collection = await archive.collection();
-      host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-      const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
-      if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
-      if (request.printStatistics) {
-        const times = { startTime, endTime: host.now() };
-        await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
-      }
-      return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+      return await backUpTo(archive, request, host, packer, { startTime, root });
     } finally {
-      lock.release();
+      await archive.close();
     }
   } finally {
     await packer.close();
-    await archive.close();
+  }
+}
+
+async function backUpTo(
+  archive: Archive,
+  request: BackupRequest,
+  host: Host,
+  packer: Packer,
+  { startTime, root }: { readonly startTime: number; readonly root: SourceRoot },
+): Promise<number> {
+  const lock = await acquireRunLock(archive.cache.folder);
+  try {
+    if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
+    const collection = await archive.collection();
+    host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
+    const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+    const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+    if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
+    if (request.printStatistics) {
+      const times = { startTime, endTime: host.now() };
+      await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
+    }
+    return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+  } finally {
+    lock.release();
   }
 }
 
@@ -129,22 +152,35 @@ interface Setting {
   readonly host: Host;
   readonly archive: Archive;
   readonly root: SourceRoot;
+  /** Fails if the passphrase is not that of the sets that are there. */
+  readonly checked: Promise<void>;
 }
 
-async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
+async function run(
+  setting: Omit<Setting, 'checked'>,
+  packer: Packer,
+  collection: Collection,
+): Promise<Outcome> {
   const { request, host, archive } = setting;
-  if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  let checked = Promise.resolve();
+  if (request.encrypt && !request.dryRun) {
+    await askPassphrase(collection, host);
+    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
+    checked.catch(() => {}); // `store` hears of it
+    if (await isAnythingLeft(archive)) await checked;
+  }
   let journal = request.dryRun
     ? undefined
     : await findInterrupted(archive, collection, request, formOf(request), host);
   for (let attempt = 1; ; attempt++) {
     try {
-      if (journal) return await goOn(journal, setting, packer, collection);
+      if (journal) return await goOn(journal, { ...setting, checked }, packer, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, host));
-      return await runOn({ set, base, journal }, setting, packer);
+      return await runOn({ set, base, journal }, { ...setting, checked }, packer);
     } catch (error) {
+      await checked; // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
       if (!(error instanceof BackupError)) throw error;
       if (error.code === 'cache-damaged' && attempt === 1) {
@@ -247,8 +283,9 @@ async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise
 
 async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, host, archive, bytesTotal } = setting;
+  const { request, host, archive, bytesTotal, checked } = setting;
   const { storage, cache, prefixes } = archive;
+  await checked;
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();

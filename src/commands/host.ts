@@ -3,6 +3,7 @@
  * a test, and no command reaches for the clock, for chance or for the terminal by itself.
  */
 
+import type { PackerOptions } from '../engine/packing.ts';
 import type { Prefixes } from '../manifest/names.ts';
 import type { Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
@@ -25,6 +26,11 @@ export interface Host {
   readonly signal: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
+}
+
+/** What a packer needs of a host. */
+export function packerOptions({ cores, pause, signal, reporter }: Host): PackerOptions {
+  return { cores, pause, signal, report: event => reporter.report(event) };
 }
 
 /** Options that every command has. */
