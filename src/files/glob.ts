@@ -17,7 +17,7 @@ export interface PathMatcher {
 /** Why a pattern can't be read. */
 export type PatternFault = 'empty' | 'double-slash' | 'backward-range';
 
-const below = '(?:\\/[^]*)?';
+const below = '(?:\\/.*)?';
 // As Python's `$`: a newline that ends the name is not seen.
 const end = '\\n?$';
 
@@ -34,7 +34,7 @@ export function compileGlob(text: string, ignoreCase = false): PathMatcher | Pat
   const itself = globSource(glob, caseless);
   const leading = leadingParts(glob).map(part => globSource(part, caseless));
   if (itself === undefined || leading.includes(undefined)) return 'backward-range';
-  const flags = caseless ? 'vi' : 'v';
+  const flags = caseless ? 'sui' : 'su';
   const whole = new RegExp(`^${itself}${below}${end}`, flags);
   const onlyItself = foldersOnly ? new RegExp(`^${itself}${end}`, flags) : undefined;
   const lead = new RegExp(`^(?:${leading.join('|')})${end}`, flags);
@@ -48,7 +48,7 @@ export function compileGlob(text: string, ignoreCase = false): PathMatcher | Pat
 export function compileLiteral(text: string, ignoreCase = false): PathMatcher | PatternFault {
   if (text === '') return 'empty';
   const path = text.length > 1 && text.endsWith('/') ? text.slice(0, -1) : text;
-  const flags = ignoreCase ? 'vi' : 'v';
+  const flags = ignoreCase ? 'sui' : 'su';
   const itself = path === '/' ? '' : literalSource(path, ignoreCase);
   const whole = new RegExp(`^${itself}${below}$`, flags);
   const parts = path.split('/').map((_, index, all) => all.slice(0, index + 1).join('/') || '/');
@@ -69,7 +69,7 @@ function globSource(glob: string, ignoreCase: boolean): string | undefined {
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i]!;
     if (char === '*') {
-      source += chars[i + 1] === '*' ? '[^]*' : '[^\\/]*';
+      source += chars[i + 1] === '*' ? '.*' : '[^\\/]*';
       if (chars[i + 1] === '*') i++;
     } else if (char === '?') {
       source += '[^\\/]';

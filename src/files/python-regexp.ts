@@ -49,7 +49,7 @@ export function compilePythonRegExp(expression: string, ignoreCase = false): Reg
   if (ignoreCase) flags.add('i');
   const source = translate(expression.slice(leading.length), flags);
   try {
-    return new RegExp(source, flags.has('i') ? 'vi' : 'v');
+    return new RegExp(source, flags.has('i') ? 'svi' : 'sv');
   } catch (cause) {
     const [, reason = 'it is malformed'] = /\/: (.*)$/s.exec((cause as Error).message) ?? [];
     throw new RegExpFault(reason.toLowerCase(), { cause });
@@ -104,7 +104,7 @@ function translate(expression: string, flags: ReadonlySet<string>): string {
     const char = accept(/^./su)![0];
     if (char === '(') source += group();
     else if (char === ')' || char === '|') source += char;
-    else if (char === '.') source += flags.has('s') ? '[^]' : '[^\\n]';
+    else if (char === '.') source += flags.has('s') ? '.' : '[^\\n]';
     else if (char === '^') source += flags.has('m') ? '(?:^|(?<=\\n))' : '^';
     else if (char === '$') source += flags.has('m') ? '(?=\\n|$)' : '(?=\\n?$)';
     else if (char === '[') source += translateClass(accept);

@@ -1,4 +1,4 @@
-/** Pieces of JavaScript regular expressions (flag `v`), made from characters that stand for themselves. */
+/** Pieces of JavaScript regular expressions (flags `u` or `v`), made from characters that stand for themselves. */
 
 /** Letters that Python counts as one without case; Unicode's simple folding keeps the last two apart. */
 const letterI = 'Iiİı';
