@@ -138,7 +138,11 @@ export interface OptionSpec {
   /** How the value is called in the help. */
   readonly value?: string;
   readonly repeatable?: boolean;
+  /** Its place among the others of the kind counts, and it may be repeated. */
+  readonly ordered?: boolean;
   readonly help: string;
+  /** Not in the help: for tests and for who moves archives. */
+  readonly hidden?: boolean;
   /** Actions that know the option; all if absent. */
   readonly actions?: readonly Action[];
 }
@@ -153,7 +157,47 @@ const removals: readonly Action[] = [
 ];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
+/** What a backup takes of the source; the first option that says something of a path decides. */
+const selection: readonly OptionSpec[] = (
+  [
+    [
+      'include',
+      'text',
+      'PATTERN',
+      'take what PATTERN matches (*, ?, [], ** across folders) with all below it',
+    ],
+    ['exclude', 'text', 'PATTERN', 'leave it out; PATTERN begins as SOURCE is written, or with **'],
+    ['include-filelist', 'path', 'FILE', 'take what the patterns in the lines of FILE match; "- " excludes'],
+    ['exclude-filelist', 'path', 'FILE', 'leave it out; "+ " before a pattern includes'],
+    ['include-filelist-stdin', 'flag', undefined, 'the same, from standard input'],
+    ['exclude-filelist-stdin', 'flag', undefined, 'the same, from standard input'],
+    ['include-regexp', 'text', 'REGEXP', 'take paths in which the regular expression is found'],
+    ['exclude-regexp', 'text', 'REGEXP', 'leave them out'],
+    ['exclude-if-present', 'text', 'NAME', 'leave out folders that hold a file NAME'],
+    ['exclude-older-than', 'time', 'TIME', 'leave out files that were last changed before TIME'],
+    ['exclude-other-filesystems', 'flag', undefined, 'stay on the file system of SOURCE'],
+    ['exclude-device-files', 'flag', undefined, 'leave out device files'],
+    ['files-from', 'path', 'FILE', 'take only what FILE lists, relative to SOURCE'],
+    ['filter-globbing', 'flag', undefined, 'read the patterns that follow as above'],
+    ['filter-literal', 'flag', undefined, 'read the patterns that follow as paths'],
+    ['filter-regexp', 'flag', undefined, 'read the patterns that follow as regular expressions'],
+    ['filter-ignorecase', 'flag', undefined, 'let case not matter in the patterns that follow'],
+    ['filter-strictcase', 'flag', undefined, 'let case matter in the patterns that follow'],
+  ] as const
+).map(([long, kind, value, help]) => ({
+  ...{ long, kind, help, ordered: true, actions: [...backups, 'verify', 'restore'] },
+  ...(value !== undefined && { value }),
+  ...(long.endsWith('clude-filelist') && { aliases: [long.replace('-', '-globbing-')] }),
+}));
+
 export const options: readonly OptionSpec[] = [
+  ...selection,
+  {
+    long: 'null-separator',
+    kind: 'flag',
+    help: 'entries of lists end with a NUL byte instead of a line end',
+    actions: [...backups, 'verify', 'restore'],
+  },
   {
     long: 'volsize',
     kind: 'count',
@@ -467,6 +511,13 @@ export const options: readonly OptionSpec[] = [
       help: `the same for ${kind === 'archive' ? 'volumes' : kind === 'jsonstat' ? "duplicity's statistics" : `${kind}s`}, after the general one`,
     }),
   ),
+  {
+    long: 'current-time',
+    kind: 'text',
+    value: 'EPOCH',
+    help: '',
+    hidden: true,
+  },
   {
     long: 'verbosity',
     short: 'v',
