@@ -8,6 +8,7 @@ import { type CommonOptions, type Host, packerOptions } from '../commands/host.t
 import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import type { Prefixes } from '../manifest/names.ts';
+import { parseInterval } from '../manifest/time.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { s3Options, thawTier } from './s3-values.ts';
 import { selectionRules } from './selection.ts';
@@ -110,6 +111,18 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         },
         host,
       );
+    }
+    case 'prune': {
+      const { remove } = await import('../commands/remove.ts');
+      const count = (name: string) => values[`keep-${name}`] as number | undefined;
+      const keep = {
+        ...{ last: count('last'), daily: count('daily'), weekly: count('weekly') },
+        ...{ monthly: count('monthly'), yearly: count('yearly'), fullMin: count('full-min') ?? 1 },
+        within:
+          values['keep-within'] === undefined ? undefined : parseInterval(values['keep-within'] as string),
+      };
+      const options = { limit: '', force: values.force === true, dryRun: values['dry-run'] === true };
+      return remove({ ...common, ...options, action, url: first, keep }, host);
     }
     case 'cleanup':
     case 'remove-older-than':

@@ -15,7 +15,8 @@ export type Action =
   | 'remove-older-than'
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
-  | 'cleanup';
+  | 'cleanup'
+  | 'prune';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -108,6 +109,14 @@ export const actions: readonly ActionSpec[] = [
     dataOnStdout: true,
   },
   {
+    action: 'prune',
+    positionals: ['URL'],
+    summary: 'remove backups that no rule of a calendar keeps',
+    detail:
+      'Keeps what the rules name, with all that it builds on, and says why. Only shows what it would do, unless --force is given.\n\nExample:\n  tsbackup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
     action: 'cleanup',
     positionals: ['URL'],
     summary: 'remove what interrupted backups left at URL',
@@ -154,6 +163,7 @@ const removals: readonly Action[] = [
   'remove-all-but-n-full',
   'remove-all-inc-of-but-n-full',
   'cleanup',
+  'prune',
 ];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
@@ -312,6 +322,28 @@ export const options: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'restore: into a folder that is not empty; removals: really delete',
     actions: ['restore', ...removals],
+  },
+  ...(
+    [
+      ['last', 'N', 'keep the last N sets'],
+      ['daily', 'N', 'keep the last set of each of the last N days that have one'],
+      ['weekly', 'N', 'the same for weeks'],
+      ['monthly', 'N', 'the same for months'],
+      ['yearly', 'N', 'the same for years'],
+      ['full-min', 'N', 'chains that stay in any case (1)'],
+    ] as const
+  ).map(
+    ([name, value, help]): OptionSpec => ({
+      ...{ long: `keep-${name}`, kind: 'count', value, help },
+      actions: ['prune'],
+    }),
+  ),
+  {
+    long: 'keep-within',
+    kind: 'text',
+    value: 'INTERVAL',
+    help: 'keep sets that are less than INTERVAL older than the newest, for example 3M',
+    actions: ['prune'],
   },
   {
     long: 'numeric-owner',
