@@ -8,7 +8,7 @@ import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../err
 import { dispatch } from './dispatch.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
-import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { createTextReporter } from './reporters.ts';
 
@@ -90,6 +90,14 @@ function createHost(
     alerts: process.stderr,
     progress,
   });
+  const passphrase = createPassphraseSource(
+    {
+      passphraseFile: values['passphrase-file'] as string | undefined,
+      passphraseCommand: values['passphrase-command'] as string | undefined,
+    },
+    process.env,
+    askOnTerminal,
+  );
   return {
     now: clockOf(values['current-time'] as string | undefined),
     sleep: async ms => {
@@ -102,14 +110,8 @@ function createHost(
     hostname,
     reporter,
     print: printTo(process.stdout),
-    passphrase: createPassphraseSource(
-      {
-        passphraseFile: values['passphrase-file'] as string | undefined,
-        passphraseCommand: values['passphrase-command'] as string | undefined,
-      },
-      process.env,
-      askOnTerminal,
-    ),
+    passphrase,
+    signPassphrase: createSignPassphraseSource(process.env, passphrase),
     signal,
     cores: availableParallelism(),
   };
