@@ -24,6 +24,14 @@ process.on('unhandledRejection', reason => {
   process.exit(1);
 });
 
+/** Ends a process that hangs in a system call (a dead network drive): process.exit() would wait for it too. */
+function killAfter(ms: number): void {
+  setTimeout(() => {
+    process.stderr.write('A system call does not come back; the process is killed.\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, ms).unref();
+}
+
 /** How long what is left of a run may take to end by itself. */
 const PATIENCE_MS = 5000;
 
@@ -35,10 +43,6 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
   const { main } = await import('./cli/main.ts');
-  process.exitCode = await main(argv, version(), status => process.exit(status));
-  // What still runs now hangs in a system call (a dead network drive). process.exit() would wait for it too.
-  setTimeout(() => {
-    process.stderr.write('A system call does not come back; the process is killed.\n');
-    process.kill(process.pid, 'SIGKILL');
-  }, PATIENCE_MS).unref();
+  process.exitCode = await main(argv, version(), status => process.exit(status), killAfter);
+  killAfter(PATIENCE_MS);
 }

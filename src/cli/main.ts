@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
+import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
 import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
 import { type Action, actions } from './options.ts';
@@ -17,16 +18,19 @@ const DEBUG = 9;
 
 /**
  * @param exit ends the process at once
+ * @param killAfter ends it, whatever hangs, if it is still there then
  * @returns the exit status
  */
 export async function main(
   argv: readonly string[],
   version: string,
   exit: (status: number) => never,
+  killAfter: (ms: number) => void,
 ): Promise<number> {
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
+  let watchdog: Watchdog | undefined;
   const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
@@ -42,7 +46,10 @@ export async function main(
       const { createProgressDisplay } = await import('./progress.ts');
       progress = await createProgressDisplay(process.stderr, Date.now);
     }
-    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption, progress));
+    watchdog = createWatchdog(stallTimeoutMs(invocation));
+    watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
+    const host = createHost(invocation, verbosity, interruption, watchdog, progress);
+    const status = await dispatch(invocation, host);
     progress?.stop();
     return interruption.status() ?? status;
   } catch (error) {
@@ -52,12 +59,22 @@ export async function main(
       process.stderr.write(`Interrupted${whatStays(action)}.\n`);
       return interrupted;
     }
-    process.stderr.write(`Error: ${describe(error)}\n`);
-    if (verbosity >= DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    return error instanceof BackupError ? traitsOf(error.code).exit : exitStatus.failed;
+    const first = watchdog?.signal.aborted ? watchdog.signal.reason : error;
+    process.stderr.write(`Error: ${describe(first)}\n`);
+    if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
+    return first instanceof BackupError ? traitsOf(first.code).exit : exitStatus.failed;
   } finally {
+    watchdog?.close();
     interruption.close();
   }
+}
+
+const STALL_TIMEOUT_SECONDS = 1800;
+/** How long a run that is ended because it hangs may take to do so in order. */
+const END_IN_ORDER_MS = 150_000;
+
+function stallTimeoutMs({ values }: Invocation): number {
+  return ((values['stall-timeout'] as number | undefined) ?? STALL_TIMEOUT_SECONDS) * 1000;
 }
 
 function printsData(name: Action): boolean {
@@ -80,10 +97,27 @@ function createHost(
   invocation: Invocation,
   verbosity: number,
   interruption: Interruption,
+  watchdog: Watchdog,
   progress: ProgressDisplay | undefined,
 ): Host {
   const { values } = invocation;
-  const { signal } = interruption;
+  const signal = AbortSignal.any([interruption.signal, watchdog.signal]);
+  const unwatched = async <T>(work: () => Promise<T>): Promise<T> => {
+    const resume = watchdog.pause();
+    try {
+      return await work();
+    } finally {
+      resume();
+    }
+  };
+  const passphrase = createPassphraseSource(
+    {
+      passphraseFile: values['passphrase-file'] as string | undefined,
+      passphraseCommand: values['passphrase-command'] as string | undefined,
+    },
+    process.env,
+    askOnTerminal,
+  );
   const reporter = createTextReporter({
     verbosity,
     notices: printsData(invocation.action) ? process.stderr : process.stdout,
@@ -92,9 +126,7 @@ function createHost(
   });
   return {
     now: () => Date.now() / 1000,
-    sleep: async ms => {
-      await sleep(ms, undefined, { signal });
-    },
+    sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
       interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
     },
@@ -102,14 +134,8 @@ function createHost(
     hostname,
     reporter,
     print: printTo(process.stdout),
-    passphrase: createPassphraseSource(
-      {
-        passphraseFile: values['passphrase-file'] as string | undefined,
-        passphraseCommand: values['passphrase-command'] as string | undefined,
-      },
-      process.env,
-      askOnTerminal,
-    ),
+    passphrase: confirm => unwatched(() => passphrase(confirm)),
+    watchdog,
     signal,
     cores: availableParallelism(),
   };

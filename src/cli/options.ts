@@ -436,6 +436,12 @@ export const options: readonly OptionSpec[] = [
     actions: [...readers, 'probe'],
   },
   {
+    long: 'stall-timeout',
+    kind: 'count',
+    value: 'SECONDS',
+    help: 'end a run that makes no progress for so long; 0: never (1800)',
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',

@@ -22,6 +22,7 @@ import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { createVolumeFetcher } from './volume-fetch.ts';
+import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -50,11 +51,11 @@ export interface Archive {
 
 export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = await openStorage(url, options.s3 ?? {}, reporter);
+  const storage = watchStorage(await openStorage(url, options.s3 ?? {}, reporter), host.watchdog);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
   const secrets: Secrets = { passphrase: () => host.passphrase(false) };
-  const fetcher = createVolumeFetcher(storage, { tempdir: options.tempdir, cores: host.cores, signal });
+  const fetcher = createVolumeFetcher(storage, { ...host, tempdir: options.tempdir });
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
   const fetch = async (copies: readonly MetadataCopy[]) => {

@@ -44,6 +44,7 @@ import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
+import { during, watchEach } from './watchdog.ts';
 
 export interface BackupRequest extends CommonOptions {
   /** Bytes as a latin1 string, as the user gave it. */
@@ -79,20 +80,27 @@ export interface BackupRequest extends CommonOptions {
 /** @returns the exit status */
 export async function backup(request: BackupRequest, host: Host): Promise<number> {
   const startTime = host.now();
-  const { reporter, signal } = host;
-  const report = (event: Report) => reporter.report(event);
-  const root = await abortable(
+  const { signal } = host;
+  const report = createReport(host);
+  const waking = during(
+    host.watchdog,
+    'reading the source',
     wakeSource(request.source, {
       retryForMs: request.sourceRetryForMs,
       sleep: host.sleep,
       now: () => host.now() * 1000,
       report,
     }),
-    signal,
   );
+  const root = await abortable(waking, signal);
   checkSource(request.source, request.url);
   const archive = await openArchive(request.url, request, host);
-  const packer = createPacker({ cores: host.cores, pause: host.pause, report, signal });
+  const packer = createPacker({
+    ownThread: host.cores > 1 || root.mayHang,
+    pause: host.pause,
+    report,
+    signal,
+  });
   try {
     const lock = await acquireRunLock(archive.cache.folder);
     try {
@@ -100,7 +108,7 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
       const collection = await archive.collection();
       host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
       const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-      const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+      const { counts, stored } = await run({ request, host, archive, root, packer, bytesTotal }, collection);
       if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
       if (request.printStatistics) {
         const times = { startTime, endTime: host.now() };
@@ -116,6 +124,16 @@ export async function backup(request: BackupRequest, host: Host): Promise<number
   }
 }
 
+/** What the wait for a source that is away tells; the watchdog lets it be. */
+function createReport({ reporter, watchdog }: Host): (report: Report) => void {
+  let resume = () => {};
+  return report => {
+    if (report.code === 'source-away') resume = watchdog.pause();
+    if (report.code === 'source-back') resume();
+    reporter.report(report);
+  };
+}
+
 interface Outcome {
   readonly counts: Readonly<Counts>;
   /** Bytes of the volumes at the target. */
@@ -129,9 +147,10 @@ interface Setting {
   readonly host: Host;
   readonly archive: Archive;
   readonly root: SourceRoot;
+  readonly packer: Packer;
 }
 
-async function run(setting: Setting, packer: Packer, collection: Collection): Promise<Outcome> {
+async function run(setting: Setting, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
   let journal = request.dryRun
@@ -139,11 +158,11 @@ async function run(setting: Setting, packer: Packer, collection: Collection): Pr
     : await findInterrupted(archive, collection, request, formOf(request), host);
   for (let attempt = 1; ; attempt++) {
     try {
-      if (journal) return await goOn(journal, setting, packer, collection);
+      if (journal) return await goOn(journal, setting, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, host));
-      return await runOn({ set, base, journal }, setting, packer);
+      return await runOn({ set, base, journal }, setting);
     } catch (error) {
       // Nothing has been stored yet: these come before anything else.
       if (!(error instanceof BackupError)) throw error;
@@ -175,12 +194,7 @@ interface Task {
 }
 
 /** Continues an interrupted set, whatever was asked for. */
-async function goOn(
-  journal: Journal,
-  setting: Setting,
-  packer: Packer,
-  collection: Collection,
-): Promise<Outcome> {
+async function goOn(journal: Journal, setting: Setting, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   const { set } = journal.header;
   const mode = set.type === 'full' ? 'full' : 'incremental';
@@ -198,17 +212,17 @@ async function goOn(
   for (const [number, { name }] of left?.volumes ?? []) {
     if (number > checkpoints.length) await archive.storage.delete(name);
   }
-  return runOn({ set, base, journal }, setting, packer);
+  return runOn({ set, base, journal }, setting);
 }
 
 function storedBytes(journal: Journal | undefined): number {
   return (journal?.checkpoints ?? []).reduce((sum, { size }) => sum + size, 0);
 }
 
-async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outcome> {
+async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
   const { request, archive, root } = setting;
-  const packing = packer.start({
+  const packing = setting.packer.start({
     source: request.source,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: await catalogedSets(archive, base),
@@ -233,10 +247,15 @@ function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
   return { end, open, counts, pending };
 }
 
+function watched(packing: Packing, { host, packer }: Setting): AsyncIterable<PackBatch> {
+  return watchEach(host.watchdog, 'reading the source', packing.batches, packer.beats);
+}
+
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise<Outcome> {
+async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
+  const { host, bytesTotal } = setting;
   let counts: Readonly<Counts> = createCounts();
-  for await (const batch of packing.batches) {
+  for await (const batch of watched(packing, setting)) {
     host.signal.throwIfAborted();
     warn(batch, host, bytesTotal);
     counts = batch.counts;
@@ -270,7 +289,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   let volumes = last?.volume ?? 0;
 
   async function* told(): AsyncGenerator<PackBatch, void, undefined> {
-    for await (const batch of packing.batches) {
+    for await (const batch of watched(packing, setting)) {
       host.signal.throwIfAborted();
       warn(batch, host, bytesTotal);
       counts = batch.counts;

@@ -6,6 +6,7 @@
 import type { Prefixes } from '../manifest/names.ts';
 import type { Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface Host {
   /** Seconds since 1970, with fraction. */
@@ -21,7 +22,8 @@ export interface Host {
   print(text: string | Uint8Array): Promise<void>;
   /** The passphrase's bytes; `confirm` asks twice if it has to be typed. */
   passphrase(confirm: boolean): Promise<Uint8Array>;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly watchdog: Watchdog;
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and by the watchdog. */
   readonly signal: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
