@@ -1,7 +1,7 @@
 // npm run build: the WebAssembly kernel, then TypeScript → dist/ (what the tests run), then one bundle → dist/bin
 // (what people run: a handful of files loads faster than a hundred).
 import { spawnSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 function run(command, ...args) {
@@ -12,6 +12,9 @@ function run(command, ...args) {
 
 run(process.execPath, 'scripts/build-wasm.mjs');
 run(process.execPath, 'node_modules/typescript/bin/tsc');
+rmSync('dist/bin', { recursive: true, force: true });
+// What every run loads is in the bundle; the rest stays where it is.
+const dependencies = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies);
 await build({
   entryPoints: ['src/cli.ts', 'src/engine/pack-worker.ts', 'src/engine/hash-worker.ts'],
   entryNames: '[name]',
@@ -21,7 +24,11 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  packages: 'external',
+  external: dependencies.filter(name => name !== 'commander').flatMap(name => [name, `${name}/*`]),
+  // Commander is CommonJS.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
   legalComments: 'none',
   logLevel: 'warning',
 });

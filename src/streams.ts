@@ -4,7 +4,7 @@ export type Chunks = AsyncIterable<Uint8Array>;
 
 /** Works on up to `width` given items at once; yields results in source order; the first failure ends the run. */
 export async function* mapOrdered<In, Out>(
-  source: AsyncIterable<In>,
+  source: AsyncIterable<In> | Iterable<In>,
   width: number,
   work: (item: In) => Promise<Out>,
 ): AsyncGenerator<Out, void, undefined> {

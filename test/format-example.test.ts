@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import tar from 'tar-stream';
 import { openArchiveCache } from '../src/cache/archive-cache.ts';
+import { FULL_SET } from '../src/catalog/catalog.ts';
 import { pack } from '../src/engine/pack.ts';
 import type { PlanItem } from '../src/engine/plan-item.ts';
 import { createSetWriter } from '../src/engine/set-writer.ts';
@@ -62,7 +63,7 @@ const firstTree: PlanItem[] = [
 const firstContents = { hello: 'hello\n', [eAcute]: 'y' };
 
 const later = { mtimeSeconds: FIRST + 100 };
-const helloSignature = { set: 0, offset: 0 };
+const helloSignature = { set: FULL_SET, offset: 0 };
 const secondTree: PlanItem[] = [
   { kind: 'replaced', entry: entry('', { type: 'directory', mode: 0o755, ...later }) },
   {

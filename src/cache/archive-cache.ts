@@ -53,6 +53,7 @@ export interface ArchiveCache {
   readonly folder: string;
   /** Names of finished files, sorted; also `.part` files of duplicity's, none of our partial ones. */
   list(): Promise<string[]>;
+  has(name: string): Promise<boolean>;
   /** Raw bytes in lent chunks. @throws BackupError 'local-io' also when it is not there */
   read(name: string, options?: { signal?: AbortSignal }): Chunks;
   /** Whole or not at all, replacing what was. @param source chunks are lent @returns bytes */
@@ -124,6 +125,13 @@ export async function openArchiveCache(
   return {
     folder,
     list: () => namesIn(folder),
+    async has(file) {
+      check(file);
+      const found = stat(inFolder(folder, file)).catch(error => {
+        if (systemCode(error) !== 'ENOENT') throw explainAt(folder, file)(error);
+      });
+      return (await found)?.isFile() === true;
+    },
     read: (file, options) => readIn(folder, file, options),
     async write(file, source, { signal } = {}) {
       check(file);

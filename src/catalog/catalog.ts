@@ -23,8 +23,12 @@ export interface CatalogEntry extends Attributes {
   readonly signature: SignaturePlace | undefined;
 }
 
+/** A catalog begins with the full set of its chain. */
+export const FULL_SET = 1;
+
 /** A member of a set's sigtar: `offset` in its tar bytes. */
 export interface SignaturePlace {
+  /** The number of the set: FULL_SET, or a later one. */
   readonly set: number;
   readonly offset: number;
 }
@@ -193,6 +197,9 @@ function createCatalog(db: Database): Catalog {
     .pluck();
   const typeOf = db.prepare('SELECT type FROM current WHERE parent = ? AND name = ?').pluck();
 
+  const findTime = db.prepare('SELECT time FROM sets WHERE id = ?').pluck();
+  const times = new Map<number, number>();
+
   let set = 0;
   let nextFolder = 0;
   let inTransaction = false;
@@ -351,7 +358,11 @@ function createCatalog(db: Database): Catalog {
       const row = findPiece.get(place.set, place.offset) as [number, number, number] | undefined;
       return row && { plainOffset: row[0], gzipOffset: row[1], gzipEnd: row[2] };
     },
-    timeOfSet: id => db.prepare('SELECT time FROM sets WHERE id = ?').pluck().get(id) as number,
+    timeOfSet(id) {
+      const time = times.get(id) ?? (findTime.get(id) as number);
+      times.set(id, time);
+      return time;
+    },
     endOfPieces: time =>
       (db
         .prepare(

@@ -3,7 +3,8 @@
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
-import type { CommonOptions, Host } from '../commands/host.ts';
+import type { BackupRequest } from '../commands/backup.ts';
+import { type CommonOptions, type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import type { Prefixes } from '../manifest/names.ts';
 import type { Invocation, OptionValue } from './parse.ts';
@@ -33,31 +34,31 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     case 'incremental':
     case 'backup': {
       requireOrder(action, second, first);
+      const request: BackupRequest = {
+        ...common,
+        url: second,
+        source: pathFromText(first),
+        mode: action === 'backup' ? 'auto' : action,
+        fullIfOlderThan: values['full-if-older-than'] as string | undefined,
+        allowSourceMismatch: values['allow-source-mismatch'] === true,
+        skipIfNoChange: values['skip-if-no-change'] === true,
+        encrypt: values['no-encryption'] !== true,
+        compress: values['no-compression'] !== true,
+        level: ranged(values, 'compression-level', 0, 9) ?? 'auto',
+        volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
+        dryRun: values['dry-run'] === true,
+        sourceErrorsOk: values['source-errors-ok'] === true,
+        printStatistics: values['no-print-statistics'] !== true,
+        progress: values.progress === true,
+        maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
+        allowMassDelete: values['allow-mass-delete'] === true,
+        sourceRetryForMs: (ranged(values, 'source-retry-for', 0, 1_000_000) ?? 300) * 1000,
+        maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
+      };
+      const { createPacker } = await import('../engine/packing.ts');
+      const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
       const { backup } = await import('../commands/backup.ts');
-      return backup(
-        {
-          ...common,
-          url: second,
-          source: pathFromText(first),
-          mode: action === 'backup' ? 'auto' : action,
-          fullIfOlderThan: values['full-if-older-than'] as string | undefined,
-          allowSourceMismatch: values['allow-source-mismatch'] === true,
-          skipIfNoChange: values['skip-if-no-change'] === true,
-          encrypt: values['no-encryption'] !== true,
-          compress: values['no-compression'] !== true,
-          level: ranged(values, 'compression-level', 0, 9) ?? 'auto',
-          volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
-          dryRun: values['dry-run'] === true,
-          sourceErrorsOk: values['source-errors-ok'] === true,
-          printStatistics: values['no-print-statistics'] !== true,
-          progress: values.progress === true,
-          maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
-          allowMassDelete: values['allow-mass-delete'] === true,
-          sourceRetryForMs: (ranged(values, 'source-retry-for', 0, 1_000_000) ?? 300) * 1000,
-          maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
-        },
-        host,
-      );
+      return backup(request, host, packer);
     }
     case 'restore': {
       requireOrder(action, first, second);

@@ -38,7 +38,9 @@ export function parseCommandLine(
     .addHelpText('after', programNotes)
     .helpCommand(false)
     .showSuggestionAfterError();
-  for (const spec of actions) {
+  const words = normalize(argv);
+  const named = actions.find(({ action }) => action === words[0]);
+  for (const spec of named ? [named] : actions) {
     const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
     describe(command, spec);
     command.configureOutput(quiet).action((...received: unknown[]) => {
@@ -47,7 +49,7 @@ export function parseCommandLine(
     });
   }
   try {
-    program.parse(normalize(argv), { from: 'user' });
+    program.parse(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;

@@ -54,7 +54,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   const storage = watchStorage(await openStorage(url, options.s3 ?? {}, reporter), host.watchdog);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
-  const secrets: Secrets = { passphrase: () => host.passphrase(false) };
+  const secrets: Secrets = { passphrase: () => host.passphrase(false), derived: new Map() };
   const fetcher = createVolumeFetcher(storage, { ...host, tempdir: options.tempdir });
   const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
 
@@ -71,7 +71,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
   /** The cached copy of a set's manifest or signatures, made if it is not there; its name in the cache. */
   const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
     const localName = cacheName(kind, set.id, 'final', prefixes);
-    if (!(await cache.list()).includes(localName)) {
+    if (!(await cache.has(localName))) {
       await fetch([{ kind, remoteName: object.name, form: formOf(object), localName }]);
     }
     return localName;
@@ -145,13 +145,13 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
     },
     async cachedSigtarOf(set) {
       const localName = cacheName('signatures', set.id, 'final', prefixes);
-      if (!set.signatures || !(await cache.list()).includes(localName)) return undefined;
+      if (!set.signatures || !(await cache.has(localName))) return undefined;
       return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
     async openVolume(set, volume) {
       const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
-      const fetched = await fetcher.fetch({ object: object.name, entry, name });
+      const fetched = await fetcher.fetch({ object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
       const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
       if (!fetched.isProved) await drain(plain(false));
@@ -159,7 +159,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
     },
     expectVolume(set, volume) {
       const { object, name, entry } = wanted(set, volume);
-      if (object) fetcher.prefetch({ object: object.name, entry, name });
+      if (object) fetcher.prefetch({ object, entry, name });
     },
     async close() {
       await fetcher.close();

@@ -19,7 +19,6 @@ import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
-import type { Report } from '../report.ts';
 import type { Storage } from '../storage/storage.ts';
 import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
@@ -37,9 +36,16 @@ import {
 } from './backup-plan.ts';
 import { catalogFile, clearCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
-import type { CommonOptions, Host } from './host.ts';
-import { cutBack, findInterrupted, giveUp, incompleteSet, removePartial } from './interrupted.ts';
-import { checkPassphrase } from './passphrase-check.ts';
+import { type CommonOptions, type Host, packerOptions } from './host.ts';
+import {
+  cutBack,
+  findInterrupted,
+  giveUp,
+  incompleteSet,
+  isAnythingLeft,
+  removePartial,
+} from './interrupted.ts';
+import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
@@ -77,61 +83,59 @@ export interface BackupRequest extends CommonOptions {
   readonly maxBlockLength: number;
 }
 
-/** @returns the exit status */
-export async function backup(request: BackupRequest, host: Host): Promise<number> {
+/**
+ * @param packer may be started early by the caller; ended here
+ * @returns the exit status
+ */
+export async function backup(
+  request: BackupRequest,
+  host: Host,
+  packer: Packer = createPacker(packerOptions(host)),
+): Promise<number> {
   const startTime = host.now();
-  const { signal } = host;
-  const report = createReport(host);
-  const waking = during(
-    host.watchdog,
-    'reading the source',
-    wakeSource(request.source, {
+  try {
+    const options = packerOptions(host);
+    const waking = wakeSource(request.source, {
       retryForMs: request.sourceRetryForMs,
       sleep: host.sleep,
       now: () => host.now() * 1000,
-      report,
-    }),
-  );
-  const root = await abortable(waking, signal);
-  checkSource(request.source, request.url);
-  const archive = await openArchive(request.url, request, host);
-  const packer = createPacker({
-    ownThread: host.cores > 1 || root.mayHang,
-    pause: host.pause,
-    report,
-    signal,
-  });
-  try {
-    const lock = await acquireRunLock(archive.cache.folder);
+      report: options.report,
+    });
+    const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
+    if (root.mayHang && !options.ownThread) packer = createPacker({ ...options, ownThread: true });
+    checkSource(request.source, request.url);
+    const archive = await openArchive(request.url, request, host);
     try {
-      if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
-      const collection = await archive.collection();
-      host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-      const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-      const { counts, stored } = await run({ request, host, archive, root, packer, bytesTotal }, collection);
-      if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
-      if (request.printStatistics) {
-        const times = { startTime, endTime: host.now() };
-        await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
-      }
-      return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+      return await backUpTo({ request, host, archive, root, packer }, startTime);
     } finally {
-      lock.release();
+      await archive.close();
     }
   } finally {
     await packer.close();
-    await archive.close();
   }
 }
 
-/** What the wait for a source that is away tells; the watchdog lets it be. */
-function createReport({ reporter, watchdog }: Host): (report: Report) => void {
-  let resume = () => {};
-  return report => {
-    if (report.code === 'source-away') resume = watchdog.pause();
-    if (report.code === 'source-back') resume();
-    reporter.report(report);
-  };
+async function backUpTo(
+  setting: Omit<Setting, 'bytesTotal' | 'checked'>,
+  startTime: number,
+): Promise<number> {
+  const { request, host, archive, root } = setting;
+  const lock = await acquireRunLock(archive.cache.folder);
+  try {
+    if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
+    const collection = await archive.collection();
+    host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
+    const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+    const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
+    if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
+    if (request.printStatistics) {
+      const times = { startTime, endTime: host.now() };
+      await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
+    }
+    return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
+  } finally {
+    lock.release();
+  }
 }
 
 interface Outcome {
@@ -148,22 +152,31 @@ interface Setting {
   readonly archive: Archive;
   readonly root: SourceRoot;
   readonly packer: Packer;
+  /** Fails if the passphrase is not that of the sets that are there. */
+  readonly checked: Promise<void>;
 }
 
-async function run(setting: Setting, collection: Collection): Promise<Outcome> {
+async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
-  if (request.encrypt && !request.dryRun) await checkPassphrase(archive, collection, host);
+  let checked = Promise.resolve();
+  if (request.encrypt && !request.dryRun) {
+    await askPassphrase(collection, host);
+    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
+    checked.catch(() => {}); // `store` hears of it
+    if (await isAnythingLeft(archive)) await checked;
+  }
   let journal = request.dryRun
     ? undefined
     : await findInterrupted(archive, collection, request, formOf(request), host);
   for (let attempt = 1; ; attempt++) {
     try {
-      if (journal) return await goOn(journal, setting, collection);
+      if (journal) return await goOn(journal, { ...setting, checked }, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, host));
-      return await runOn({ set, base, journal }, setting);
+      return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
+      await checked; // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
       if (!(error instanceof BackupError)) throw error;
       if (error.code === 'cache-damaged' && attempt === 1) {
@@ -266,8 +279,9 @@ async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
 
 async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, host, archive, bytesTotal } = setting;
+  const { request, host, archive, bytesTotal, checked } = setting;
   const { storage, cache, prefixes } = archive;
+  await checked;
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();

@@ -3,8 +3,9 @@
  * a test, and no command reaches for the clock, for chance or for the terminal by itself.
  */
 
+import type { PackerOptions } from '../engine/packing.ts';
 import type { Prefixes } from '../manifest/names.ts';
-import type { Reporter } from '../report.ts';
+import type { Report, Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -27,6 +28,17 @@ export interface Host {
   readonly signal: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
+}
+
+/** What a packer needs of a host. While it waits for a source that is away the watchdog lets it be. */
+export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host): PackerOptions {
+  let resume = () => {};
+  const report = (event: Report) => {
+    if (event.code === 'source-away') resume = watchdog.pause();
+    if (event.code === 'source-back') resume();
+    reporter.report(event);
+  };
+  return { ownThread: cores > 1, pause, signal, report };
 }
 
 /** Options that every command has. */

@@ -50,6 +50,12 @@ export async function findInterrupted(
   return whole;
 }
 
+/** Whether `findInterrupted` has anything to look at. */
+export async function isAnythingLeft({ cache, prefixes }: Archive): Promise<boolean> {
+  if ((await cache.listPartial()).length > 0) return true;
+  return (await cache.list()).some(name => parseName(name, prefixes)?.partial);
+}
+
 /** The same set from before the file in the middle of which it ends; undefined if it begins with that file. */
 export function cutBack(journal: Journal): Journal | undefined {
   const { checkpoints } = journal;

@@ -3,21 +3,29 @@
 import { BackupError } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf } from '../manifest/names.ts';
+import type { BackupSet } from '../manifest/sets.ts';
 import { openEnvelope } from '../volumes/envelope.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
+/** What `checkPassphrase` is to open; undefined if nothing at the target is encrypted. */
+function newestEncrypted(collection: Collection): BackupSet | undefined {
+  const sets = collection.chains.flatMap(chain => chain.sets).filter(set => set.manifest?.encrypted);
+  return sets.sort((a, b) => endOf(b.id) - endOf(a.id))[0];
+}
+
+/** Asks for the passphrase; twice if there is nothing that it could be tried on. */
+export async function askPassphrase(collection: Collection, host: Host): Promise<void> {
+  await host.passphrase(newestEncrypted(collection) === undefined);
+}
+
 /**
- * Opens the newest encrypted manifest with the passphrase of this run; asks twice for a typed one if there is none.
+ * Opens the newest encrypted manifest with the passphrase of this run.
  * @throws BackupError `wrong-passphrase` if it does not open; what else is wrong with it is not our business here
  */
-export async function checkPassphrase(archive: Archive, collection: Collection, host: Host): Promise<void> {
-  const sets = collection.chains.flatMap(chain => chain.sets).filter(set => set.manifest?.encrypted);
-  const newest = sets.sort((a, b) => endOf(b.id) - endOf(a.id))[0];
-  if (!newest) {
-    await host.passphrase(true);
-    return;
-  }
+export async function checkPassphrase(archive: Archive, collection: Collection): Promise<void> {
+  const newest = newestEncrypted(collection);
+  if (!newest) return;
   const name = newest.manifest!.name;
   try {
     for await (const _ of openEnvelope(archive.storage.get(name), 'gpg', archive.secrets));

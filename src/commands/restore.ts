@@ -6,7 +6,7 @@ import { checkTarget } from '../files/target.ts';
 import { createTreeWriter } from '../files/write.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { type PlannedSet, planSets, replayInto, type Wanted } from './replaying.ts';
+import { type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
 import { type ThawRequest, thawVolumes } from './thaw.ts';
 
@@ -28,12 +28,12 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
   try {
     await requireTarget(archive.storage);
     if (!request.dryRun) checkTarget(request.target, { force: request.force });
-    const planned = await planSets(archive, await archive.collection(), request, host);
+    const sets = wantedSets(archive, await archive.collection(), request, host);
     if (request.dryRun) {
-      await host.print(requiredVolumes(planned));
+      await host.print(requiredVolumes(await planAll(sets)));
       return exitStatus.done;
     }
-    await thawVolumes(archive.storage, planned, request, host);
+    await thawVolumes(archive.storage, sets, request, host);
     let problems = 0;
     const writer = createTreeWriter(request.target, {
       numericOwner: request.numericOwner,
@@ -50,7 +50,7 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
     try {
       const { entries, lost, isSound } = await replayInto(
         writer,
-        planned,
+        sets,
         archive,
         request,
         request.tempdir,

@@ -21,7 +21,7 @@ const BEYOND = '\xff'.repeat(256);
 /** @throws BackupError of the target, or `wrong-passphrase` */
 export async function readVolumes(archive: Archive, set: BackupSet, host: Host): Promise<SetVolumes> {
   const report = (code: string, message: string) => host.reporter.report({ level: 'error', code, message });
-  const name = `the manifest of the ${describeSet(set.id)}`;
+  const name = () => `the manifest of the ${describeSet(set.id)}`;
   try {
     const manifest = await archive.manifestOf(set);
     const last = manifest.volumes.at(-1)!.number;
@@ -29,11 +29,14 @@ export async function readVolumes(archive: Archive, set: BackupSet, host: Host):
     if (manifest.ending === 'filelist' || (manifest.ending === 'volume' && !isMore)) {
       return { manifest, isWhole: true };
     }
-    report('manifest-cut', `${name} has lost its end; volumes after number ${last} are read without it`);
+    report('manifest-cut', `${name()} has lost its end; volumes after number ${last} are read without it`);
     return { manifest: completed(manifest, set), isWhole: false };
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
-    report('manifest-damaged', `${name} can't be used: ${clauseOf(error)}; its volumes are read without it`);
+    report(
+      'manifest-damaged',
+      `${name()} can't be used: ${clauseOf(error)}; its volumes are read without it`,
+    );
     return { manifest: completed({ volumes: [], ending: 'cut' }, set), isWhole: false };
   }
 }

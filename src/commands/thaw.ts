@@ -4,7 +4,7 @@ import { BackupError } from '../errors.ts';
 import { canThaw, type ThawOptions } from '../storage/s3-thaw.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Host } from './host.ts';
-import type { PlannedSet } from './replaying.ts';
+import { planAll, type WantedSet } from './replaying.ts';
 
 export interface ThawRequest {
   /** Asks the service to thaw what is cold. */
@@ -18,17 +18,17 @@ export interface ThawRequest {
 const POLL_MS = 5 * 60 * 1000;
 
 /**
- * Makes sure that all planned volumes can be read.
+ * Makes sure that all volumes of the sets that are needed can be read.
  * @throws BackupError `object-cold` while some can't; the restore is to be run again later
  */
 export async function thawVolumes(
   storage: Storage,
-  planned: readonly PlannedSet[],
+  sets: readonly WantedSet[],
   request: ThawRequest,
   host: Host,
 ): Promise<void> {
   if (!canThaw(storage)) return;
-  const names = planned.flatMap(({ set, volumes }) =>
+  const names = (await planAll(sets)).flatMap(({ set, volumes }) =>
     volumes.flatMap(({ number }) => set.volumes.get(number)?.name ?? []),
   );
   for (let hasAsked = false; ; hasAsked = true) {

@@ -9,7 +9,7 @@ import { exitStatus } from '../errors.ts';
 import { createTreeComparer } from '../files/compare.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { planSets, replayInto, type Wanted } from './replaying.ts';
+import { replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
 import { nothingFound } from './restore.ts';
 
@@ -26,7 +26,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
   const archive = await openArchive(request.url, request, host);
   try {
     await requireTarget(archive.storage);
-    const planned = await planSets(archive, await archive.collection(), request, host);
+    const sets = wantedSets(archive, await archive.collection(), request, host);
     const comparer = request.compareData
       ? createTreeComparer(request.directory, {
           numericOwner: request.numericOwner,
@@ -38,7 +38,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
         })
       : undefined;
     const sink = comparer ?? nowhere;
-    const replayed = await replayInto(sink, planned, archive, request, request.tempdir, host);
+    const replayed = await replayInto(sink, sets, archive, request, request.tempdir, host);
     const { entries, lost, isSound } = replayed;
     if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
     const outcome = comparer?.end() ?? { compared: entries, differences: 0 };

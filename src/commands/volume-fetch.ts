@@ -1,6 +1,6 @@
 /**
- * A volume's stored bytes, proved against the manifest before one of them is used: a local file is read twice, what
- * comes over a network is kept in a temporary file (unnamed, mode 0600) meanwhile.
+ * A volume's stored bytes, proved against the manifest before one of them is used: a small one is kept in memory
+ * meanwhile, a local file is read twice, what comes over a network is kept in a temporary file (unnamed, mode 0600).
  */
 
 import { createHash } from 'node:crypto';
@@ -9,13 +9,12 @@ import { createSpool, type Spool } from '../engine/spool.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Chunks } from '../streams.ts';
+import { type Chunks, fromChunks } from '../streams.ts';
 import type { Host } from './host.ts';
 import { during, type Watchdog } from './watchdog.ts';
 
 export interface WantedVolume {
-  /** Name of the object. */
-  readonly object: string;
+  readonly object: { readonly name: string; readonly size: number };
   readonly entry: VolumeEntry;
   /** For people. */
   readonly name: string;
@@ -36,6 +35,9 @@ export interface VolumeFetcher {
   close(): Promise<void>;
 }
 
+/** So many bytes are kept in memory; a thread or a file for them would cost more. */
+const SMALL = 1024 * 1024;
+
 /** @param cores processors that may be used; with a second one local files are proved on a thread of their own */
 export function createVolumeFetcher(
   storage: Storage,
@@ -46,9 +48,15 @@ export function createVolumeFetcher(
   const hasher = storage.localPath && cores > 1 ? createFileHasher() : undefined;
 
   const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
-    const bytes = () => storage.get(volume.object, { signal });
+    const bytes = () => storage.get(volume.object.name, { signal });
+    if (volume.object.size <= SMALL) {
+      const kept: Uint8Array[] = [];
+      const all = storage.get(volume.object.name, { length: SMALL, signal });
+      const isProved = await prove(all, volume, chunk => kept.push(Uint8Array.from(chunk)));
+      return { isProved, read: () => fromChunks(...kept) };
+    }
     if (storage.localPath) {
-      const path = storage.localPath(volume.object);
+      const path = storage.localPath(volume.object.name);
       const isProved =
         path && hasher
           ? await proveFile(hasher, path, volume, bytes, watchdog)
@@ -62,15 +70,15 @@ export function createVolumeFetcher(
   };
   return {
     fetch(volume) {
-      const begun = ahead.get(volume.object);
-      ahead.delete(volume.object);
+      const begun = ahead.get(volume.object.name);
+      ahead.delete(volume.object.name);
       return begun ?? begin(volume);
     },
     prefetch(volume) {
-      if (ahead.has(volume.object)) return;
+      if (ahead.has(volume.object.name)) return;
       const begun = begin(volume);
       begun.catch(() => {}); // who fetches it hears of it
-      ahead.set(volume.object, begun);
+      ahead.set(volume.object.name, begun);
     },
     async close() {
       await hasher?.close();

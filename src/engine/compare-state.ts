@@ -9,6 +9,8 @@ export interface StateComparison {
   localUid(entry: { readonly uid: number; readonly uname: string }): number;
   localGid(entry: { readonly gid: number; readonly gname: string }): number;
   readonly stableInodes: boolean;
+  /** When the run began that stored a set's versions; seconds. */
+  timeOfSet(set: number): number;
 }
 
 /**
@@ -31,6 +33,16 @@ export function compareState(entry: SourceEntry, known: CatalogEntry, comparison
     return entry.devMajor === known.devMajor && entry.devMinor === known.devMinor ? 'same' : 'changed';
   }
   if (entry.mtimeSeconds !== known.mtimeSeconds) return 'changed';
-  if (entry.type !== 'file' || known.stat === undefined) return 'same';
+  if (entry.type !== 'file') return 'same';
+  // All that is known is a whole second: who wrote after we had read, within that second, did so after we began.
+  if (known.stat === undefined) return isYounger(entry, known, comparison) ? 'suspect' : 'same';
   return known.stat === fingerprintOf(entry, comparison.stableInodes) ? 'same' : 'suspect';
+}
+
+function isYounger(
+  { mtimeSeconds }: SourceEntry,
+  { signature }: CatalogEntry,
+  comparison: StateComparison,
+): boolean {
+  return signature !== undefined && mtimeSeconds >= comparison.timeOfSet(signature.set);
 }

@@ -69,6 +69,13 @@ export class DeltaSource {
     this.ended = true;
   }
 
+  /** All of the file, if it was read in one go and is stored in no more blocks of a tar than the delta; lent until the end. */
+  wholeIfNoLarger(): Uint8Array | undefined {
+    if (!this.ended || this.taken > 0 || this.size >= READ_SIZE) return undefined;
+    const isNoLarger = blocksOf(this.size) <= blocksOf(this.queue.length);
+    return isNoLarger ? this.scratch.subarray(0, this.size) : undefined;
+  }
+
   /** Whether the whole delta is known and says that the file is the basis. */
   isWholeCopy(): boolean {
     if (!this.ended || this.taken > 0 || this.queue.length > 32) return false;
@@ -88,6 +95,10 @@ export class DeltaSource {
     reader.end();
     return inOrder && copied === this.size && Math.ceil(copied / blockLength) === count;
   }
+}
+
+function blocksOf(length: number): number {
+  return Math.ceil(length / 512);
 }
 
 /** Memory that one delta after the other uses. */

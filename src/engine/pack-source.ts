@@ -74,6 +74,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
     const anchors = createAnchors(source);
     const plan = collate(walk(source, { names, patience, from }), catalog.entries(from), {
       stableInodes,
+      timeOfSet: catalog.timeOfSet,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });

@@ -7,7 +7,7 @@
  */
 
 import { displayPath } from '../bytes.ts';
-import type { SignaturePlace } from '../catalog/catalog.ts';
+import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
@@ -21,7 +21,7 @@ import type { OpenFile, PackBatch } from './batch.ts';
 import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
-import type { ChangedItem, PlanItem } from './plan-item.ts';
+import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
@@ -89,11 +89,27 @@ function createPacker(options: PackOptions) {
   const delta = createDelta(kernel);
   const buffers = createDeltaBuffers();
 
+  function seen(entry: SourceEntry): void {
+    counts.sourceFiles++;
+    counts.sourceFileSize += entry.size;
+  }
+
+  function unchanged({ entry, known }: UnchangedItem): void {
+    if (isTooLong(entry.path)) return tooLong(entry.path, keeps);
+    seen(entry);
+    recorder.unchanged(entry, known);
+  }
+
+  function tooLong(path: string, fate: string): void {
+    warn({ path, systemCode: 'ENAMETOOLONG', during: 'lstat', vanished: false }, fate);
+  }
+
   function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
     if (cut) {
       yield* rest(item, cut);
       return;
     }
+    if (item.kind === 'unchanged') return unchanged(item);
     switch (item.kind) {
       case 'problem':
         warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
@@ -102,26 +118,16 @@ function createPacker(options: PackOptions) {
         removed(item.path, item.wasFile);
         return;
     }
-    if (item.entry.path.length > MAX_PATH) {
-      const problem = {
-        path: item.entry.path,
-        systemCode: 'ENAMETOOLONG',
-        during: 'lstat',
-        vanished: false,
-      } as const;
-      warn(problem, item.kind === 'new' ? leavesOut : keeps);
-      return;
-    }
-    counts.sourceFiles++;
-    counts.sourceFileSize += item.entry.size;
-    if (item.kind === 'unchanged') recorder.unchanged(item.entry, item.known);
-    else if (item.kind === 'changed') yield* changed(item);
-    else if (item.entry.type === 'file') yield* whole(item.entry, item.kind);
+    const { entry } = item;
+    if (isTooLong(entry.path)) return tooLong(entry.path, item.kind === 'new' ? leavesOut : keeps);
+    seen(entry);
+    if (item.kind === 'changed') yield* changed(item);
+    else if (entry.type === 'file') yield* whole(entry, item.kind);
     else {
-      builder.bare('snapshot', item.entry);
-      builder.record('snapshot', item.entry, NO_BYTES);
-      stored(item.entry, options.fingerprintOf(item.entry), undefined);
-      counted(item.entry, item.kind);
+      builder.bare('snapshot', entry);
+      builder.record('snapshot', entry, NO_BYTES);
+      stored(entry, options.fingerprintOf(entry), undefined);
+      counted(entry, item.kind);
     }
   }
 
@@ -197,6 +203,9 @@ function createPacker(options: PackOptions) {
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
       const ready = deltaSource.prepare(PART_SIZE);
       if (!mustStore && deltaSource.isWholeCopy()) return undefined;
+      // A small file that changes again and again: whoever restores it then needs none of its older versions.
+      const whole = place.set === FULL_SET ? undefined : deltaSource.wholeIfNoLarger();
+      if (whole) return { member: 'snapshot', inParts: false, fill: readFrom(whole), cut() {} };
       return {
         member: 'diff',
         inParts: ready >= PART_SIZE,
@@ -291,6 +300,20 @@ function createPacker(options: PackOptions) {
   }
 
   return { builder, item, end };
+}
+
+function isTooLong(path: string): boolean {
+  return path.length > MAX_PATH;
+}
+
+function readFrom(bytes: Uint8Array): Fill {
+  let at = 0;
+  return (target, offset, length) => {
+    const part = bytes.subarray(at, at + length);
+    target.set(part, offset);
+    at += part.length;
+    return part.length;
+  };
 }
 
 function cutFileChanged(path: string): BackupError {

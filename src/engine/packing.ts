@@ -9,8 +9,7 @@ import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
 import type { PackBatch } from './batch.ts';
-import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
-import { createSlabPool } from './slab-pool.ts';
+import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
 
 export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
@@ -60,21 +59,23 @@ function createLocal(options: Omit<PackHost, 'beat'>): Packer {
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job) {
-      const pool = createSlabPool(SLABS);
       const before = opening?.then(
         packer => packer.close(),
         () => {},
       );
-      const opened = Promise.resolve(before).then(() => openSourcePacker(job, pool, host));
-      opened.catch(() => {}); // who asks for batches hears of it
-      opening = opened;
+      const local = Promise.resolve(before).then(() => openLocal(job, host));
+      local.catch(() => {}); // who asks for batches hears of it
+      opening = local.then(({ packer }) => packer);
+      opening.catch(() => {});
       return {
         batches: (async function* () {
-          yield* (await opened).batches;
+          yield* (await local).packer.batches;
         })(),
-        recycle: difftar => pool.giveBack(difftar),
+        async recycle(difftar) {
+          (await local).pool.giveBack(difftar);
+        },
         async commit(pieces) {
-          (await opened).commit(pieces);
+          (await local).packer.commit(pieces);
         },
       };
     },
@@ -84,6 +85,14 @@ function createLocal(options: Omit<PackHost, 'beat'>): Packer {
       packer?.close();
     },
   };
+}
+
+/** Loaded only here: the main thread needs none of it where there is another one. */
+async function openLocal(job: PackJob, host: PackHost) {
+  const { createSlabPool } = await import('./slab-pool.ts');
+  const { openSourcePacker } = await import('./pack-source.ts');
+  const pool = createSlabPool(SLABS);
+  return { pool, packer: await openSourcePacker(job, pool, host) };
 }
 
 /** What the thread says. */
@@ -109,6 +118,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
     workerData: shared,
   });
+  worker.unref(); // until it has a job, it keeps nobody from leaving
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
   let hasExited = false;
@@ -156,6 +166,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
   };
   return {
     start(job) {
+      worker.ref();
       tell({ type: 'start', job, slabs: SLABS });
       return {
         batches: (async function* () {

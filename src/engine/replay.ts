@@ -3,7 +3,7 @@
  * a delta wins, with the deltas after it applied (FORMAT.md, "Restore"). What comes out goes to a sink in walk order.
  */
 
-import { comparePaths } from '../bytes.ts';
+import { comparePaths, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import type { PatchChain } from './patch-chain.ts';
 import type { Piece, SetEntry } from './set-reader.ts';
@@ -29,7 +29,9 @@ export interface ReplayOptions {
   /** One stream of pieces per set, oldest (the full one) first. */
   readonly sets: readonly AsyncIterable<readonly Piece[]>[];
   readonly sink: TreeSink;
-  /** Whether a path of the archive is wanted; and where it goes below the target ('' is the target itself). */
+  /** The paths that are wanted, with all that is below them; all if empty. */
+  readonly wanted: readonly string[];
+  /** Where a wanted path of the archive goes below the target ('' is the target itself); undefined for others. */
   locate(path: string): string | undefined;
   onLost(lost: LostEntry): void;
   /** Applies deltas; holds temporary files. */
@@ -39,13 +41,15 @@ export interface ReplayOptions {
 
 /** @returns the number of entries given to the sink */
 export async function replay(options: ReplayOptions): Promise<number> {
-  const cursors = options.sets.map(set => createCursor(set));
+  const all = options.sets.map(set => createCursor(set));
+  const last = options.wanted.toSorted(comparePaths).at(-1) ?? '';
   let count = 0;
   try {
+    const cursors = options.wanted.length === 1 ? await fromWholeFile(all, last, options.signal) : all;
     for (;;) {
       for (const cursor of cursors) if (!cursor.ready()) await cursor.fill();
       const path = lowestPath(cursors);
-      if (path === undefined) return count;
+      if (path === undefined || (comparePaths(path, last) > 0 && !isWithin(path, last))) return count;
       options.signal.throwIfAborted();
       const place = options.locate(path);
       const at = cursors.filter(cursor => cursor.entry()?.path === path);
@@ -53,8 +57,30 @@ export async function replay(options: ReplayOptions): Promise<number> {
       else if (await replayPath(at, place, options)) count++;
     }
   } finally {
-    for (const cursor of cursors) await cursor.close();
+    for (const cursor of all) await cursor.close();
   }
+}
+
+/**
+ * Goes to one path, from the newest set to older ones. Sets before one that has it whole, and not as a folder, have
+ * nothing that is still true of it or of what was below it: they are left out, and nothing of them is ever read.
+ */
+async function fromWholeFile(cursors: readonly Cursor[], path: string, signal: AbortSignal) {
+  for (let newest = cursors.length - 1; newest > 0; newest--) {
+    const cursor = cursors[newest]!;
+    for (;;) {
+      if (!cursor.ready()) await cursor.fill();
+      signal.throwIfAborted();
+      const entry = cursor.entry();
+      if (!entry || comparePaths(entry.path, path) > 0) break;
+      if (entry.path === path) {
+        if (entry.kind === 'snapshot' && entry.attributes.type !== 'directory') return cursors.slice(newest);
+        break;
+      }
+      await cursor.skip();
+    }
+  }
+  return cursors;
 }
 
 /** All that the sets hold for one path; `at` is not empty, oldest first. */

@@ -38,7 +38,7 @@ export interface SetWriterOptions {
   readonly header: JournalHeader;
   /** The journal of a run that broke off, whose last checkpoint is where this one goes on. */
   readonly journal?: Journal | undefined;
-  /** How one object is enveloped; each call gives a fresh key. */
+  /** How one object is enveloped. */
   envelope(): Promise<EnvelopeOptions>;
   readonly signal: AbortSignal;
 }

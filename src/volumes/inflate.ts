@@ -17,14 +17,16 @@ const OUTPUT_PIECE = 128 * 1024;
  * Inflates a stream to its end on a libuv thread; memory does not depend on what the data claims.
  * @param source must give its chunks: it is asked for the next one while zlib works
  * @param framing `gzip` takes several members, and zero bytes behind the last one
+ * @param dictionary `raw` only: what came out of the stream before, at least its last 32 KiB
  * @returns given chunks
  * @throws BackupError `damaged` when data is broken, cut short, or followed by something else; what the source throws
  */
 export async function* inflate(
   source: Chunks,
   framing: keyof typeof engines,
+  dictionary?: Uint8Array,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const engine = engines[framing]({ chunkSize: OUTPUT_PIECE });
+  const engine = engines[framing]({ chunkSize: OUTPUT_PIECE, ...(dictionary?.length && { dictionary }) });
   engine.on('error', () => {}); // the iterator listens only until zlib's end, the source may fail behind it
   let fed = 0;
   let contentEnd = 0; // behind the last byte that is not zero

@@ -12,6 +12,7 @@ import type { Chunks } from '../streams.ts';
 import { dearmor } from './armor.ts';
 import type { CfbDecryptor } from './cfb.ts';
 import { inflate } from './inflate.ts';
+import { inflatePieces } from './inflate-pieces.ts';
 import type { PacketHeader } from './openpgp-packet.ts';
 import {
   ByteSource,
@@ -142,12 +143,11 @@ async function decrypted(
   secrets: Secrets,
 ): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
   const head = await body.read(PREFIX_MAX);
-  const passphrase = await secrets.passphrase();
   let obstacle: unknown;
   let tried = false;
   for (const candidate of candidates) {
     try {
-      const key = await recoverSessionKey(candidate, passphrase);
+      const key = await recoverSessionKey(candidate, secrets);
       tried = true;
       if (key && fitsPrefix(key, head))
         return checkedContent(
@@ -250,7 +250,7 @@ function decompressed(algorithm: number, body: ByteSource): AsyncGenerator<Uint8
     case 0:
       return restOf(body);
     case 1:
-      return inflate(restOf(body), 'raw');
+      return inflatePieces(restOf(body));
     case 2:
       return inflate(restOf(body), 'zlib');
     case 3:

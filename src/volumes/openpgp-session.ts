@@ -14,6 +14,8 @@ import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } fr
 export interface Secrets {
   /** Bytes of the passphrase, without line end. */
   passphrase(): Promise<Uint8Array>;
+  /** Keys that were derived from it, by what they were derived with; without it each message costs a derivation. */
+  readonly derived?: Map<string, Promise<Uint8Array>>;
 }
 
 /** So many random bytes, fit for keys. */
@@ -117,9 +119,13 @@ export function decodePassphrasePacket(body: Uint8Array): PassphrasePacket {
  */
 export async function recoverSessionKey(
   { algorithm, s2k, encrypted }: PassphrasePacket,
-  passphrase: Uint8Array,
+  secrets: Secrets,
 ): Promise<SessionKey | undefined> {
-  const key = await deriveKeyInTurns(passphrase, s2k, cipherTraits(algorithm).keyLength);
+  const { keyLength } = cipherTraits(algorithm);
+  const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
+  const derived = secrets.derived?.get(name) ?? deriveKeyInTurns(await secrets.passphrase(), s2k, keyLength);
+  secrets.derived?.set(name, derived);
+  const key = await derived;
   if (encrypted.length === 0) return { algorithm, key };
   const inner = createCfbDecipher({ algorithm, key }).update(encrypted);
   if (ciphers[inner[0]!]?.keyLength !== inner.length - 1) return undefined;

@@ -17,12 +17,19 @@ export interface TestArchive {
   restore(target: string, options?: Partial<RestoreRequest>): Promise<number>;
 }
 
+export interface TestArchiveOptions extends TestHostOptions {
+  /** Default: a folder below `base`. */
+  readonly url?: string;
+  readonly endpointUrl?: string;
+}
+
 /** @param base an existing folder for everything; without a passphrase the archive is plain */
-export function createTestArchive(base: string, options: TestHostOptions = {}): TestArchive {
+export function createTestArchive(base: string, options: TestArchiveOptions = {}): TestArchive {
   const host = createTestHost(options);
   const folder = join(base, 'target');
-  const url = `file://${folder}`;
-  const common = { archiveDir: join(base, 'our cache'), tempdir: base };
+  const { url = `file://${folder}`, endpointUrl } = options;
+  const s3 = endpointUrl === undefined ? {} : { s3: { endpointUrl } };
+  const common = { archiveDir: join(base, 'our cache'), tempdir: base, ...s3 };
   return {
     host,
     folder,

@@ -9,6 +9,8 @@ export interface ChildBackup {
   readonly volumeSize: number;
   readonly cores: number;
   readonly passphrase?: string;
+  readonly url?: string;
+  readonly endpointUrl?: string;
 }
 
 /** Something that is no BackupError: a fault that nobody foresaw. */

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { type Running, type RunOptions, type RunResult, startProgram } from './processes.ts';
 import { type Scope, tempDir } from './temp-dir.ts';
 
-/** `dist/src/cli.js`; run it with `process.execPath`. */
-export const cliPath = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+/** `dist/bin/cli.js`, which is what people run; run it with `process.execPath`. */
+export const cliPath = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
 
 export interface ProgramOptions extends Partial<RunOptions> {
   readonly passphrase?: string;
