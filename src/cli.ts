@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { messageOf } from './errors.ts';
+import { messageOf, tooManyFiles } from './errors.ts';
 
 /** The version in package.json, two folders above the compiled file. */
 function version(): string {
@@ -42,7 +42,10 @@ const argv = process.argv.slice(2);
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
-  const { main } = await import('./cli/main.ts');
+  const { main } = await import('./cli/main.ts').catch(error => {
+    process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
+    return process.exit(1);
+  });
   process.exitCode = await main(argv, version(), status => process.exit(status), killAfter);
   killAfter(PATIENCE_MS);
 }

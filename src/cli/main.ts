@@ -5,8 +5,9 @@ import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
-import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../errors.ts';
+import { BackupError, exitStatus, messageOf, systemCode, tooManyFiles, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
+import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
@@ -31,15 +32,20 @@ export async function main(
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
   let watchdog: Watchdog | undefined;
+  let asDuplicityDoes = false;
+  const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
   const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
     action = invocation.action;
+    asDuplicityDoes = invocation.values['duplicity-exit-codes'] === true;
     if (printsData(action)) {
-      process.stdout.once('error', error =>
-        exit(systemCode(error) === 'EPIPE' ? exitStatus.done : exitStatus.failed),
-      );
+      process.stdout.once('error', error => {
+        if (systemCode(error) === 'EPIPE') exit(exitStatus.done); // nobody wants more
+        process.stderr.write(`Error: can't write to standard output: ${messageOf(error)}\n`);
+        exit(exitStatus.failed);
+      });
     }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     if (invocation.values.progress === true) {
@@ -51,17 +57,18 @@ export async function main(
     const host = createHost(invocation, verbosity, interruption, watchdog, progress);
     const status = await dispatch(invocation, host);
     progress?.stop();
-    return interruption.status() ?? status;
+    return translated(interruption.status() ?? status);
   } catch (error) {
     progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
       process.stderr.write(`Interrupted${whatStays(action)}.\n`);
-      return interrupted;
+      return translated(interrupted);
     }
-    const first = watchdog?.signal.aborted ? watchdog.signal.reason : error;
+    const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
     process.stderr.write(`Error: ${describe(first)}\n`);
     if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
+    if (asDuplicityDoes) return duplicityStatusOf(first);
     return first instanceof BackupError ? traitsOf(first.code).exit : exitStatus.failed;
   } finally {
     watchdog?.close();

@@ -442,6 +442,11 @@ export const options: readonly OptionSpec[] = [
     help: 'end a run that makes no progress for so long; 0: never (1800)',
   },
   {
+    long: 'duplicity-exit-codes',
+    kind: 'flag',
+    help: 'exit statuses of duplicity, for scripts that know them',
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',
