@@ -97,10 +97,12 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-/** The error to tell when the system has no open file left for us; undefined for any other. */
+/** The error to tell when the system has no open file left for us, here or as the first reason; else undefined. */
 export function tooManyFiles(error: unknown): BackupError | undefined {
   const code = systemCode(error);
-  if (code !== 'EMFILE' && code !== 'ENFILE') return undefined;
+  if (code !== 'EMFILE' && code !== 'ENFILE') {
+    return error instanceof Error && error.cause !== undefined ? tooManyFiles(error.cause) : undefined;
+  }
   const text = `Too many files are open (${code}). Raise the limit of open files (ulimit -n).`;
   return new BackupError('local-io', text, {}, { cause: error });
 }

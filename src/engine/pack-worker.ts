@@ -1,7 +1,7 @@
 /** The packer's thread: batches go out with their buffers, slabs come back. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
 import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
 import { BEATS, ENDING, type PackMessage, type PackRequest } from './packing.ts';
 import { createSlabPool, type SlabPool } from './slab-pool.ts';
@@ -51,7 +51,8 @@ function guard(work: () => void): void {
   }
 }
 
-function fail(error: unknown): void {
+function fail(thrown: unknown): void {
+  const error = tooManyFiles(thrown) ?? thrown;
   const message = messageOf(error);
   if (error instanceof BackupError) send({ type: 'failed', code: error.code, message });
   else send({ type: 'crashed', message, stack: (error as Error | undefined)?.stack ?? '' });
