@@ -6,9 +6,13 @@ import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
 import { type CommonOptions, type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
 import type { Prefixes } from '../manifest/names.ts';
+import { parseInterval } from '../manifest/time.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { s3Options, thawTier } from './s3-values.ts';
+import { selectionRules } from './selection.ts';
+import { isUrl } from './urls.ts';
 
 const MIB = 1024 * 1024;
 
@@ -22,13 +26,19 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
-  const { action, values } = invocation;
+  const { action, values, notices } = invocation;
+  for (const message of notices) host.reporter.report({ level: 'notice', code: 'option', message });
   const common = commonOptions(values);
   const [first, second] = invocation.arguments as [string, string];
   const wanted = () => ({
     time: values.time as string | undefined,
     paths: ((values['path-to-restore'] as readonly string[] | undefined) ?? []).map(relativePath),
   });
+  const selected = (folder: string) => {
+    const rules = selectionRules(invocation, host.now());
+    if (rules.length > 0) createSelection(rules, pathFromText(folder)); // a slip is told before anything is touched
+    return rules;
+  };
   switch (action) {
     case 'full':
     case 'incremental':
@@ -38,6 +48,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         ...common,
         url: second,
         source: pathFromText(first),
+        selection: selected(first),
         mode: action === 'backup' ? 'auto' : action,
         fullIfOlderThan: values['full-if-older-than'] as string | undefined,
         allowSourceMismatch: values['allow-source-mismatch'] === true,
@@ -65,6 +76,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'restore': {
       requireOrder(action, first, second);
+      if (invocation.ordered.length > 0) {
+        const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
+        host.reporter.report({ level: 'warning', code: 'option-ignored', message });
+      }
       const { restore } = await import('../commands/restore.ts');
       return restore(
         {
@@ -93,11 +108,24 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           ...wanted(),
           url: first,
           directory: pathFromText(second),
+          selection: selected(second),
           compareData: values['compare-data'] === true,
           numericOwner: values['numeric-owner'] === true,
         },
         host,
       );
+    }
+    case 'prune': {
+      const { remove } = await import('../commands/remove.ts');
+      const count = (name: string) => values[`keep-${name}`] as number | undefined;
+      const keep = {
+        ...{ last: count('last'), daily: count('daily'), weekly: count('weekly') },
+        ...{ monthly: count('monthly'), yearly: count('yearly'), fullMin: count('full-min') ?? 1 },
+        within:
+          values['keep-within'] === undefined ? undefined : parseInterval(values['keep-within'] as string),
+      };
+      const options = { limit: '', force: values.force === true, dryRun: values['dry-run'] === true };
+      return remove({ ...common, ...options, action, url: first, keep }, host);
     }
     case 'cleanup':
     case 'remove-older-than':
@@ -178,10 +206,6 @@ function requireOrder(action: string, url: string, path: string): void {
     throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
   }
   if (isUrl(path)) throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
-}
-
-function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^file:\//i.test(text);
 }
 
 /** A path inside the backup: slashes at both ends do not matter; `.` is the whole. */

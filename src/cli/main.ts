@@ -132,7 +132,7 @@ function createHost(
     progress,
   });
   return {
-    now: () => Date.now() / 1000,
+    now: clockOf(values['current-time'] as string | undefined),
     sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
       interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
@@ -146,6 +146,15 @@ function createHost(
     signal,
     cores: availableParallelism(),
   };
+}
+
+/** @param start seconds since 1970 that it is to be now; default the system's time */
+function clockOf(start: string | undefined): () => number {
+  if (start === undefined) return () => Date.now() / 1000;
+  if (!/^\d{1,11}$/.test(start))
+    throw new BackupError('usage', `--current-time takes seconds since 1970, not '${start}'`);
+  const began = Date.now();
+  return () => Number(start) + (Date.now() - began) / 1000;
 }
 
 function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {

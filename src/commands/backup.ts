@@ -13,6 +13,8 @@ import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
+import type { SelectionRule } from '../files/select-rules.ts';
 import { type SourceRoot, wakeSource } from '../files/wake.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
@@ -55,6 +57,8 @@ import { during, watchEach } from './watchdog.ts';
 export interface BackupRequest extends CommonOptions {
   /** Bytes as a latin1 string, as the user gave it. */
   readonly source: string;
+  /** What to take of it; everything if there are no rules. */
+  readonly selection: readonly SelectionRule[];
   readonly url: string;
   /** `auto`: incremental if a chain can be continued, else full. */
   readonly mode: BackupMode;
@@ -98,12 +102,12 @@ export async function backup(
     const waking = wakeSource(request.source, {
       retryForMs: request.sourceRetryForMs,
       sleep: host.sleep,
-      now: () => host.now() * 1000,
+      now: () => performance.now(),
       report: options.report,
     });
     const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
     if (root.mayHang && !options.ownThread) packer = createPacker({ ...options, ownThread: true });
-    checkSource(request.source, request.url);
+    checkSource(request.source, request.url, createSelection(request.selection, request.source));
     const archive = await openArchive(request.url, request, host);
     try {
       return await backUpTo({ request, host, archive, root, packer }, startTime);
@@ -125,7 +129,7 @@ async function backUpTo(
     if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-    const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
+    const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
     const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
     if (request.printStatistics) {
@@ -237,6 +241,7 @@ async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const { request, archive, root } = setting;
   const packing = setting.packer.start({
     source: request.source,
+    selection: request.selection,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: await catalogedSets(archive, base),
     time: endOf(set),
