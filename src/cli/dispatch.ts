@@ -71,7 +71,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       };
       const { createPacker } = await import('../engine/packing.ts');
       const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
-      const { backup } = await import('../commands/backup.ts');
+      const { backup } = await import('../commands/backup.ts').catch(async error => {
+        await packer.close();
+        throw error;
+      });
       return backup(request, host, packer);
     }
     case 'restore': {

@@ -564,6 +564,17 @@ export const options: readonly OptionSpec[] = [
     actions: [...readers, 'probe'],
   },
   {
+    long: 'stall-timeout',
+    kind: 'count',
+    value: 'SECONDS',
+    help: 'end a run that makes no progress for so long; 0: never (1800)',
+  },
+  {
+    long: 'duplicity-exit-codes',
+    kind: 'flag',
+    help: 'exit statuses of duplicity, for scripts that know them',
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',

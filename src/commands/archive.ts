@@ -24,6 +24,7 @@ import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { createKeyRing } from './key-ring.ts';
 import { createVolumeFetcher } from './volume-fetch.ts';
+import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
   readonly storage: Storage;
@@ -59,7 +60,7 @@ export async function openArchive(
   { checked = false }: { readonly checked?: boolean } = {},
 ): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = await openStorage(url, options.s3 ?? {}, reporter);
+  const storage = watchStorage(await openStorage(url, options.s3 ?? {}, reporter), host.watchdog);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
   const keys = createKeyRing(options, host);
@@ -68,7 +69,7 @@ export async function openArchive(
     derived: new Map(),
     sessionKeys: async packets => (await keys()).secrets.sessionKeys!(packets),
   };
-  const fetcher = createVolumeFetcher(storage, { tempdir: options.tempdir, cores: host.cores, signal });
+  const fetcher = createVolumeFetcher(storage, { ...host, tempdir: options.tempdir });
   async function* openSigned(stored: Chunks, form: Form): Chunks & AsyncGenerator<Uint8Array> {
     const signedBy = await (await keys()).verifier();
     yield* openEnvelope(stored, form, secrets, signedBy ? { signedBy } : {});

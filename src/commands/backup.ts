@@ -55,6 +55,7 @@ import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
+import { during, watchEach } from './watchdog.ts';
 
 export interface BackupRequest extends CommonOptions {
   /** Bytes as a latin1 string, as the user gave it. */
@@ -100,19 +101,19 @@ export async function backup(
 ): Promise<number> {
   const startTime = host.now();
   try {
-    const root = await abortable(
-      wakeSource(request.source, {
-        retryForMs: request.sourceRetryForMs,
-        sleep: host.sleep,
-        now: () => host.now() * 1000,
-        report: event => host.reporter.report(event),
-      }),
-      host.signal,
-    );
+    const options = packerOptions(host);
+    const waking = wakeSource(request.source, {
+      retryForMs: request.sourceRetryForMs,
+      sleep: host.sleep,
+      now: () => performance.now(),
+      report: options.report,
+    });
+    const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
+    if (root.mayHang && !options.ownThread) packer = createPacker({ ...options, ownThread: true });
     checkSource(request.source, request.url, createSelection(request.selection, request.source));
     const archive = await openArchive(request.url, request, host);
     try {
-      return await backUpTo(archive, request, host, packer, { startTime, root });
+      return await backUpTo({ request, host, archive, root, packer }, startTime);
     } finally {
       await archive.close();
     }
@@ -122,19 +123,17 @@ export async function backup(
 }
 
 async function backUpTo(
-  archive: Archive,
-  request: BackupRequest,
-  host: Host,
-  packer: Packer,
-  { startTime, root }: { readonly startTime: number; readonly root: SourceRoot },
+  setting: Omit<Setting, 'bytesTotal' | 'checked'>,
+  startTime: number,
 ): Promise<number> {
+  const { request, host, archive, root } = setting;
   const lock = await acquireRunLock(archive.cache.folder);
   try {
     if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
     const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
-    const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+    const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
@@ -159,15 +158,12 @@ interface Setting {
   readonly host: Host;
   readonly archive: Archive;
   readonly root: SourceRoot;
+  readonly packer: Packer;
   /** Fails if the passphrase is not that of the sets that are there. */
   readonly checked: Promise<void>;
 }
 
-async function run(
-  setting: Omit<Setting, 'checked'>,
-  packer: Packer,
-  collection: Collection,
-): Promise<Outcome> {
+async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked = Promise.resolve();
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
@@ -187,11 +183,11 @@ async function run(
       );
   for (let attempt = 1; ; attempt++) {
     try {
-      if (journal) return await goOn(journal, { ...setting, checked }, packer, collection);
+      if (journal) return await goOn(journal, { ...setting, checked }, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, host));
-      return await runOn({ set, base, journal }, { ...setting, checked }, packer);
+      return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
       await checked; // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
@@ -224,12 +220,7 @@ interface Task {
 }
 
 /** Continues an interrupted set, whatever was asked for. */
-async function goOn(
-  journal: Journal,
-  setting: Setting,
-  packer: Packer,
-  collection: Collection,
-): Promise<Outcome> {
+async function goOn(journal: Journal, setting: Setting, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   const { set } = journal.header;
   const mode = set.type === 'full' ? 'full' : 'incremental';
@@ -247,17 +238,17 @@ async function goOn(
   for (const [number, { name }] of left?.volumes ?? []) {
     if (number > checkpoints.length) await archive.storage.delete(name);
   }
-  return runOn({ set, base, journal }, setting, packer);
+  return runOn({ set, base, journal }, setting);
 }
 
 function storedBytes(journal: Journal | undefined): number {
   return (journal?.checkpoints ?? []).reduce((sum, { size }) => sum + size, 0);
 }
 
-async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outcome> {
+async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
   const { request, archive, root } = setting;
-  const packing = packer.start({
+  const packing = setting.packer.start({
     source: request.source,
     selection: request.selection,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
@@ -283,10 +274,15 @@ function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
   return { end, open, counts, pending };
 }
 
+function watched(packing: Packing, { host, packer }: Setting): AsyncIterable<PackBatch> {
+  return watchEach(host.watchdog, 'reading the source', packing.batches, packer.beats);
+}
+
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise<Outcome> {
+async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
+  const { host, bytesTotal } = setting;
   let counts: Readonly<Counts> = createCounts();
-  for await (const batch of packing.batches) {
+  for await (const batch of watched(packing, setting)) {
     host.signal.throwIfAborted();
     warn(batch, host, bytesTotal);
     counts = batch.counts;
@@ -321,7 +317,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   let volumes = last?.volume ?? 0;
 
   async function* told(): AsyncGenerator<PackBatch, void, undefined> {
-    for await (const batch of packing.batches) {
+    for await (const batch of watched(packing, setting)) {
       host.signal.throwIfAborted();
       warn(batch, host, bytesTotal);
       counts = batch.counts;

@@ -6,8 +6,9 @@
 import type { PackerOptions } from '../engine/packing.ts';
 import type { GpgOptions } from '../keys/gpg.ts';
 import type { Prefixes } from '../manifest/names.ts';
-import type { Reporter } from '../report.ts';
+import type { Report, Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface Host {
   /** Seconds since 1970, with fraction. */
@@ -25,15 +26,22 @@ export interface Host {
   passphrase(confirm: boolean): Promise<Uint8Array>;
   /** Of the key that signs: often the same. */
   signPassphrase(): Promise<Uint8Array>;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly watchdog: Watchdog;
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and by the watchdog. */
   readonly signal: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
 }
 
-/** What a packer needs of a host. */
-export function packerOptions({ cores, pause, signal, reporter }: Host): PackerOptions {
-  return { cores, pause, signal, report: event => reporter.report(event) };
+/** What a packer needs of a host. While it waits for a source that is away the watchdog lets it be. */
+export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host): PackerOptions {
+  let resume = () => {};
+  const report = (event: Report) => {
+    if (event.code === 'source-away') resume = watchdog.pause();
+    if (event.code === 'source-back') resume();
+    reporter.report(event);
+  };
+  return { ownThread: cores > 1, pause, signal, report };
 }
 
 /** Keys as the user named them; see keys/keys.ts. */

@@ -59,7 +59,7 @@ export interface SourcePacker {
 }
 
 /** How the thread that packs waits, and tells so. */
-export type PackHost = Pick<PatienceOptions, 'pause' | 'report'>;
+export type PackHost = Pick<PatienceOptions, 'beat' | 'pause' | 'report'>;
 
 export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
   const { source, device, retryForMs } = job;

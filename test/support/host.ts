@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Host } from '../../src/commands/host.ts';
+import { createWatchdog } from '../../src/commands/watchdog.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { Report } from '../../src/report.ts';
 
@@ -74,6 +75,7 @@ export function createTestHost({
     get signal() {
       return signal ?? interruption.signal;
     },
+    watchdog: createWatchdog(0),
     cores,
   };
 }
