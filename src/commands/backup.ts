@@ -388,7 +388,7 @@ const METADATA_OBJECTS = 2;
 /** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
 function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
   const mtimeSeconds = endOf(set);
-  const deflate = { level: request.level };
+  const deflate = { level: request.level, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
   const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
