@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { messageOf } from './errors.ts';
+import { messageOf, tooManyFiles } from './errors.ts';
 
 /** The version in package.json, two folders above the compiled file. */
 function version(): string {
@@ -24,6 +24,14 @@ process.on('unhandledRejection', reason => {
   process.exit(1);
 });
 
+/** Ends a process that hangs in a system call (a dead network drive): process.exit() would wait for it too. */
+function killAfter(ms: number): void {
+  setTimeout(() => {
+    process.stderr.write('A system call does not come back; the process is killed.\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, ms).unref();
+}
+
 /** How long what is left of a run may take to end by itself. */
 const PATIENCE_MS = 5000;
 
@@ -34,11 +42,10 @@ const argv = process.argv.slice(2);
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`tsbackup ${version()}\n`);
 } else {
-  const { main } = await import('./cli/main.ts');
-  process.exitCode = await main(argv, version(), status => process.exit(status));
-  // What still runs now hangs in a system call (a dead network drive). process.exit() would wait for it too.
-  setTimeout(() => {
-    process.stderr.write('A system call does not come back; the process is killed.\n');
-    process.kill(process.pid, 'SIGKILL');
-  }, PATIENCE_MS).unref();
+  const { main } = await import('./cli/main.ts').catch(error => {
+    process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
+    return process.exit(1);
+  });
+  process.exitCode = await main(argv, version(), status => process.exit(status), killAfter);
+  killAfter(PATIENCE_MS);
 }

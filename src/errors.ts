@@ -32,6 +32,8 @@ const codes = {
   /** A volume that a manifest names is not at the target, or its SHA-1 differs. */
   'volume-missing': { exit: exitStatus.failed, retry: false },
   'volume-damaged': { exit: exitStatus.failed, retry: true },
+  /** A signature was asked for, and there is none, or by another key, or it does not fit the content. */
+  'wrong-signature': { exit: exitStatus.failed, retry: false },
   /** Correct OpenPGP, but of a kind that we do not read (AEAD, unknown algorithm …). */
   unsupported: { exit: exitStatus.failed, retry: false },
   'wrong-passphrase': { exit: exitStatus.wrongPassphrase, retry: false },
@@ -45,7 +47,8 @@ const codes = {
   'cut-file-changed': { exit: exitStatus.failed, retry: true },
   /** What an interrupted run left in the archive cache can't be used. */
   'journal-damaged': { exit: exitStatus.failed, retry: true },
-  'source-mismatch': { exit: exitStatus.failed, retry: false },
+  /** The chain is of another source; a guard. */
+  'source-mismatch': { exit: exitStatus.guarded, retry: false },
   locked: { exit: exitStatus.locked, retry: false },
   'source-missing': { exit: exitStatus.sourceUnavailable, retry: true },
   'source-unavailable': { exit: exitStatus.sourceUnavailable, retry: true },
@@ -94,6 +97,16 @@ export function traitsOf(code: ErrorCode): CodeTraits {
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/** The error to tell when the system has no open file left for us, here or as the first reason; else undefined. */
+export function tooManyFiles(error: unknown): BackupError | undefined {
+  const code = systemCode(error);
+  if (code !== 'EMFILE' && code !== 'ENFILE') {
+    return error instanceof Error && error.cause !== undefined ? tooManyFiles(error.cause) : undefined;
+  }
+  const text = `Too many files are open (${code}). Raise the limit of open files (ulimit -n).`;
+  return new BackupError('local-io', text, {}, { cause: error });
 }
 
 /** A thrown thing in one line for a person, without stack. */

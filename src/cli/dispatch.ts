@@ -6,9 +6,14 @@ import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
 import { type CommonOptions, type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
 import type { Prefixes } from '../manifest/names.ts';
+import { parseInterval } from '../manifest/time.ts';
+import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { s3Options, thawTier } from './s3-values.ts';
+import { selectionRules } from './selection.ts';
+import { isUrl } from './urls.ts';
 
 const MIB = 1024 * 1024;
 
@@ -22,13 +27,21 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
-  const { action, values } = invocation;
-  const common = commonOptions(values);
+  const { action, values, notices } = invocation;
+  for (const message of notices) host.reporter.report({ level: 'notice', code: 'option', message });
+  const keys = await keyValues(values);
+  for (const message of keys.notices) host.reporter.report({ level: 'warning', code: 'gpg-option', message });
+  const common = { ...commonOptions(values), keys: keys.choice };
   const [first, second] = invocation.arguments as [string, string];
   const wanted = () => ({
     time: values.time as string | undefined,
     paths: ((values['path-to-restore'] as readonly string[] | undefined) ?? []).map(relativePath),
   });
+  const selected = (folder: string) => {
+    const rules = selectionRules(invocation, host.now());
+    if (rules.length > 0) createSelection(rules, pathFromText(folder)); // a slip is told before anything is touched
+    return rules;
+  };
   switch (action) {
     case 'full':
     case 'incremental':
@@ -38,13 +51,14 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         ...common,
         url: second,
         source: pathFromText(first),
+        selection: selected(first),
         mode: action === 'backup' ? 'auto' : action,
         fullIfOlderThan: values['full-if-older-than'] as string | undefined,
         allowSourceMismatch: values['allow-source-mismatch'] === true,
         skipIfNoChange: values['skip-if-no-change'] === true,
         encrypt: values['no-encryption'] !== true,
-        compress: values['no-compression'] !== true,
-        level: ranged(values, 'compression-level', 0, 9) ?? 'auto',
+        compress: values['no-compression'] !== true && keys.compress !== false,
+        level: ranged(values, 'compression-level', 0, 9) ?? keys.level ?? 'auto',
         volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
         dryRun: values['dry-run'] === true,
         sourceErrorsOk: values['source-errors-ok'] === true,
@@ -57,11 +71,18 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       };
       const { createPacker } = await import('../engine/packing.ts');
       const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
-      const { backup } = await import('../commands/backup.ts');
+      const { backup } = await import('../commands/backup.ts').catch(async error => {
+        await packer.close();
+        throw error;
+      });
       return backup(request, host, packer);
     }
     case 'restore': {
       requireOrder(action, first, second);
+      if (invocation.ordered.length > 0) {
+        const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
+        host.reporter.report({ level: 'warning', code: 'option-ignored', message });
+      }
       const { restore } = await import('../commands/restore.ts');
       return restore(
         {
@@ -90,11 +111,24 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           ...wanted(),
           url: first,
           directory: pathFromText(second),
+          selection: selected(second),
           compareData: values['compare-data'] === true,
           numericOwner: values['numeric-owner'] === true,
         },
         host,
       );
+    }
+    case 'prune': {
+      const { remove } = await import('../commands/remove.ts');
+      const count = (name: string) => values[`keep-${name}`] as number | undefined;
+      const keep = {
+        ...{ last: count('last'), daily: count('daily'), weekly: count('weekly') },
+        ...{ monthly: count('monthly'), yearly: count('yearly'), fullMin: count('full-min') ?? 1 },
+        within:
+          values['keep-within'] === undefined ? undefined : parseInterval(values['keep-within'] as string),
+      };
+      const options = { limit: '', force: values.force === true, dryRun: values['dry-run'] === true };
+      return remove({ ...common, ...options, action, url: first, keep }, host);
     }
     case 'cleanup':
     case 'remove-older-than':
@@ -175,10 +209,6 @@ function requireOrder(action: string, url: string, path: string): void {
     throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
   }
   if (isUrl(path)) throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
-}
-
-function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^file:\//i.test(text);
 }
 
 /** A path inside the backup: slashes at both ends do not matter; `.` is the whole. */

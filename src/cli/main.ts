@@ -4,11 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
-import { BackupError, exitStatus, messageOf, systemCode, traitsOf } from '../errors.ts';
+import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
+import { BackupError, exitStatus, messageOf, systemCode, tooManyFiles, traitsOf } from '../errors.ts';
 import { dispatch } from './dispatch.ts';
+import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
-import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { createTextReporter } from './reporters.ts';
 
@@ -17,47 +19,69 @@ const DEBUG = 9;
 
 /**
  * @param exit ends the process at once
+ * @param killAfter ends it, whatever hangs, if it is still there then
  * @returns the exit status
  */
 export async function main(
   argv: readonly string[],
   version: string,
   exit: (status: number) => never,
+  killAfter: (ms: number) => void,
 ): Promise<number> {
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
+  let watchdog: Watchdog | undefined;
+  let asDuplicityDoes = false;
+  const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
   const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
     action = invocation.action;
+    asDuplicityDoes = invocation.values['duplicity-exit-codes'] === true;
     if (printsData(action)) {
-      process.stdout.once('error', error =>
-        exit(systemCode(error) === 'EPIPE' ? exitStatus.done : exitStatus.failed),
-      );
+      process.stdout.once('error', error => {
+        if (systemCode(error) === 'EPIPE') exit(exitStatus.done); // nobody wants more
+        process.stderr.write(`Error: can't write to standard output: ${messageOf(error)}\n`);
+        exit(exitStatus.failed);
+      });
     }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     if (invocation.values.progress === true) {
       const { createProgressDisplay } = await import('./progress.ts');
       progress = await createProgressDisplay(process.stderr, Date.now);
     }
-    const status = await dispatch(invocation, createHost(invocation, verbosity, interruption, progress));
+    watchdog = createWatchdog(stallTimeoutMs(invocation));
+    watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
+    const host = createHost(invocation, verbosity, interruption, watchdog, progress);
+    const status = await dispatch(invocation, host);
     progress?.stop();
-    return interruption.status() ?? status;
+    return translated(interruption.status() ?? status);
   } catch (error) {
     progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
       process.stderr.write(`Interrupted${whatStays(action)}.\n`);
-      return interrupted;
+      return translated(interrupted);
     }
-    process.stderr.write(`Error: ${describe(error)}\n`);
-    if (verbosity >= DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    return error instanceof BackupError ? traitsOf(error.code).exit : exitStatus.failed;
+    const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
+    process.stderr.write(`Error: ${describe(first)}\n`);
+    if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
+    if (asDuplicityDoes) return duplicityStatusOf(first);
+    return first instanceof BackupError ? traitsOf(first.code).exit : exitStatus.failed;
   } finally {
+    watchdog?.close();
     interruption.close();
   }
+}
+
+const STALL_TIMEOUT_SECONDS = 1800;
+/** How long a run that is ended because it hangs may take to do so in order. */
+const END_IN_ORDER_MS = 150_000;
+
+function stallTimeoutMs({ values }: Invocation): number {
+  return ((values['stall-timeout'] as number | undefined) ?? STALL_TIMEOUT_SECONDS) * 1000;
 }
 
 function printsData(name: Action): boolean {
@@ -80,10 +104,27 @@ function createHost(
   invocation: Invocation,
   verbosity: number,
   interruption: Interruption,
+  watchdog: Watchdog,
   progress: ProgressDisplay | undefined,
 ): Host {
   const { values } = invocation;
-  const { signal } = interruption;
+  const signal = AbortSignal.any([interruption.signal, watchdog.signal]);
+  const unwatched = async <T>(work: () => Promise<T>): Promise<T> => {
+    const resume = watchdog.pause();
+    try {
+      return await work();
+    } finally {
+      resume();
+    }
+  };
+  const passphrase = createPassphraseSource(
+    {
+      passphraseFile: values['passphrase-file'] as string | undefined,
+      passphraseCommand: values['passphrase-command'] as string | undefined,
+    },
+    process.env,
+    askOnTerminal,
+  );
   const reporter = createTextReporter({
     verbosity,
     notices: printsData(invocation.action) ? process.stderr : process.stdout,
@@ -91,10 +132,8 @@ function createHost(
     progress,
   });
   return {
-    now: () => Date.now() / 1000,
-    sleep: async ms => {
-      await sleep(ms, undefined, { signal });
-    },
+    now: clockOf(values['current-time'] as string | undefined),
+    sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
       interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
     },
@@ -102,17 +141,21 @@ function createHost(
     hostname,
     reporter,
     print: printTo(process.stdout),
-    passphrase: createPassphraseSource(
-      {
-        passphraseFile: values['passphrase-file'] as string | undefined,
-        passphraseCommand: values['passphrase-command'] as string | undefined,
-      },
-      process.env,
-      askOnTerminal,
-    ),
+    passphrase: confirm => unwatched(() => passphrase(confirm)),
+    signPassphrase: createSignPassphraseSource(process.env, confirm => unwatched(() => passphrase(confirm))),
+    watchdog,
     signal,
     cores: availableParallelism(),
   };
+}
+
+/** @param start seconds since 1970 that it is to be now; default the system's time */
+function clockOf(start: string | undefined): () => number {
+  if (start === undefined) return () => Date.now() / 1000;
+  if (!/^\d{1,11}$/.test(start))
+    throw new BackupError('usage', `--current-time takes seconds since 1970, not '${start}'`);
+  const began = Date.now();
+  return () => Number(start) + (Date.now() - began) / 1000;
 }
 
 function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {

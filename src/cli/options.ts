@@ -15,7 +15,8 @@ export type Action =
   | 'remove-older-than'
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
-  | 'cleanup';
+  | 'cleanup'
+  | 'prune';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -108,6 +109,14 @@ export const actions: readonly ActionSpec[] = [
     dataOnStdout: true,
   },
   {
+    action: 'prune',
+    positionals: ['URL'],
+    summary: 'remove backups that no rule of a calendar keeps',
+    detail:
+      'Keeps what the rules name, with all that it builds on, and says why. Only shows what it would do, unless --force is given.\n\nExample:\n  tsbackup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --force file:///mnt/nas/pictures',
+    dataOnStdout: true,
+  },
+  {
     action: 'cleanup',
     positionals: ['URL'],
     summary: 'remove what interrupted backups left at URL',
@@ -138,7 +147,11 @@ export interface OptionSpec {
   /** How the value is called in the help. */
   readonly value?: string;
   readonly repeatable?: boolean;
+  /** Its place among the others of the kind counts, and it may be repeated. */
+  readonly ordered?: boolean;
   readonly help: string;
+  /** Not in the help: for tests and for who moves archives. */
+  readonly hidden?: boolean;
   /** Actions that know the option; all if absent. */
   readonly actions?: readonly Action[];
 }
@@ -150,10 +163,51 @@ const removals: readonly Action[] = [
   'remove-all-but-n-full',
   'remove-all-inc-of-but-n-full',
   'cleanup',
+  'prune',
 ];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 
+/** What a backup takes of the source; the first option that says something of a path decides. */
+const selection: readonly OptionSpec[] = (
+  [
+    [
+      'include',
+      'text',
+      'PATTERN',
+      'take what PATTERN matches (*, ?, [], ** across folders) with all below it',
+    ],
+    ['exclude', 'text', 'PATTERN', 'leave it out; PATTERN begins as SOURCE is written, or with **'],
+    ['include-filelist', 'path', 'FILE', 'take what the patterns in the lines of FILE match; "- " excludes'],
+    ['exclude-filelist', 'path', 'FILE', 'leave it out; "+ " before a pattern includes'],
+    ['include-filelist-stdin', 'flag', undefined, 'the same, from standard input'],
+    ['exclude-filelist-stdin', 'flag', undefined, 'the same, from standard input'],
+    ['include-regexp', 'text', 'REGEXP', 'take paths in which the regular expression is found'],
+    ['exclude-regexp', 'text', 'REGEXP', 'leave them out'],
+    ['exclude-if-present', 'text', 'NAME', 'leave out folders that hold a file NAME'],
+    ['exclude-older-than', 'time', 'TIME', 'leave out files that were last changed before TIME'],
+    ['exclude-other-filesystems', 'flag', undefined, 'stay on the file system of SOURCE'],
+    ['exclude-device-files', 'flag', undefined, 'leave out device files'],
+    ['files-from', 'path', 'FILE', 'take only what FILE lists, relative to SOURCE'],
+    ['filter-globbing', 'flag', undefined, 'read the patterns that follow as above'],
+    ['filter-literal', 'flag', undefined, 'read the patterns that follow as paths'],
+    ['filter-regexp', 'flag', undefined, 'read the patterns that follow as regular expressions'],
+    ['filter-ignorecase', 'flag', undefined, 'let case not matter in the patterns that follow'],
+    ['filter-strictcase', 'flag', undefined, 'let case matter in the patterns that follow'],
+  ] as const
+).map(([long, kind, value, help]) => ({
+  ...{ long, kind, help, ordered: true, actions: [...backups, 'verify', 'restore'] },
+  ...(value !== undefined && { value }),
+  ...(long.endsWith('clude-filelist') && { aliases: [long.replace('-', '-globbing-')] }),
+}));
+
 export const options: readonly OptionSpec[] = [
+  ...selection,
+  {
+    long: 'null-separator',
+    kind: 'flag',
+    help: 'entries of lists end with a NUL byte instead of a line end',
+    actions: [...backups, 'verify', 'restore'],
+  },
   {
     long: 'volsize',
     kind: 'count',
@@ -214,6 +268,58 @@ export const options: readonly OptionSpec[] = [
     actions: [...backups, 'restore', 'verify', 'collection-status', 'list-current-files'],
   },
   {
+    long: 'encrypt-key',
+    kind: 'text',
+    value: 'KEY',
+    repeatable: true,
+    help: "encrypt to the owner of KEY instead of with a passphrase: an id in gpg's keyring, an e-mail address, or a key file; may be repeated",
+  },
+  {
+    long: 'hidden-encrypt-key',
+    kind: 'text',
+    value: 'KEY',
+    repeatable: true,
+    help: 'the same, without telling for whom',
+  },
+  {
+    long: 'sign-key',
+    kind: 'text',
+    value: 'KEY',
+    help: 'sign every object; restore and verify accept only what KEY has signed',
+  },
+  {
+    long: 'encrypt-sign-key',
+    kind: 'text',
+    value: 'KEY',
+    help: 'both',
+  },
+  {
+    long: 'encrypt-secret-keyring',
+    aliases: ['decrypt-key'],
+    kind: 'path',
+    value: 'FILE',
+    repeatable: true,
+    help: 'a file with the private key; without it gpg is asked for session keys',
+  },
+  {
+    long: 'use-agent',
+    kind: 'flag',
+    help: "let gpg's agent ask for the passphrases of its keys",
+  },
+  {
+    long: 'gpg-binary',
+    kind: 'path',
+    value: 'FILE',
+    help: 'the gpg that is asked (gpg)',
+  },
+  {
+    long: 'gpg-options',
+    kind: 'text',
+    value: 'OPTIONS',
+    repeatable: true,
+    help: 'what old scripts tell gpg; understood as far as it means something here',
+  },
+  {
     long: 'no-compression',
     kind: 'flag',
     help: 'do not compress volumes',
@@ -268,6 +374,28 @@ export const options: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'restore: into a folder that is not empty; removals: really delete',
     actions: ['restore', ...removals],
+  },
+  ...(
+    [
+      ['last', 'N', 'keep the last N sets'],
+      ['daily', 'N', 'keep the last set of each of the last N days that have one'],
+      ['weekly', 'N', 'the same for weeks'],
+      ['monthly', 'N', 'the same for months'],
+      ['yearly', 'N', 'the same for years'],
+      ['full-min', 'N', 'chains that stay in any case (1)'],
+    ] as const
+  ).map(
+    ([name, value, help]): OptionSpec => ({
+      ...{ long: `keep-${name}`, kind: 'count', value, help },
+      actions: ['prune'],
+    }),
+  ),
+  {
+    long: 'keep-within',
+    kind: 'text',
+    value: 'INTERVAL',
+    help: 'keep sets that are less than INTERVAL older than the newest, for example 3M',
+    actions: ['prune'],
   },
   {
     long: 'numeric-owner',
@@ -436,6 +564,17 @@ export const options: readonly OptionSpec[] = [
     actions: [...readers, 'probe'],
   },
   {
+    long: 'stall-timeout',
+    kind: 'count',
+    value: 'SECONDS',
+    help: 'end a run that makes no progress for so long; 0: never (1800)',
+  },
+  {
+    long: 'duplicity-exit-codes',
+    kind: 'flag',
+    help: 'exit statuses of duplicity, for scripts that know them',
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',
@@ -467,6 +606,13 @@ export const options: readonly OptionSpec[] = [
       help: `the same for ${kind === 'archive' ? 'volumes' : kind === 'jsonstat' ? "duplicity's statistics" : `${kind}s`}, after the general one`,
     }),
   ),
+  {
+    long: 'current-time',
+    kind: 'text',
+    value: 'EPOCH',
+    help: '',
+    hidden: true,
+  },
   {
     long: 'verbosity',
     short: 'v',

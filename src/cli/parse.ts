@@ -3,14 +3,21 @@
 import { Command, CommanderError, Option } from 'commander';
 import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
+import { foreignOptions } from './foreign-options.ts';
 import { type Action, type ActionSpec, actions, type OptionSpec, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
+import { isUrl } from './urls.ts';
+import { regularWords } from './words.ts';
 
 export interface Invocation {
   readonly action: Action;
   readonly arguments: readonly string[];
   /** By long name; flags are true, counts numbers, repeatable options arrays of text. */
   readonly values: Readonly<Record<string, OptionValue>>;
+  /** Options whose order counts, as they came; flags have an empty value. */
+  readonly ordered: readonly { readonly option: string; readonly value: string }[];
+  /** What was passed over or understood, to be told. */
+  readonly notices: readonly string[];
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
@@ -27,6 +34,7 @@ export function parseCommandLine(
   show: (text: string) => void,
 ): Invocation | undefined {
   let invocation: Invocation | undefined;
+  const ordered: { option: string; value: string }[] = [];
   const program = new Command('tsbackup');
   const quiet = { writeOut: show, writeErr: () => {}, outputError: () => {} };
   program
@@ -38,18 +46,28 @@ export function parseCommandLine(
     .addHelpText('after', programNotes)
     .helpCommand(false)
     .showSuggestionAfterError();
-  const words = normalize(argv);
-  const named = actions.find(({ action }) => action === words[0]);
+  const words = regularWords(argv);
+  const meant = words.action ?? actionMeant(words.positionals);
+  const named = actions.find(({ action }) => action === meant);
+  const notices: string[] = [];
+  if (meant === 'restore' && words.action === undefined) notices.push('URL and DIR: this is a restore.');
   for (const spec of named ? [named] : actions) {
     const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
-    describe(command, spec);
+    describe(command, spec, (option, value) => ordered.push({ option, value }));
+    acceptForeign(command, spec, notices);
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
-      invocation = { action: spec.action, arguments: [...self.args], values: valuesOf(self) };
+      invocation = {
+        action: spec.action,
+        arguments: [...self.args],
+        values: valuesOf(self),
+        ordered,
+        notices,
+      };
     });
   }
   try {
-    program.parse(words, { from: 'user' });
+    program.parse([...(meant ? [meant] : []), ...words.rest], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
@@ -79,7 +97,11 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some sources could not 
 12 wrong passphrase, 13 target unreachable, 14 waiting for a thaw,
 75 source unavailable, 128+n ended by signal n.`;
 
-function describe(command: Command, spec: ActionSpec): void {
+function describe(
+  command: Command,
+  spec: ActionSpec,
+  onOrdered: (option: string, value: string) => void,
+): void {
   command
     .summary(spec.summary)
     .description(`${spec.summary[0]!.toUpperCase()}${spec.summary.slice(1)}.\n\n${spec.detail}`);
@@ -87,8 +109,12 @@ function describe(command: Command, spec: ActionSpec): void {
   command.allowExcessArguments(false).showSuggestionAfterError();
   for (const option of options) {
     if (option.actions && !option.actions.includes(spec.action)) continue;
-    command.addOption(toOption(option, option.long, option.short));
+    command.addOption(toOption(option, option.long, option.short).hideHelp(option.hidden === true));
     for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
+    if (!option.ordered) continue;
+    for (const name of [option.long, ...(option.aliases ?? [])]) {
+      command.on(`option:${name}`, (value: string | null) => onOrdered(option.long, value ?? ''));
+    }
   }
 }
 
@@ -134,29 +160,44 @@ function valuesOf(command: Command): Record<string, OptionValue> {
   return { ...command.opts() } as Record<string, OptionValue>;
 }
 
+/** Without an action: a URL in front is a restore. */
+function actionMeant([first = '', second]: readonly string[]): Action | undefined {
+  return isUrl(first) && second !== undefined && !isUrl(second) ? 'restore' : undefined;
+}
+
+/** Options of other actions are passed over, as duplicity does; so are those of duplicity's that we do not need. */
+function acceptForeign(command: Command, { action }: ActionSpec, notices: string[]): void {
+  for (const spec of options) {
+    if (!spec.actions || spec.actions.includes(action) || mustBeMeant.includes(spec.long)) continue;
+    for (const long of [spec.long, ...(spec.aliases ?? [])]) {
+      const option = toOption(spec, long, long === spec.long ? spec.short : undefined).hideHelp();
+      option.attributeName = () => FOREIGN;
+      command.addOption(option.argParser(() => undefined));
+      command.on(`option:${long}`, () =>
+        notices.push(`--${long} means nothing to ${action} and is ignored.`),
+      );
+    }
+  }
+  for (const { long, takes, fate, reason } of foreignOptions) {
+    const flags = { nothing: '', value: ' <value>', 'two values': ' <values...>' }[takes];
+    const option = new Option(`--${long}${flags}`).hideHelp();
+    option.negate = false;
+    option.attributeName = () => FOREIGN;
+    command.addOption(option);
+    command.on(`option:${long}`, () => {
+      if (fate === 'refused') throw new BackupError('usage', `--${long} is not supported: ${reason}`);
+      notices.push(`--${long} is ignored: ${reason}.`);
+    });
+  }
+}
+
+/** Passed over, it would do harm. */
+const mustBeMeant = ['dry-run'];
+const FOREIGN = ' foreign';
+
 /** Three words without an action are often a mistyped action. */
 function hintOnAction(argv: readonly string[]): string {
   const first = argv.find(word => !word.startsWith('-'));
   const isAction = first === undefined || actions.some(({ action }) => action === first);
   return isAction ? '' : `, and '${first}' is no action`;
-}
-
-/** Options may stand before the action; commander wants the action first. */
-function normalize(argv: readonly string[]): string[] {
-  const takesValue = new Map<string, boolean>();
-  for (const { long, aliases = [], short, kind } of options) {
-    for (const name of [long, ...aliases]) takesValue.set(`--${name}`, kind !== 'flag');
-    if (short) takesValue.set(`-${short}`, kind !== 'flag');
-  }
-  const names = new Set<string>(actions.map(({ action }) => action));
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i]!;
-    if (word === '--') break;
-    if (word.startsWith('-')) {
-      if (takesValue.get(word)) i++;
-    } else if (names.has(word)) {
-      return [word, ...argv.slice(0, i), ...argv.slice(i + 1)];
-    } else break;
-  }
-  return [...argv];
 }

@@ -126,6 +126,7 @@ async function checkOrigin(
   throw new BackupError(
     'source-mismatch',
     `the last backup at the target is of another ${what}: ${mismatch.stored}, not ${mismatch.current}; --allow-source-mismatch continues it all the same`,
+    { field: mismatch.field },
   );
 }
 

@@ -13,7 +13,10 @@ import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
+import type { SelectionRule } from '../files/select-rules.ts';
 import { type SourceRoot, wakeSource } from '../files/wake.ts';
+import type { Recipients } from '../keys/recipients.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
@@ -24,6 +27,7 @@ import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
+import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
   type BackupMode,
@@ -45,15 +49,19 @@ import {
   isAnythingLeft,
   removePartial,
 } from './interrupted.ts';
+import { usesPublicKeys } from './key-ring.ts';
 import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
+import { during, watchEach } from './watchdog.ts';
 
 export interface BackupRequest extends CommonOptions {
   /** Bytes as a latin1 string, as the user gave it. */
   readonly source: string;
+  /** What to take of it; everything if there are no rules. */
+  readonly selection: readonly SelectionRule[];
   readonly url: string;
   /** `auto`: incremental if a chain can be continued, else full. */
   readonly mode: BackupMode;
@@ -93,19 +101,19 @@ export async function backup(
 ): Promise<number> {
   const startTime = host.now();
   try {
-    const root = await abortable(
-      wakeSource(request.source, {
-        retryForMs: request.sourceRetryForMs,
-        sleep: host.sleep,
-        now: () => host.now() * 1000,
-        report: event => host.reporter.report(event),
-      }),
-      host.signal,
-    );
-    checkSource(request.source, request.url);
+    const options = packerOptions(host);
+    const waking = wakeSource(request.source, {
+      retryForMs: request.sourceRetryForMs,
+      sleep: host.sleep,
+      now: () => performance.now(),
+      report: options.report,
+    });
+    const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
+    if (root.mayHang && !options.ownThread) packer = createPacker({ ...options, ownThread: true });
+    checkSource(request.source, request.url, createSelection(request.selection, request.source));
     const archive = await openArchive(request.url, request, host);
     try {
-      return await backUpTo(archive, request, host, packer, { startTime, root });
+      return await backUpTo({ request, host, archive, root, packer }, startTime);
     } finally {
       await archive.close();
     }
@@ -115,19 +123,17 @@ export async function backup(
 }
 
 async function backUpTo(
-  archive: Archive,
-  request: BackupRequest,
-  host: Host,
-  packer: Packer,
-  { startTime, root }: { readonly startTime: number; readonly root: SourceRoot },
+  setting: Omit<Setting, 'bytesTotal' | 'checked'>,
+  startTime: number,
 ): Promise<number> {
+  const { request, host, archive, root } = setting;
   const lock = await acquireRunLock(archive.cache.folder);
   try {
     if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-    const bytesTotal = request.progress ? await measureSource(request.source, host.signal) : undefined;
-    const { counts, stored } = await run({ request, host, archive, root, bytesTotal }, packer, collection);
+    const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
+    const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
@@ -152,18 +158,15 @@ interface Setting {
   readonly host: Host;
   readonly archive: Archive;
   readonly root: SourceRoot;
+  readonly packer: Packer;
   /** Fails if the passphrase is not that of the sets that are there. */
   readonly checked: Promise<void>;
 }
 
-async function run(
-  setting: Omit<Setting, 'checked'>,
-  packer: Packer,
-  collection: Collection,
-): Promise<Outcome> {
+async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked = Promise.resolve();
-  if (request.encrypt && !request.dryRun) {
+  if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
     checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
     checked.catch(() => {}); // `store` hears of it
@@ -171,14 +174,20 @@ async function run(
   }
   let journal = request.dryRun
     ? undefined
-    : await findInterrupted(archive, collection, request, formOf(request), host);
+    : await findInterrupted(
+        archive,
+        collection,
+        { ...request, usesPublicKeys: usesPublicKeys(request) },
+        formOf(request),
+        host,
+      );
   for (let attempt = 1; ; attempt++) {
     try {
-      if (journal) return await goOn(journal, { ...setting, checked }, packer, collection);
+      if (journal) return await goOn(journal, { ...setting, checked }, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, host));
-      return await runOn({ set, base, journal }, { ...setting, checked }, packer);
+      return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
       await checked; // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
@@ -211,12 +220,7 @@ interface Task {
 }
 
 /** Continues an interrupted set, whatever was asked for. */
-async function goOn(
-  journal: Journal,
-  setting: Setting,
-  packer: Packer,
-  collection: Collection,
-): Promise<Outcome> {
+async function goOn(journal: Journal, setting: Setting, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   const { set } = journal.header;
   const mode = set.type === 'full' ? 'full' : 'incremental';
@@ -234,18 +238,19 @@ async function goOn(
   for (const [number, { name }] of left?.volumes ?? []) {
     if (number > checkpoints.length) await archive.storage.delete(name);
   }
-  return runOn({ set, base, journal }, setting, packer);
+  return runOn({ set, base, journal }, setting);
 }
 
 function storedBytes(journal: Journal | undefined): number {
   return (journal?.checkpoints ?? []).reduce((sum, { size }) => sum + size, 0);
 }
 
-async function runOn(task: Task, setting: Setting, packer: Packer): Promise<Outcome> {
+async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
   const { request, archive, root } = setting;
-  const packing = packer.start({
+  const packing = setting.packer.start({
     source: request.source,
+    selection: request.selection,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: await catalogedSets(archive, base),
     time: endOf(set),
@@ -269,10 +274,15 @@ function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
   return { end, open, counts, pending };
 }
 
+function watched(packing: Packing, { host, packer }: Setting): AsyncIterable<PackBatch> {
+  return watchEach(host.watchdog, 'reading the source', packing.batches, packer.beats);
+}
+
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, { host, bytesTotal }: Setting): Promise<Outcome> {
+async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
+  const { host, bytesTotal } = setting;
   let counts: Readonly<Counts> = createCounts();
-  for await (const batch of packing.batches) {
+  for await (const batch of watched(packing, setting)) {
     host.signal.throwIfAborted();
     warn(batch, host, bytesTotal);
     counts = batch.counts;
@@ -289,7 +299,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();
-  const envelopes = createEnvelopes(request, form, set, host);
+  const envelopes = createEnvelopes(request, form, set, host, await sealingOf(request, archive));
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
     hostname: host.hostname(),
@@ -307,7 +317,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   let volumes = last?.volume ?? 0;
 
   async function* told(): AsyncGenerator<PackBatch, void, undefined> {
-    for await (const batch of packing.batches) {
+    for await (const batch of watched(packing, setting)) {
       host.signal.throwIfAborted();
       warn(batch, host, bytesTotal);
       counts = batch.counts;
@@ -382,18 +392,39 @@ function formOf({ encrypt, compress }: BackupRequest): EnvelopeForm {
   return compress ? 'gz' : 'plain';
 }
 
+/** Whom objects are for, unless for who knows the passphrase; and who signs them. */
+interface Sealing {
+  readonly recipients: Recipients | undefined;
+  readonly signer: Signer | undefined;
+}
+
+/** Looked up before anything is stored. */
+async function sealingOf({ encrypt, keys: choice }: BackupRequest, { keys }: Archive): Promise<Sealing> {
+  if (!encrypt || !choice) return { recipients: undefined, signer: undefined };
+  const ring = await keys();
+  return { recipients: await ring.recipients(), signer: await ring.signer() };
+}
+
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
 const METADATA_OBJECTS = 2;
 
 /** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
-function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
+function createEnvelopes(
+  request: BackupRequest,
+  form: EnvelopeForm,
+  set: SetId,
+  host: Host,
+  { recipients, signer }: Sealing,
+) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
+  const makeKey = () =>
+    recipients ? recipients.prepareSessionKey(host.random) : prepareSessionKey(secrets, host.random);
   const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
     // One after the other: the first is needed first.
-    const key = (ready.at(-1) ?? Promise.resolve()).then(() => prepareSessionKey(secrets, host.random));
+    const key = (ready.at(-1) ?? Promise.resolve()).then(makeKey);
     key.catch(() => {}); // it is reported when its turn comes
     ready.push(key);
   };
@@ -408,6 +439,7 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
       mtimeSeconds,
       deflate,
       compress: request.compress,
+      signer,
     };
   };
   return {

@@ -4,9 +4,11 @@
  */
 
 import type { PackerOptions } from '../engine/packing.ts';
+import type { GpgOptions } from '../keys/gpg.ts';
 import type { Prefixes } from '../manifest/names.ts';
-import type { Reporter } from '../report.ts';
+import type { Report, Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface Host {
   /** Seconds since 1970, with fraction. */
@@ -22,15 +24,37 @@ export interface Host {
   print(text: string | Uint8Array): Promise<void>;
   /** The passphrase's bytes; `confirm` asks twice if it has to be typed. */
   passphrase(confirm: boolean): Promise<Uint8Array>;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  /** Of the key that signs: often the same. */
+  signPassphrase(): Promise<Uint8Array>;
+  readonly watchdog: Watchdog;
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and by the watchdog. */
   readonly signal: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
 }
 
-/** What a packer needs of a host. */
-export function packerOptions({ cores, pause, signal, reporter }: Host): PackerOptions {
-  return { cores, pause, signal, report: event => reporter.report(event) };
+/** What a packer needs of a host. While it waits for a source that is away the watchdog lets it be. */
+export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host): PackerOptions {
+  let resume = () => {};
+  const report = (event: Report) => {
+    if (event.code === 'source-away') resume = watchdog.pause();
+    if (event.code === 'source-back') resume();
+    reporter.report(event);
+  };
+  return { ownThread: cores > 1, pause, signal, report };
+}
+
+/** Keys as the user named them; see keys/keys.ts. */
+export interface KeyChoice {
+  readonly encryptKeys: readonly string[];
+  readonly hiddenEncryptKeys: readonly string[];
+  readonly signKey?: string | undefined;
+  readonly secretKeyFiles: readonly string[];
+  readonly useAgent: boolean;
+  /** How gpg is called where it has to be asked. */
+  readonly gpg: GpgOptions;
+  /** OpenPGP's id of the hash in signatures. */
+  readonly hash?: number | undefined;
 }
 
 /** Options that every command has. */
@@ -41,4 +65,6 @@ export interface CommonOptions {
   /** What stands before the names of objects, in all or of a kind. */
   readonly prefixes?: Prefixes | undefined;
   readonly s3?: S3Options | undefined;
+  /** Absent if the user named none; gpg's keyring may still have what opens an archive. */
+  readonly keys?: KeyChoice | undefined;
 }

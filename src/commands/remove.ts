@@ -6,8 +6,9 @@
 import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import type { Collection } from '../manifest/chains.ts';
+import { type Collection, collectSets } from '../manifest/chains.ts';
 import { cacheName } from '../manifest/names.ts';
+import { type KeepRules, type PrunePlan, planPrune } from '../manifest/prune.ts';
 import {
   planCleanup,
   planKeepFulls,
@@ -15,6 +16,7 @@ import {
   planRemoveOlderThan,
   type RetentionPlan,
 } from '../manifest/retention.ts';
+import { describeSet } from '../manifest/sets.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogFile } from './catalog-files.ts';
@@ -26,13 +28,16 @@ export type RemoveAction =
   | 'remove-older-than'
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
-  | 'cleanup';
+  | 'cleanup'
+  | 'prune';
 
 export interface RemoveRequest extends CommonOptions {
   readonly action: RemoveAction;
   readonly url: string;
-  /** A time or a number of full backups; cleanup has none. */
+  /** A time or a number of full backups; cleanup and prune have none. */
   readonly limit: string;
+  /** For prune. */
+  readonly keep?: KeepRules;
   readonly force: boolean;
   readonly dryRun: boolean;
 }
@@ -61,7 +66,7 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
 
 type Decide = (collection: Collection, archive: Archive, cached: readonly string[]) => RetentionPlan;
 
-function planner({ action, limit }: RemoveRequest, host: Host): Decide {
+function planner({ action, limit, keep }: RemoveRequest, host: Host): Decide {
   switch (action) {
     case 'remove-older-than': {
       const time = parseTimeArgument(limit, host.now());
@@ -75,6 +80,11 @@ function planner({ action, limit }: RemoveRequest, host: Host): Decide {
       const count = countOf(limit);
       return collection => planKeepIncrementals(collection, count);
     }
+    case 'prune': {
+      const rules = keep ?? { fullMin: 1 };
+      planPrune(collectSets([]), rules);
+      return collection => planPrune(collection, rules);
+    }
     case 'cleanup':
       return (collection, { prefixes }, cached) => planCleanup(collection, cached, prefixes);
   }
@@ -87,7 +97,8 @@ function countOf(text: string): number {
 }
 
 /** In the words that scripts written for duplicity look for. */
-function describePlan({ action, force }: RemoveRequest, plan: RetentionPlan): string[] {
+function describePlan({ action, force: forced, dryRun }: RemoveRequest, plan: RetentionPlan): string[] {
+  const force = forced && !dryRun;
   const names = plan.removals.flatMap(removal => removal.names);
   const lines = [...plan.notes];
   if (plan.neededTimes.length > 0) {
@@ -107,6 +118,7 @@ function describePlan({ action, force }: RemoveRequest, plan: RetentionPlan): st
       'Run tsbackup again with the --force option to actually delete.',
     ];
   }
+  if ('kept' in plan) return [...lines, ...pruneLines(plan as PrunePlan, force)];
   if (names.length === 0) return [...lines, 'No old backup sets found, nothing deleted.'];
   const times = plan.chains.map(chain => asctime(chain.end));
   if (force) return [...lines, 'Deleting backup chain(s) at time:', ...times];
@@ -115,6 +127,17 @@ function describePlan({ action, force }: RemoveRequest, plan: RetentionPlan): st
     'Found old backup chain(s) at the following time:',
     ...times,
     'Rerun command with --force option to actually delete.',
+  ];
+}
+
+function pruneLines({ kept, removals }: PrunePlan, force: boolean): string[] {
+  const keptLines = kept.map(({ set, reasons }) => `Keeping the ${describeSet(set)}: ${reasons.join(', ')}.`);
+  if (removals.length === 0) return [...keptLines, 'Nothing to remove.'];
+  const verb = force ? 'Removing' : 'Would remove';
+  return [
+    ...keptLines,
+    ...removals.map(({ set, reason }) => `${verb} the ${describeSet(set)}: ${reason}.`),
+    ...(force ? [] : ['Run tsbackup again with the --force option to actually delete.']),
   ];
 }
 

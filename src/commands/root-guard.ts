@@ -49,7 +49,7 @@ function differenceOf(before: RootRecord, root: SourceRoot): string | undefined 
 
 /** Linux tells SMB shares by one number or another, depending on its version and the server's. */
 function familyOf(fileSystem: number): number {
-  return [0xff534d42, 0xfe534d42].includes(fileSystem) ? 0x517b : fileSystem;
+  return [0xff534d42, 0xfe534d42].includes(fileSystem >>> 0) ? 0x517b : fileSystem;
 }
 
 /** To be called when a backup is complete. */

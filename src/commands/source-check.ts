@@ -1,26 +1,51 @@
 /** A source must not hold its own backup, nor the other way round. */
 
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin, pathOf } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
+import type { Selection } from '../files/select.ts';
 import { parseTarget } from '../storage/url.ts';
 
-/** @throws BackupError `usage` */
-export function checkSource(source: string, url: string): void {
+/**
+ * @param selection of what is taken of the source
+ * @throws BackupError `usage`
+ */
+export function checkSource(source: string, url: string, selection: Selection): void {
   const target = parseTarget(url);
   if (target.scheme !== 'file') return;
   const from = real(source);
   const to = real(target.path);
   if (from === undefined || to === undefined) return;
-  if (isWithin(to, from)) {
+  if (isWithin(to, from) && !isLeftOut(to.slice(from.length + 1), from, selection)) {
     throw new BackupError(
       'usage',
-      `the target ${displayPath(to)} lies in the source ${displayPath(from)}; it would back up itself`,
+      `the target ${displayPath(to)} lies in the source ${displayPath(from)}; it would back up itself; leave it out with --exclude`,
     );
   }
   if (isWithin(from, to)) {
     throw new BackupError('usage', `the source ${displayPath(from)} lies in the target ${displayPath(to)}`);
   }
+}
+
+/** Whether a selection leaves a folder out, or one that it lies in. @param path from the root; '' is the root itself */
+function isLeftOut(path: string, root: string, selection: Selection): boolean {
+  const candidate = (below: string) => ({
+    path: below,
+    type: 'directory' as const,
+    mtimeSeconds: 0,
+    dev: deviceOf(below === '' ? root || '/' : `${root}/${below}`),
+  });
+  selection.enter(candidate(''), []);
+  const parts = path === '' ? [] : path.split('/');
+  return parts.some(
+    (_, index) => selection.select(candidate(parts.slice(0, index + 1).join('/'))) === 'skip',
+  );
+}
+
+/** Of what is not there yet: that of where it will be. */
+function deviceOf(path: string): bigint {
+  const found = statSync(bytesOf(path), { bigint: true, throwIfNoEntry: false });
+  return found ? found.dev : deviceOf(path.slice(0, path.lastIndexOf('/')) || '/');
 }
 
 /** Without links; of a path that does not exist yet, its first parent that does, with the rest. */

@@ -7,6 +7,8 @@ import { displayPath } from '../bytes.ts';
 import type { TreeSink } from '../engine/replay.ts';
 import { exitStatus } from '../errors.ts';
 import { createTreeComparer } from '../files/compare.ts';
+import { createSelection } from '../files/select.ts';
+import type { SelectionRule } from '../files/select-rules.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { replayInto, type Wanted, wantedSets } from './replaying.ts';
@@ -17,18 +19,21 @@ export interface VerifyRequest extends CommonOptions, Wanted {
   readonly url: string;
   /** Bytes as a latin1 string. */
   readonly directory: string;
+  /** What to look at there; everything if there are no rules. */
+  readonly selection: readonly SelectionRule[];
   readonly compareData: boolean;
   readonly numericOwner: boolean;
 }
 
 /** @returns the exit status: failed if anything is missing in the archive, different if the trees differ */
 export async function verify(request: VerifyRequest, host: Host): Promise<number> {
-  const archive = await openArchive(request.url, request, host);
+  const archive = await openArchive(request.url, request, host, { checked: true });
   try {
     await requireTarget(archive.storage);
     const sets = wantedSets(archive, await archive.collection(), request, host);
     const comparer = request.compareData
       ? createTreeComparer(request.directory, {
+          ...createSelection(request.selection, request.directory),
           numericOwner: request.numericOwner,
           onProblem({ path, systemCode, during }) {
             const message = `${displayPath(path)} can't be compared: ${systemCode} at ${during}`;

@@ -10,6 +10,8 @@ import { BackupError, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Chunks, fromChunks } from '../streams.ts';
+import type { Host } from './host.ts';
+import { during, type Watchdog } from './watchdog.ts';
 
 export interface WantedVolume {
   readonly object: { readonly name: string; readonly size: number };
@@ -39,11 +41,7 @@ const SMALL = 1024 * 1024;
 /** @param cores processors that may be used; with a second one local files are proved on a thread of their own */
 export function createVolumeFetcher(
   storage: Storage,
-  {
-    tempdir,
-    cores,
-    signal,
-  }: { readonly tempdir: string; readonly cores: number; readonly signal: AbortSignal },
+  { tempdir, cores, signal, watchdog }: Pick<Host, 'cores' | 'signal' | 'watchdog'> & { tempdir: string },
 ): VolumeFetcher {
   const ahead = new Map<string, Promise<FetchedVolume>>();
   const spools: Spool[] = [];
@@ -61,7 +59,7 @@ export function createVolumeFetcher(
       const path = storage.localPath(volume.object.name);
       const isProved =
         path && hasher
-          ? await proveFile(hasher, path, volume, bytes)
+          ? await proveFile(hasher, path, volume, bytes, watchdog)
           : await prove(bytes(), volume, () => {});
       return { isProved, read: bytes };
     }
@@ -96,12 +94,14 @@ async function proveFile(
   path: Uint8Array,
   volume: WantedVolume,
   bytes: () => Chunks,
+  watchdog: Watchdog,
 ): Promise<boolean> {
   const { sha1, md5 } = volume.entry;
   const expected = sha1 ?? md5;
   if (expected === undefined) return false;
   try {
-    if ((await hasher.digest(path, sha1 === undefined ? 'md5' : 'sha1')) === expected) return true;
+    const digest = hasher.digest(path, sha1 === undefined ? 'md5' : 'sha1');
+    if ((await during(watchdog, 'working at the target', digest, hasher.beats)) === expected) return true;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
   }

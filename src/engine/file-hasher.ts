@@ -1,6 +1,10 @@
 /** Digests of local files, made on a thread of their own. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+
+/** How long a thread may take to end; it may hang in a system call. */
+const PATIENCE_MS = 3000;
 
 export interface HashRequest {
   readonly id: number;
@@ -16,17 +20,22 @@ export type HashAnswer = { readonly id: number } & (
 export interface FileHasher {
   /** @returns lower-case hex @throws a system error with its `code` */
   digest(path: Uint8Array, algorithm: 'sha1' | 'md5'): Promise<string>;
+  /** A number that changes while there is progress. */
+  beats(): number;
+  /** A thread that hangs is left behind, and keeps the process alive. */
   close(): Promise<void>;
 }
 
 /** The thread is started by the first file. */
 export function createFileHasher(): FileHasher {
+  const shared = new Int32Array(new SharedArrayBuffer(4));
   let worker: Worker | undefined;
   let lastId = 0;
   const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
 
   const start = () => {
     const started = new Worker(new URL('./hash-worker.js', import.meta.url), {
+      workerData: shared,
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
     started.on('message', (answer: HashAnswer) => {
@@ -52,8 +61,9 @@ export function createFileHasher(): FileHasher {
         worker!.postMessage({ id, path, algorithm } satisfies HashRequest);
       });
     },
+    beats: () => Atomics.load(shared, 0),
     async close() {
-      await worker?.terminate();
+      await Promise.race([worker?.terminate(), sleep(PATIENCE_MS, undefined, { ref: false })]);
     },
   };
 }

@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, systemCode } from '../errors.ts';
 import type { HashAnswer, HashRequest } from './file-hasher.ts';
 
 const port = parentPort!;
+const beats = workerData as Int32Array;
 const slab = Buffer.allocUnsafeSlow(1024 * 1024);
 
 port.on('message', ({ id, path, algorithm }: HashRequest) => {
@@ -18,8 +19,10 @@ function answer(path: Uint8Array, algorithm: string): { digest: string } | { cod
     const fd = openSync(Buffer.from(path), 'r');
     try {
       const hash = createHash(algorithm);
-      for (let read = readSync(fd, slab); read > 0; read = readSync(fd, slab))
+      for (let read = readSync(fd, slab); read > 0; read = readSync(fd, slab)) {
         hash.update(slab.subarray(0, read));
+        Atomics.add(beats, 0, 1);
+      }
       return { digest: hash.digest('hex') };
     } finally {
       closeSync(fd);

@@ -10,6 +10,8 @@ import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
 import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
+import { createSelection } from '../files/select.ts';
+import type { SelectionRule } from '../files/select-rules.ts';
 import { fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Place } from './batch.ts';
@@ -23,6 +25,8 @@ import type { SlabPool } from './slab-pool.ts';
 export interface PackJob {
   /** Bytes as a latin1 string, as the user gave it. */
   readonly source: string;
+  /** What to take of it; everything if there are no rules. */
+  readonly selection: readonly SelectionRule[];
   /** The catalog's path as a latin1 string. */
   readonly catalog: string;
   /** The chain that the set continues, oldest first; empty for a full set. */
@@ -55,7 +59,7 @@ export interface SourcePacker {
 }
 
 /** How the thread that packs waits, and tells so. */
-export type PackHost = Pick<PatienceOptions, 'pause' | 'report'>;
+export type PackHost = Pick<PatienceOptions, 'beat' | 'pause' | 'report'>;
 
 export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
   const { source, device, retryForMs } = job;
@@ -72,7 +76,8 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
     const stableInodes = hasStableInodes(fileSystemTypeOf(source, patience));
     const names = createIdNames();
     const anchors = createAnchors(source);
-    const plan = collate(walk(source, { names, patience, from }), catalog.entries(from), {
+    const selection = job.selection.length > 0 ? createSelection(job.selection, source) : undefined;
+    const plan = collate(walk(source, { ...selection, names, patience, from }), catalog.entries(from), {
       stableInodes,
       timeOfSet: catalog.timeOfSet,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),

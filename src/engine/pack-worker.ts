@@ -1,14 +1,13 @@
 /** The packer's thread: batches go out with their buffers, slabs come back. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
 import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
-import type { PackMessage, PackRequest } from './packing.ts';
+import { BEATS, ENDING, type PackMessage, type PackRequest } from './packing.ts';
 import { createSlabPool, type SlabPool } from './slab-pool.ts';
 
 const port = parentPort!;
-/** Not 0 once the run is to end; wakes a thread that waits for its source. */
-const ending = workerData as Int32Array;
+const shared = workerData as Int32Array;
 let pool: SlabPool | undefined;
 let packer: SourcePacker | undefined;
 
@@ -36,9 +35,10 @@ port.on('message', (request: PackRequest) => {
 const send = (message: PackMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 const host: PackHost = {
+  beat: () => void Atomics.add(shared, BEATS, 1),
   pause(ms) {
-    Atomics.wait(ending, 0, 0, ms);
-    if (Atomics.load(ending, 0) !== 0) throw new BackupError('interrupted', 'the run ends');
+    Atomics.wait(shared, ENDING, 0, ms);
+    if (Atomics.load(shared, ENDING) !== 0) throw new BackupError('interrupted', 'the run ends');
   },
   report: report => send({ type: 'report', report }),
 };
@@ -51,7 +51,8 @@ function guard(work: () => void): void {
   }
 }
 
-function fail(error: unknown): void {
+function fail(thrown: unknown): void {
+  const error = tooManyFiles(thrown) ?? thrown;
   const message = messageOf(error);
   if (error instanceof BackupError) send({ type: 'failed', code: error.code, message });
   else send({ type: 'crashed', message, stack: (error as Error | undefined)?.stack ?? '' });

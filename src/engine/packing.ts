@@ -1,6 +1,7 @@
 /**
  * Where the packer runs: on a thread of its own where there is a second processor, so that reading and signing go on
- * while the main thread seals and sends, and a source that hangs does not hang the program; else right here.
+ * while the main thread seals and sends, or where the source may hang, so that it does not hang the program; else
+ * right here.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -21,6 +22,10 @@ export interface Packing {
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
 const SLABS = 10;
 
+/** Numbers that are shared with the thread: not 0 once the run is to end, which wakes a thread that waits; its beats. */
+export const ENDING = 0;
+export const BEATS = 1;
+
 /** How long a thread that is asked to end may take, and then once more; it may hang in a system call on the source. */
 const PATIENCE_MS = 3000;
 
@@ -28,6 +33,8 @@ const PATIENCE_MS = 3000;
 export interface Packer {
   /** To be called once; again only when it failed before its first batch. */
   start(job: PackJob): Packing;
+  /** A number that changes while the source answers. */
+  beats(): number;
   /**
    * Ends it, also in the middle; without a commit the catalog forgets the set. A thread that hangs is left behind, and
    * keeps the process alive.
@@ -35,18 +42,20 @@ export interface Packer {
   close(): Promise<void>;
 }
 
-export interface PackerOptions extends PackHost {
-  /** Processors that may be used. */
-  readonly cores: number;
+export interface PackerOptions extends Omit<PackHost, 'beat'> {
+  /** Whether it gets a thread of its own. */
+  readonly ownThread: boolean;
   /** Ends a wait for the next batch, whatever the source does. */
   readonly signal: AbortSignal;
 }
 
 export function createPacker(options: PackerOptions): Packer {
-  return options.cores > 1 ? createThread(options) : createLocal(options);
+  return options.ownThread ? createThread(options) : createLocal(options);
 }
 
-function createLocal(host: PackHost): Packer {
+function createLocal(options: Omit<PackHost, 'beat'>): Packer {
+  let beats = 0;
+  const host = { ...options, beat: () => void beats++ };
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job) {
@@ -70,6 +79,7 @@ function createLocal(host: PackHost): Packer {
         },
       };
     },
+    beats: () => beats,
     async close() {
       const packer = await opening?.catch(() => undefined);
       packer?.close();
@@ -102,11 +112,11 @@ export type PackRequest =
   | { readonly type: 'close' };
 
 function createThread({ report, signal }: PackerOptions): Packer {
-  const ending = new Int32Array(new SharedArrayBuffer(4));
+  const shared = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
     // A thread's heap starts large; this one works in slabs and needs little.
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
-    workerData: ending,
+    workerData: shared,
   });
   worker.unref(); // until it has a job, it keeps nobody from leaving
   const arrived: PackMessage[] = [];
@@ -172,10 +182,11 @@ function createThread({ report, signal }: PackerOptions): Packer {
         },
       };
     },
+    beats: () => Atomics.load(shared, BEATS),
     async close() {
       signal.removeEventListener('abort', abort);
-      Atomics.store(ending, 0, 1);
-      Atomics.notify(ending, 0);
+      Atomics.store(shared, ENDING, 1);
+      Atomics.notify(shared, ENDING);
       if (!hasExited) tell({ type: 'close' });
       const timers = [
         setTimeout(() => void worker.terminate(), PATIENCE_MS),

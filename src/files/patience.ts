@@ -8,6 +8,7 @@ import { opendirSync, statfsSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { formatDuration } from '../text.ts';
 import { isAway, systemName } from './problem.ts';
 
 export interface Patience {
@@ -23,6 +24,8 @@ export interface Patience {
 export interface PatienceOptions {
   /** How long the root is waited for, each time that it is away. */
   readonly retryForMs: number;
+  /** Told of every call, so that somebody can see that there is progress. */
+  beat(): void;
   /** Blocks. May throw, which ends the wait. */
   pause(ms: number): void;
   /** Milliseconds. */
@@ -44,7 +47,7 @@ export const impatient: Patience = { call: work => work() };
 export function createPatience(
   root: string,
   device: bigint | undefined,
-  { retryForMs, pause, now, report }: PatienceOptions,
+  { retryForMs, beat, pause, now, report }: PatienceOptions,
 ): Patience {
   let loneMs = Math.min(LONE_MS, retryForMs);
 
@@ -93,6 +96,7 @@ export function createPatience(
 
   return {
     call(work, again = () => {}) {
+      beat();
       try {
         return work();
       } catch (error) {
@@ -127,22 +131,16 @@ export function checkDevice(root: string, before: bigint | undefined, now: bigin
 }
 
 export function waitingFor(error: unknown, retryForMs: number): Report {
-  const message = `the source does not answer (${systemName(error)}); waiting up to ${inWords(retryForMs)}`;
+  const message = `the source does not answer (${systemName(error)}); waiting up to ${formatDuration(retryForMs / 1000)}`;
   return { level: 'warning', code: 'source-away', message };
 }
 
 export function stayedAway(root: string, error: unknown, retryForMs: number): BackupError {
-  const waited = retryForMs > 0 ? `, not within ${inWords(retryForMs)} either` : '';
+  const waited = retryForMs > 0 ? `, not within ${formatDuration(retryForMs / 1000)} either` : '';
   return new BackupError(
     'source-unavailable',
     `The source ${displayPath(root)} does not answer (${systemName(error)})${waited}. Nothing that it held is taken for deleted; run again when it is there.`,
     { path: displayPath(root), systemCode: systemName(error) ?? '' },
     { cause: error },
   );
-}
-
-function inWords(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  const [count, unit] = seconds % 60 === 0 && seconds > 0 ? [seconds / 60, 'minute'] : [seconds, 'second'];
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,6 @@
 /** Trouble with one thing in the source tree: the run goes on without it and says so. */
 
-import { systemCode } from '../errors.ts';
+import { systemCode, tooManyFiles } from '../errors.ts';
 
 export interface SourceProblem {
   readonly path: string;
@@ -42,6 +42,8 @@ export function isAway(error: unknown): boolean {
 export function sourceProblem(path: string, during: SourceProblem['during'], error: unknown): SourceProblem {
   const code = systemName(error);
   if (code === undefined) throw error;
+  const shortage = tooManyFiles(error); // no fault of the path's
+  if (shortage) throw shortage;
   const vanished = code === 'ENOENT' || (code === 'ENOTDIR' && during !== 'readdir');
   return { path, systemCode: code, during, vanished };
 }

@@ -21,7 +21,15 @@ export interface SourceRoot {
   readonly isMountPoint: boolean;
   /** The number that statfs(2) gives for the type of the file system. */
   readonly fileSystem: number;
+  /** On a network or in another process, where a call may take for ever. */
+  readonly mayHang: boolean;
 }
+
+/** NFS, SMB (three numbers), FUSE, 9P, Ceph, AFS, Lustre, VirtualBox. */
+const remote: ReadonlySet<number> = new Set([
+  ...[0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997],
+  ...[0x00c36400, 0x5346414f, 0x0bd00bd0, 0x786f4256],
+]);
 
 export interface WakeOptions {
   readonly retryForMs: number;
@@ -70,6 +78,7 @@ async function look(root: string): Promise<SourceRoot> {
     isEmpty: listed === true,
     isMountPoint: isFolder && (await stat(await above(path), { bigint: true })).dev !== stats.dev,
     fileSystem: fs.type,
+    mayHang: remote.has(fs.type >>> 0),
   };
 }
 

@@ -32,7 +32,7 @@ export function planRemoveOlderThan(collection: Collection, time: number): Reten
   const { old, notes } = oldChains(collection, time);
   const removals = old
     .flatMap(chain => [...chain.sets, ...chain.superseded])
-    .map(set => removal(set, 'its chain ended before the limit'));
+    .map(set => removalOf(set, 'its chain ended before the limit'));
   const kept = collection.chains.filter(chain => !old.includes(chain));
   const neededTimes = kept
     .filter(chain => chain.end >= time)
@@ -54,7 +54,7 @@ export function planKeepIncrementals(collection: Collection, count: number): Ret
   const chains = old.filter(chain => chain.sets.length > 1);
   const removals = chains
     .flatMap(({ sets: [, ...incrementals], superseded }) => [...incrementals, ...superseded])
-    .map(set => removal(set, 'an incremental of a chain that ended before the limit'));
+    .map(set => removalOf(set, 'an incremental of a chain that ended before the limit'));
   return { removals: newestFirst(removals), chains, neededTimes: [], notes };
 }
 
@@ -87,7 +87,7 @@ export function planCleanup(
   for (const { set, reason } of candidates.sort((a, b) => byTime(a.set, b.set))) {
     if (lost.includes(set) || (set.id.type === 'inc' && keptEnds.has(set.id.start)))
       keptEnds.add(endOf(set.id));
-    else removals.push(removal(set, reason));
+    else removals.push(removalOf(set, reason));
   }
   const notes = lost.map(
     set =>
@@ -98,7 +98,8 @@ export function planCleanup(
 
 const nothing: RetentionPlan = { removals: [], chains: [], neededTimes: [], notes: [] };
 
-function removal(set: BackupSet, reason: string): Removal {
+/** A set with its objects in the order of removal. */
+export function removalOf(set: BackupSet, reason: string): Removal {
   return { set: set.id, reason, names: namesOf(set) };
 }
 

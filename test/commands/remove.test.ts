@@ -77,3 +77,23 @@ test('cleanup removes the volumes of a set that was never completed, and nothing
   assert.equal(readdirSync(archive.folder).length, before - 1);
   assert.match(await call(archive, 'cleanup', '', true), /nothing deleted in cleanup/);
 });
+
+test('prune keeps what the calendar says, in words, and what is left restores', async t => {
+  const base = tempDir(t);
+  const archive = await threeChains(base);
+  const request = { ...archive.common, action: 'prune', limit: '', url: archive.url, dryRun: false } as const;
+  const prune = async (force: boolean) => {
+    archive.host.clear();
+    assert.equal(await remove({ ...request, force, keep: { daily: 2, fullMin: 1 } }, archive.host), 0);
+    return archive.host.output();
+  };
+  const shown = await prune(false);
+  assert.match(shown, /^Keeping the incremental backup of \S+: the newest, the last of [\d-]+\.$/m);
+  assert.match(shown, /^Would remove the full backup of \S+: no rule keeps it\.$/m);
+  assert.equal(setsAt(archive), 6);
+  assert.match(await prune(true), /^Removing the full backup/m);
+  assert.equal(setsAt(archive), 2);
+  assert.equal(await archive.restore(join(base, 'restored')), 0);
+  assert.equal(readdirSync(join(base, 'restored')).length, 6);
+  assert.match(await prune(true), /^Nothing to remove\.$/m);
+});

@@ -41,6 +41,7 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
           ...common,
           source: Buffer.from(source).toString('latin1'),
           url,
+          selection: [],
           mode: 'auto',
           allowSourceMismatch: true,
           skipIfNoChange: false,

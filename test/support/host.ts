@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Host } from '../../src/commands/host.ts';
+import { createWatchdog } from '../../src/commands/watchdog.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { Report } from '../../src/report.ts';
 
@@ -70,9 +71,11 @@ export function createTestHost({
       output += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
     },
     passphrase: async () => Buffer.from(passphrase),
+    signPassphrase: async () => Buffer.from(passphrase),
     get signal() {
       return signal ?? interruption.signal;
     },
+    watchdog: createWatchdog(0),
     cores,
   };
 }

@@ -23,19 +23,22 @@ if (control !== undefined) install(control);
 
 function install(file: string): void {
   const { existsSync, readFileSync, openSync } = fs;
+  const { open } = fs.promises;
+  const pipe = `${file}.fifo`; // nobody writes to it: who opens it waits for ever
   const paths = new Map<number, string>();
   let begun = false;
   let busy = false; // what we call ourselves is left alone
 
-  const fault = (call: string, path: string): void => {
-    if (busy) return;
+  /** Throws what the call fails with. @returns whether it is to hang instead */
+  const fault = (call: string, path: string): boolean => {
+    if (busy) return false;
     busy = true;
     try {
-      if (!existsSync(file)) return;
+      if (!existsSync(file)) return false;
       const { code, match, from, calls } = JSON.parse(readFileSync(file, 'utf8')) as SourceFault;
       begun ||= from === undefined || path.includes(from);
-      if (!begun || !path.includes(match) || (calls && !calls.includes(call))) return;
-      if (code === 'HANG') openSync(`${file}.fifo`, 'r'); // a pipe that nobody writes to
+      if (!begun || !path.includes(match) || (calls && !calls.includes(call))) return false;
+      if (code === 'HANG') return true;
       throw Object.assign(new Error(`${code}: made by a test, ${call} '${path}'`), { code, syscall: call });
     } finally {
       busy = false;
@@ -51,13 +54,13 @@ function install(file: string): void {
       const original = functions[name]!;
       functions[name] = (...given) => {
         if (!isAsync) {
-          fault(name, text(given[0]));
+          if (fault(name, text(given[0]))) openSync(pipe, 'r');
           const result = original(...given);
           if (name === 'openSync') paths.set(result as number, text(given[0]));
           return result;
         }
         return (async () => {
-          fault(name, text(given[0]));
+          if (fault(name, text(given[0]))) await open(pipe, 'r');
           return original(...given);
         })();
       };
@@ -65,6 +68,6 @@ function install(file: string): void {
   };
   const calls = ['openSync', 'readSync', 'fstatSync', 'lstatSync', 'statSync', 'readdirSync', 'readlinkSync'];
   patch(fs, [...calls, 'opendirSync', 'statfsSync'], false);
-  patch(fs.promises, ['stat', 'opendir', 'statfs'], true);
+  patch(fs.promises, ['stat', 'opendir', 'statfs', 'open', 'rename', 'unlink'], true);
   syncBuiltinESMExports();
 }

@@ -1,0 +1,119 @@
+/**
+ * The words of a command line made regular before they are parsed: the action first, whichever of its names was used,
+ * and options by their full names. duplicity lets both be cut short wherever that is unambiguous.
+ */
+
+import { BackupError } from '../errors.ts';
+import { foreignOptions } from './foreign-options.ts';
+import { type Action, actions, options } from './options.ts';
+
+/** Short names of newer duplicities. */
+const aliases: Readonly<Record<string, Action>> = {
+  bu: 'backup',
+  fb: 'full',
+  inc: 'incremental',
+  incr: 'incremental',
+  ib: 'incremental',
+  rb: 'restore',
+  vb: 'verify',
+  st: 'collection-status',
+  ls: 'list-current-files',
+  ro: 'remove-older-than',
+  ra: 'remove-all-but-n-full',
+  ri: 'remove-all-inc-of-but-n-full',
+  cl: 'cleanup',
+};
+
+interface Known {
+  readonly long: string;
+  /** Words that follow it. */
+  readonly values: number;
+  /** What it is another name of. */
+  readonly meaning: string;
+}
+
+const knownOptions: readonly Known[] = [
+  ...options.flatMap(({ long, aliases: others = [], kind }) =>
+    [long, ...others].map(name => ({ long: name, values: kind === 'flag' ? 0 : 1, meaning: long })),
+  ),
+  ...foreignOptions.map(({ long, takes }) => ({
+    ...{ long, meaning: long },
+    values: { nothing: 0, value: 1, 'two values': 2 }[takes],
+  })),
+  ...['help', 'version'].map(long => ({ long, values: 0, meaning: long })),
+];
+
+export interface Words {
+  /** Undefined if none was named: then the arguments tell. */
+  readonly action: Action | undefined;
+  /** Options by their full names, and arguments. */
+  readonly rest: readonly string[];
+  /** The arguments alone. */
+  readonly positionals: readonly string[];
+}
+
+/** @throws BackupError `usage` for what is ambiguous */
+export function regularWords(argv: readonly string[]): Words {
+  const rest: string[] = [];
+  const positionals: { word: string; at: number }[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') {
+      rest.push('--');
+      for (const more of argv.slice(i + 1)) positionals.push({ word: more, at: rest.push(more) - 1 });
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') {
+      positionals.push({ word, at: rest.push(word) - 1 });
+      continue;
+    }
+    const option = fullOption(word);
+    rest.push(option.word);
+    for (let value = 0; value < option.values && i + 1 < argv.length; value++) rest.push(argv[++i]!);
+  }
+  const first = positionals[0];
+  const isBeforeArguments = first !== undefined && !rest.slice(0, first.at).includes('--');
+  const action = isBeforeArguments ? actionOf(first.word, positionals.length - 1) : undefined;
+  if (action === undefined) return { action, rest, positionals: positionals.map(({ word }) => word) };
+  rest.splice(first!.at, 1);
+  return { action, rest, positionals: positionals.slice(1).map(({ word }) => word) };
+}
+
+/** `--name=value` and unknown words as they are but for the name; the values that follow it in words of their own. */
+function fullOption(word: string): { word: string; values: number } {
+  if (!word.startsWith('--')) {
+    const short = options.find(option => option.short === word[1]);
+    return { word, values: short && short.kind !== 'flag' && word.length === 2 ? 1 : 0 };
+  }
+  const equals = word.indexOf('=');
+  const name = word.slice(2, equals < 0 ? undefined : equals);
+  const tail = equals < 0 ? '' : word.slice(equals);
+  const exact = knownOptions.find(({ long }) => long === name);
+  const meant = exact ? [exact] : knownOptions.filter(({ long }) => long.startsWith(name));
+  const meanings = [...new Set(meant.map(({ meaning }) => meaning))];
+  if (meanings.length > 1 && name !== '') {
+    const names = meanings.slice(0, 4).map(long => `--${long}`);
+    throw new BackupError(
+      'usage',
+      `--${name} may be ${names.join(', ')}${meanings.length > 4 ? ' …' : ''}; see tsbackup --help`,
+    );
+  }
+  const option = meanings.length === 1 ? meant[0] : undefined;
+  if (!option) return { word, values: 0 };
+  return { word: `--${option.long}${tail}`, values: equals < 0 ? option.values : 0 };
+}
+
+/** A word that is cut short is an action's only if as many arguments follow as that one wants. */
+function actionOf(word: string, argumentsAfter: number): Action | undefined {
+  const exact =
+    actions.find(({ action }) => action === word)?.action ??
+    (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
+  if (exact) return exact;
+  const meant = actions.filter(
+    ({ action, positionals }) => action.startsWith(word) && positionals.length === argumentsAfter,
+  );
+  if (word === '' || meant.length === 0) return undefined;
+  if (meant.length === 1) return meant[0]!.action;
+  const names = meant.map(({ action }) => action).join(', ');
+  throw new BackupError('usage', `'${word}' may be ${names}; see tsbackup --help`);
+}

@@ -1,0 +1,105 @@
+/** What a system that is out of something, or refuses something, makes of a run: one line, in the real program. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { assertTold, assertToldOnly } from '../commands/troubles.ts';
+import { expectStatus, runProgram } from '../support/processes.ts';
+import { cliPath, createProgram, type Program } from '../support/program.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
+import { needRoot } from '../support/tools.ts';
+
+function setUp(t: TestContext): Program {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  for (let i = 0; i < 20; i++) writeFileSync(join(program.home, `source/file ${i}`), 'x'.repeat(i * 1000));
+  return program;
+}
+
+/** Runs a line of a shell in which `tsbackup` is ours. */
+function shell({ env, home }: Program, line: string) {
+  const script = `tsbackup() { '${process.execPath}' '${cliPath}' "$@"; }; ${line}`;
+  return runProgram('bash', ['-c', script], { env, cwd: home });
+}
+
+const full = 'tsbackup full --no-encryption --no-print-statistics source file://target';
+
+test('a limit of open files that is too low is told, wherever it is met', async t => {
+  const program = setUp(t);
+  let failed = 0;
+  for (const limit of [24, 32, 40, 46, 48, 50]) {
+    const result = await shell(program, `ulimit -n ${limit}; ${full}`);
+    if (result.status === 0) continue; // it depends on what is loaded at once
+    assertTold(result, 'the limit of open files is too low');
+    failed++;
+  }
+  assert.ok(failed > 0);
+  expectStatus(await shell(program, full));
+  for (const limit of [24]) {
+    const result = await shell(program, `ulimit -n ${limit}; tsbackup restore file://target out`);
+    assertTold(result, 'the limit of open files is too low');
+  }
+});
+
+test('a source whose files can not be opened for want of handles stops the backup', async t => {
+  const program = setUp(t);
+  const { options, fail } = createSleepingSource(program);
+  fail({ code: 'EMFILE', match: 'file 7', calls: ['openSync'] });
+  const words = ['full', '--no-encryption', 'source', 'file://target'];
+  assertTold(await program.run(words, options), 'the limit of open files is too low');
+});
+
+test('standard output that can not be written to is told', async t => {
+  if (!existsSync('/dev/full')) return t.skip('no /dev/full here');
+  const program = setUp(t);
+  expectStatus(await shell(program, full));
+  for (const words of ['list-current-files', 'collection-status']) {
+    const result = await shell(program, `tsbackup ${words} file://target > /dev/full`);
+    assertToldOnly(result, 'standard output can not be written to');
+  }
+  expectStatus(await shell(program, 'tsbackup list-current-files file://target >&-'));
+});
+
+test('a target that is mounted read-only is told', async t => {
+  if (!needRoot(t, 'only root can mount a disk')) return;
+  const program = setUp(t);
+  const disk = mkdtempSync(join(tmpdir(), 'tsb-disk-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', disk]);
+  t.after(() => {
+    if (status === 0) spawnSync('umount', [disk]);
+    rmdirSync(disk);
+  });
+  if (status !== 0) return t.skip('mounting is not allowed here');
+  const result = await program.run(['full', '--no-encryption', 'source', `file://${disk}`]);
+  assertToldOnly(result, 'the target is mounted read-only');
+});
+
+test('a quota that is used up is told', async t => {
+  const program = setUp(t);
+  const { options, fail } = createSleepingSource(program);
+  mkdirSync(join(program.home, 'target'));
+  fail({ code: 'EDQUOT', match: join(program.home, 'target'), calls: ['open'] });
+  const words = ['full', '--no-encryption', 'source', `file://${program.home}/target`];
+  assertToldOnly(await program.run(words, options), 'the quota at the target is used up');
+});
+
+test('--duplicity-exit-codes gives the statuses that scripts know', async t => {
+  const program = setUp(t);
+  const run = async (...words: string[]) => (await program.run([...words, '--duplicity-exit-codes'])).status;
+  const plain = '--no-encryption';
+  assert.equal(await run('incremental', plain, 'source', 'file://target'), 17);
+  assert.equal(await run('full', plain, 'gone', 'file://target'), 13);
+  assert.equal(await run('full', plain, 'source', 'file://target'), 0);
+  assert.equal(await run('full', '--nonsense'), 2);
+  assert.equal(await run('restore', 'file://target', 'source'), 11);
+  assert.equal(await run('restore', '-r', 'nope', 'file://target', 'out'), 19);
+  assert.equal(await run('restore', 'file://nowhere', 'out'), 50);
+  mkdirSync(join(program.home, 'other'));
+  assert.equal(await run('incremental', plain, 'other', 'file://target'), 42);
+  writeFileSync(join(program.home, 'source/file 1'), 'changed');
+  assert.equal(await run('verify', '--compare-data', 'file://target', 'source'), 1);
+  assert.equal((await program.run(['verify', '--compare-data', 'file://target', 'source'])).status, 4);
+});

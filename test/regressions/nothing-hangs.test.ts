@@ -1,0 +1,90 @@
+/** A known fault: after an error of the system the program waited for ever for threads that would never answer. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { assertSaid, assertTold } from '../commands/troubles.ts';
+import { expectStatus, tail } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+
+function setUp(t: TestContext) {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  const target = join(program.home, 'target');
+  const random = createRandom(95);
+  mkdirSync(source);
+  for (let i = 0; i < 8; i++) writeFileSync(join(source, `file ${i}`), random.bytes(700_000));
+  return { program, source, target, url: `file://${target}`, ...createSleepingSource(program) };
+}
+
+test('after a system error nothing hangs, and the next run works', async t => {
+  const { program, source, url, options, fail, heal } = setUp(t);
+  const words = ['full', '--no-encryption', '--volsize', '1', '--source-retry-for', '0', source, url];
+  for (const code of ['EIO', 'ENOMEM', 'EMFILE', 'EOVERFLOW']) {
+    for (const match of [source, 'file 5']) {
+      fail({ code, match });
+      const result = await program.run(words, { ...options, timeoutMs: 30_000 });
+      assert.ok([1, 3, 75].includes(result.status!), tail(result));
+    }
+  }
+  heal();
+  expectStatus(await program.run(words, options));
+  expectStatus(await program.run(['verify', '--compare-data', url, source]));
+});
+
+test('a source that hangs for ever does not hang the program', async t => {
+  const { program, source, url, options, fail, heal } = setUp(t);
+  expectStatus(await program.run(['full', '--no-encryption', source, url], options));
+  for (const call of ['openSync', 'stat']) {
+    writeFileSync(join(source, 'file 3'), `changed before ${call}`);
+    fail({ code: 'HANG', match: call === 'stat' ? source : 'file 3', calls: [call] });
+    const words = ['--no-encryption', '--stall-timeout', '1', source, url];
+    assertSaid(await program.run(words, { ...options, timeoutMs: 40_000 }), 'the source hangs');
+  }
+  heal();
+  expectStatus(await program.run(['--no-encryption', source, url], options));
+  expectStatus(await program.run(['restore', url, 'out']));
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
+
+test('two signals end a program whose source hangs', async t => {
+  const { program, source, target, url, options, fail } = setUp(t);
+  fail({ code: 'HANG', match: 'file 3', calls: ['openSync'] });
+  const running = program.start(['full', '--no-encryption', '--volsize', '1', source, url], {
+    ...options,
+    timeoutMs: 40_000,
+  });
+  while (running.child.exitCode === null && !readdirSync(program.home).includes('target')) {
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  running.kill('SIGINT');
+  await new Promise(resolve => setTimeout(resolve, 500));
+  running.kill('SIGINT');
+  assert.equal((await running.done).signal, 'SIGINT');
+  assert.ok(!readdirSync(target).some(name => name.includes('manifest')));
+});
+
+test('a target that hangs for ever does not hang the program', async t => {
+  const { program, source, target, url, options, fail, heal } = setUp(t);
+  const words = ['full', '--no-encryption', '--volsize', '1', '--stall-timeout', '1', source, url];
+  for (const call of ['open', 'unlink']) {
+    fail({ code: 'HANG', match: target, calls: [call] });
+    const result = await program.run(words, { ...options, timeoutMs: 90_000 });
+    if (call === 'unlink')
+      expectStatus(result); // there is nothing to delete
+    else assertSaid(result, 'the target hangs');
+  }
+  heal();
+  expectStatus(await program.run(words, options));
+  assertTold(await program.run(['verify', url, source]), '`verify` finds all well, DIR was not looked at');
+  fail({ code: 'HANG', match: '.vol2.' });
+  const out = join(program.home, 'out');
+  assertSaid(
+    await program.run(['restore', '--stall-timeout', '1', url, out], { ...options, timeoutMs: 90_000 }),
+    'the target hangs',
+  );
+});
