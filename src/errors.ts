@@ -32,6 +32,8 @@ const codes = {
   /** A volume that a manifest names is not at the target, or its SHA-1 differs. */
   'volume-missing': { exit: exitStatus.failed, retry: false },
   'volume-damaged': { exit: exitStatus.failed, retry: true },
+  /** A signature was asked for, and there is none, or by another key, or it does not fit the content. */
+  'wrong-signature': { exit: exitStatus.failed, retry: false },
   /** Correct OpenPGP, but of a kind that we do not read (AEAD, unknown algorithm …). */
   unsupported: { exit: exitStatus.failed, retry: false },
   'wrong-passphrase': { exit: exitStatus.wrongPassphrase, retry: false },

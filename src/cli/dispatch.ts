@@ -10,6 +10,7 @@ import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import type { Prefixes } from '../manifest/names.ts';
 import { parseInterval } from '../manifest/time.ts';
+import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { s3Options, thawTier } from './s3-values.ts';
 import { selectionRules } from './selection.ts';
@@ -29,7 +30,9 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
   const { action, values, notices } = invocation;
   for (const message of notices) host.reporter.report({ level: 'notice', code: 'option', message });
-  const common = commonOptions(values);
+  const keys = await keyValues(values);
+  for (const message of keys.notices) host.reporter.report({ level: 'warning', code: 'gpg-option', message });
+  const common = { ...commonOptions(values), keys: keys.choice };
   const [first, second] = invocation.arguments as [string, string];
   const wanted = () => ({
     time: values.time as string | undefined,
@@ -55,8 +58,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         allowSourceMismatch: values['allow-source-mismatch'] === true,
         skipIfNoChange: values['skip-if-no-change'] === true,
         encrypt: values['no-encryption'] !== true,
-        compress: values['no-compression'] !== true,
-        level: ranged(values, 'compression-level', 0, 9) ?? 'auto',
+        compress: values['no-compression'] !== true && keys.compress !== false,
+        level: ranged(values, 'compression-level', 0, 9) ?? keys.level ?? 'auto',
         volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
         dryRun: values['dry-run'] === true,
         sourceErrorsOk: values['source-errors-ok'] === true,

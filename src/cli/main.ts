@@ -10,7 +10,7 @@ import { dispatch } from './dispatch.ts';
 import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { type Action, actions } from './options.ts';
 import { type Invocation, parseCommandLine } from './parse.ts';
-import { askOnTerminal, createPassphraseSource } from './passphrase.ts';
+import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { createTextReporter } from './reporters.ts';
 
@@ -142,6 +142,7 @@ function createHost(
     reporter,
     print: printTo(process.stdout),
     passphrase: confirm => unwatched(() => passphrase(confirm)),
+    signPassphrase: createSignPassphraseSource(process.env, confirm => unwatched(() => passphrase(confirm))),
     watchdog,
     signal,
     cores: availableParallelism(),

@@ -32,6 +32,15 @@ export function createPassphraseSource(
   return confirm => (known ??= find(options, environment, ask, confirm));
 }
 
+/** Of the key that signs: the environment variable SIGN_PASSPHRASE, else the other one. */
+export function createSignPassphraseSource(
+  environment: NodeJS.ProcessEnv,
+  passphrase: (confirm: boolean) => Promise<Uint8Array>,
+): () => Promise<Uint8Array> {
+  const own = environment.SIGN_PASSPHRASE;
+  return own === undefined ? () => passphrase(false) : async () => firstLine(Buffer.from(own, 'utf8'));
+}
+
 async function find(
   options: PassphraseOptions,
   environment: NodeJS.ProcessEnv,

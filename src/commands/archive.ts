@@ -7,6 +7,7 @@ import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { BackupError, clauseOf } from '../errors.ts';
+import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
@@ -21,6 +22,7 @@ import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { createKeyRing } from './key-ring.ts';
 import { createVolumeFetcher } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
@@ -29,6 +31,7 @@ export interface Archive {
   readonly cache: ArchiveCache;
   readonly prefixes: Prefixes;
   readonly secrets: Secrets;
+  keys(): Promise<Keys>;
   /** The sets at the target, from a fresh listing; what is odd about them is reported. */
   collection(): Promise<Collection>;
   /** Copies manifests and signatures of a chain that the cache lacks from the target. */
@@ -53,14 +56,31 @@ export interface Archive {
   close(): Promise<void>;
 }
 
-export async function openArchive(url: string, options: CommonOptions, host: Host): Promise<Archive> {
+/** @param checked whether every object must bear the signature of the key that the user named, if one is named */
+export async function openArchive(
+  url: string,
+  options: CommonOptions,
+  host: Host,
+  { checked = false }: { readonly checked?: boolean } = {},
+): Promise<Archive> {
   const { reporter, signal } = host;
   const storage = watchStorage(await openStorage(url, options.s3 ?? {}, reporter), host.watchdog);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
-  const secrets: Secrets = { passphrase: () => host.passphrase(false), derived: new Map() };
+  const keys = createKeyRing(options, host);
+  const secrets: Secrets = {
+    passphrase: () => host.passphrase(false),
+    derived: new Map(),
+    sessionKeys: async packets => (await keys()).secrets.sessionKeys!(packets),
+  };
   const fetcher = createVolumeFetcher(storage, { ...host, tempdir: options.tempdir });
-  const open = (stored: Chunks, form: Form) => openEnvelope(stored, form, secrets);
+  async function* openSigned(stored: Chunks, form: Form): Chunks & AsyncGenerator<Uint8Array> {
+    const signedBy = await (await keys()).verifier();
+    yield* openEnvelope(stored, form, secrets, signedBy ? { signedBy } : {});
+  }
+  const isSigned = checked && options.keys?.signKey !== undefined;
+  const open = (stored: Chunks, form: Form) =>
+    isSigned ? openSigned(stored, form) : openEnvelope(stored, form, secrets);
 
   const fetch = async (copies: readonly MetadataCopy[]) => {
     for (const copy of copies) {
@@ -92,6 +112,7 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
     cache,
     prefixes,
     secrets,
+    keys,
     async collection() {
       const listing: { name: string; size: number }[] = [];
       for await (const object of storage.list()) listing.push(object);
@@ -167,9 +188,10 @@ export async function openArchive(url: string, options: CommonOptions, host: Hos
       const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
       const fetched = await fetcher.fetch({ object, entry, name });
-      // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted.
+      // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
+      // and so does a signature.
       const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
-      if (!fetched.isProved) await drain(plain(false));
+      if (!fetched.isProved || isSigned) await drain(plain(false));
       return plain(true);
     },
     expectVolume(set, volume) {
@@ -200,12 +222,13 @@ function metadataNames(set: BackupSet): string[] {
 /** What went wrong with something at the target, with its name. */
 function named(error: unknown, name: string): unknown {
   if (!(error instanceof BackupError)) return error;
-  const text =
-    error.code === 'wrong-passphrase'
+  const text = {
+    'wrong-passphrase': /passphrase/.test(error.message)
       ? `the passphrase does not open ${name}`
-      : error.code === 'damaged'
-        ? `${name} is damaged: ${clauseOf(error)}`
-        : undefined;
+      : `${name} can't be opened: ${clauseOf(error)}`,
+    'wrong-signature': `${name} is not signed as it must be: ${clauseOf(error)}`,
+    damaged: `${name} is damaged: ${clauseOf(error)}`,
+  }[error.code as string];
   return text === undefined ? error : new BackupError(error.code, text, {}, { cause: error });
 }
 

@@ -16,6 +16,7 @@ import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import { type SourceRoot, wakeSource } from '../files/wake.ts';
+import type { Recipients } from '../keys/recipients.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
@@ -26,6 +27,7 @@ import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
 import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
+import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
   type BackupMode,
@@ -47,6 +49,7 @@ import {
   isAnythingLeft,
   removePartial,
 } from './interrupted.ts';
+import { usesPublicKeys } from './key-ring.ts';
 import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
@@ -163,7 +166,7 @@ interface Setting {
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked = Promise.resolve();
-  if (request.encrypt && !request.dryRun) {
+  if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
     checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
     checked.catch(() => {}); // `store` hears of it
@@ -171,7 +174,13 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
   }
   let journal = request.dryRun
     ? undefined
-    : await findInterrupted(archive, collection, request, formOf(request), host);
+    : await findInterrupted(
+        archive,
+        collection,
+        { ...request, usesPublicKeys: usesPublicKeys(request) },
+        formOf(request),
+        host,
+      );
   for (let attempt = 1; ; attempt++) {
     try {
       if (journal) return await goOn(journal, { ...setting, checked }, collection);
@@ -290,7 +299,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();
-  const envelopes = createEnvelopes(request, form, set, host);
+  const envelopes = createEnvelopes(request, form, set, host, await sealingOf(request, archive));
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
     hostname: host.hostname(),
@@ -383,18 +392,39 @@ function formOf({ encrypt, compress }: BackupRequest): EnvelopeForm {
   return compress ? 'gz' : 'plain';
 }
 
+/** Whom objects are for, unless for who knows the passphrase; and who signs them. */
+interface Sealing {
+  readonly recipients: Recipients | undefined;
+  readonly signer: Signer | undefined;
+}
+
+/** Looked up before anything is stored. */
+async function sealingOf({ encrypt, keys: choice }: BackupRequest, { keys }: Archive): Promise<Sealing> {
+  if (!encrypt || !choice) return { recipients: undefined, signer: undefined };
+  const ring = await keys();
+  return { recipients: await ring.recipients(), signer: await ring.signer() };
+}
+
 /** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
 const METADATA_OBJECTS = 2;
 
 /** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
-function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId, host: Host) {
+function createEnvelopes(
+  request: BackupRequest,
+  form: EnvelopeForm,
+  set: SetId,
+  host: Host,
+  { recipients, signer }: Sealing,
+) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level };
   const secrets = { passphrase: () => host.passphrase(true) };
+  const makeKey = () =>
+    recipients ? recipients.prepareSessionKey(host.random) : prepareSessionKey(secrets, host.random);
   const ready: Promise<SealingKey>[] = [];
   const prepare = () => {
     // One after the other: the first is needed first.
-    const key = (ready.at(-1) ?? Promise.resolve()).then(() => prepareSessionKey(secrets, host.random));
+    const key = (ready.at(-1) ?? Promise.resolve()).then(makeKey);
     key.catch(() => {}); // it is reported when its turn comes
     ready.push(key);
   };
@@ -409,6 +439,7 @@ function createEnvelopes(request: BackupRequest, form: EnvelopeForm, set: SetId,
       mtimeSeconds,
       deflate,
       compress: request.compress,
+      signer,
     };
   };
   return {

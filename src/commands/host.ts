@@ -4,6 +4,7 @@
  */
 
 import type { PackerOptions } from '../engine/packing.ts';
+import type { GpgOptions } from '../keys/gpg.ts';
 import type { Prefixes } from '../manifest/names.ts';
 import type { Report, Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
@@ -23,6 +24,8 @@ export interface Host {
   print(text: string | Uint8Array): Promise<void>;
   /** The passphrase's bytes; `confirm` asks twice if it has to be typed. */
   passphrase(confirm: boolean): Promise<Uint8Array>;
+  /** Of the key that signs: often the same. */
+  signPassphrase(): Promise<Uint8Array>;
   readonly watchdog: Watchdog;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and by the watchdog. */
   readonly signal: AbortSignal;
@@ -41,6 +44,19 @@ export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host
   return { ownThread: cores > 1, pause, signal, report };
 }
 
+/** Keys as the user named them; see keys/keys.ts. */
+export interface KeyChoice {
+  readonly encryptKeys: readonly string[];
+  readonly hiddenEncryptKeys: readonly string[];
+  readonly signKey?: string | undefined;
+  readonly secretKeyFiles: readonly string[];
+  readonly useAgent: boolean;
+  /** How gpg is called where it has to be asked. */
+  readonly gpg: GpgOptions;
+  /** OpenPGP's id of the hash in signatures. */
+  readonly hash?: number | undefined;
+}
+
 /** Options that every command has. */
 export interface CommonOptions {
   readonly archiveDir: string;
@@ -49,4 +65,6 @@ export interface CommonOptions {
   /** What stands before the names of objects, in all or of a kind. */
   readonly prefixes?: Prefixes | undefined;
   readonly s3?: S3Options | undefined;
+  /** Absent if the user named none; gpg's keyring may still have what opens an archive. */
+  readonly keys?: KeyChoice | undefined;
 }

@@ -21,6 +21,8 @@ export interface ContinueRequest {
   /** As the user gave it. */
   readonly source: string;
   readonly allowSourceMismatch: boolean;
+  /** Objects are sealed for public keys: there is no passphrase to check. */
+  readonly usesPublicKeys: boolean;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function findInterrupted(
     return undefined;
   }
   const whole = await whatIsThere(journal, archive, collection, request, host);
-  if (whole) await checkPassphrase(whole, archive);
+  if (whole && !request.usesPublicKeys) await checkPassphrase(whole, archive);
   return whole;
 }
 

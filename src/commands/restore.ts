@@ -24,7 +24,7 @@ export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
 /** @returns the exit status: failed if anything of what was asked for is missing */
 export async function restore(request: RestoreRequest, host: Host): Promise<number> {
   const { reporter } = host;
-  const archive = await openArchive(request.url, request, host);
+  const archive = await openArchive(request.url, request, host, { checked: true });
   try {
     await requireTarget(archive.storage);
     if (!request.dryRun) checkTarget(request.target, { force: request.force });

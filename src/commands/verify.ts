@@ -27,7 +27,7 @@ export interface VerifyRequest extends CommonOptions, Wanted {
 
 /** @returns the exit status: failed if anything is missing in the archive, different if the trees differ */
 export async function verify(request: VerifyRequest, host: Host): Promise<number> {
-  const archive = await openArchive(request.url, request, host);
+  const archive = await openArchive(request.url, request, host, { checked: true });
   try {
     await requireTarget(archive.storage);
     const sets = wantedSets(archive, await archive.collection(), request, host);

@@ -125,6 +125,7 @@ const faultsOfVolume: ReadonlySet<string> = new Set([
   'volume-damaged',
   'volume-missing',
   'damaged',
+  'wrong-signature',
   'unsupported',
 ]);
 

@@ -133,7 +133,9 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     if (form === 'gz') yield* stored;
     else if (form === 'plain') yield* gunzip(stored);
     else {
-      const wrapper = createSegmentWrapper((await options.envelope()) as WrapOptions);
+      const how = await options.envelope();
+      if ('signer' in how && how.signer) return yield* sealed(gunzip(stored), how);
+      const wrapper = createSegmentWrapper(how as WrapOptions);
       yield wrapper.start();
       for await (const bytes of inner(stored, GZIP_HEADER, signatures.size - GZIP_END))
         yield wrapper.push(bytes);
@@ -144,12 +146,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   async function* remoteManifest(): Chunks & AsyncGenerator<Uint8Array> {
     const plain = cache.readPartial(names.manifest, { signal });
     if (form !== 'gpg') yield* plain;
-    else {
-      const envelope = createEnvelope(await options.envelope());
-      yield envelope.start();
-      for await (const bytes of plain) yield await envelope.push(bytes);
-      yield await envelope.end();
-    }
+    else yield* sealed(plain, await options.envelope());
   }
 
   const put = (name: string, source: Chunks) => storage.put(name, source, { signal, kind: 'metadata' });
@@ -226,6 +223,13 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       for (const name of Object.values(names)) await cache.removePartial(name);
     },
   };
+}
+
+async function* sealed(plain: Chunks, how: EnvelopeOptions): Chunks & AsyncGenerator<Uint8Array> {
+  const envelope = createEnvelope(how);
+  yield envelope.start();
+  for await (const bytes of plain) yield await envelope.push(bytes);
+  yield await envelope.end();
 }
 
 /** Bytes of a gzip file around the segments: its header; the empty last block, CRC and length. */

@@ -3,13 +3,15 @@
  * and framing are apart: both framings wrap the same raw deflate segments, so one pass of deflate can feed two files.
  */
 
+import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import type { DeflateOptions } from './deflate.ts';
 import { createDeflater, deflateEnd } from './deflate.ts';
 import { gunzip, gzipHeader, gzipTrailer } from './gzip.ts';
-import { openMessage } from './openpgp-open.ts';
-import { createSealer } from './openpgp-seal.ts';
+import { type OpenOptions, openMessage } from './openpgp-open.ts';
+import { createSealer, literalHead } from './openpgp-seal.ts';
 import type { RandomBytes, SealingKey, Secrets } from './openpgp-session.ts';
+import { createSignedContent, type Signer } from './openpgp-signed.ts';
 
 /** How bytes are stored; the suffixes of file names say the same. */
 export type EnvelopeForm = 'gpg' | 'gz' | 'plain';
@@ -21,17 +23,21 @@ export type EnvelopeForm = 'gpg' | 'gz' | 'plain';
  * @param source lent chunks are fine
  * @param secrets used for `gpg` only
  * @returns lent chunks
- * @throws BackupError `damaged`, `wrong-passphrase` or `unsupported`, see openMessage and gunzip
+ * @throws BackupError `damaged`, `wrong-passphrase`, `wrong-signature` or `unsupported`, see openMessage and gunzip
  */
-export function openEnvelope(source: Chunks, form: EnvelopeForm, secrets: Secrets): Chunks {
-  switch (form) {
-    case 'gpg':
-      return openMessage(source, secrets);
-    case 'gz':
-      return gunzip(source);
-    case 'plain':
-      return source;
-  }
+export function openEnvelope(
+  source: Chunks,
+  form: EnvelopeForm,
+  secrets: Secrets,
+  options: OpenOptions = {},
+): Chunks {
+  if (form === 'gpg') return openMessage(source, secrets, options);
+  if (options.signedBy)
+    throw new BackupError(
+      'wrong-signature',
+      `The archive must be signed by ${options.signedBy.description}, but it is not even encrypted.`,
+    );
+  return form === 'gz' ? gunzip(source) : source;
 }
 
 export type WrapOptions =
@@ -75,6 +81,8 @@ export type EnvelopeOptions =
       readonly deflate?: DeflateOptions;
       /** Only `gpg` can do without: false stores the bytes as they are. Default true. */
       readonly compress?: boolean;
+      /** Signs the content, for `gpg`; default not. Such an envelope must be made from plain bytes. */
+      readonly signer?: Signer | undefined;
     });
 
 /** Stored bytes of one file. Called in this order: start, push any number of times, end. What comes out is given. */
@@ -98,6 +106,7 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
       push: async chunk => Buffer.from(chunk), // the chunk is only lent, and may be overwritten before this is stored
       end: async () => new Uint8Array(0),
     };
+  if (options.form === 'gpg' && options.signer) return createSignedEnvelope(options, options.signer);
   if (options.form === 'gpg' && options.compress === false) {
     const { key, random, mtimeSeconds: literalTimeSeconds } = options;
     const sealer = createSealer(key, { compressed: false, random, literalTimeSeconds });
@@ -122,6 +131,41 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
     async end() {
       await last;
       return wrapper.end(deflater);
+    },
+  };
+}
+
+/** The content gets its packets and is hashed before it is deflated. */
+function createSignedEnvelope(
+  { key, random, mtimeSeconds, deflate, compress }: Extract<EnvelopeOptions, { form: 'gpg' }>,
+  signer: Signer,
+): Envelope {
+  const compressed = compress !== false;
+  const sealer = createSealer(key, { compressed, framed: true, random, literalTimeSeconds: mtimeSeconds });
+  const content = createSignedContent(signer, literalHead(mtimeSeconds));
+  const deflater = createDeflater(deflate);
+  let last: Promise<unknown> = Promise.resolve();
+  const seal = (framed: Uint8Array): Promise<Uint8Array> => {
+    const segment = compressed ? deflater.push(framed) : framed;
+    const stored = Promise.all([segment, last]).then(([bytes]) => sealer.push(bytes));
+    stored.catch(() => {}); // who awaits it, or `end`, hears of it
+    last = stored;
+    return stored;
+  };
+  let opening = content.start(); // a few bytes that are deflated with what comes first
+  const opened = (framed: Uint8Array): Uint8Array => {
+    if (opening.length === 0) return framed;
+    const both = Buffer.concat([opening, framed]);
+    opening = new Uint8Array(0);
+    return both;
+  };
+  return {
+    start: sealer.start,
+    push: chunk => seal(opened(content.push(chunk))),
+    async end() {
+      const rest = await seal(opened(await content.end()));
+      const parts = compressed ? [rest, sealer.push(deflateEnd)] : [rest];
+      return Buffer.concat([...parts, sealer.end()]);
     },
   };
 }

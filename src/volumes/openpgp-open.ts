@@ -22,45 +22,59 @@ import {
   readSmallBody,
   tags,
 } from './openpgp-packet.ts';
-import type { PassphrasePacket, Secrets, SessionKey } from './openpgp-session.ts';
+import type { PassphrasePacket, RecipientPacket, Secrets, SessionKey } from './openpgp-session.ts';
 import {
   cipherTraits,
   createCfbDecipher,
   decodePassphrasePacket,
+  decodeRecipientPacket,
+  HIDDEN_KEY_ID,
   newerEncryption,
   PASSPHRASE_PACKET_MAX,
+  RECIPIENT_PACKET_MAX,
   recoverSessionKey,
 } from './openpgp-session.ts';
+import { ONE_PASS_LENGTH, SIGNATURE_MAX } from './openpgp-signature.ts';
+import { createSignatureWatch, type SignatureWatch, type Verifier } from './openpgp-signed.ts';
+
+export interface OpenOptions {
+  /** Refuses what is not signed by this key. */
+  readonly signedBy?: Verifier | undefined;
+}
 
 /**
- * The content of a message that a passphrase opens.
+ * The content of a message that a passphrase or a private key opens.
  *
- * Data comes before the integrity check at the message's end has been made: only when the stream ends without an
- * error is what it gave known to be whole and genuine.
+ * Data comes before the integrity check at the message's end has been made, and before its signature: only when the
+ * stream ends without an error is what it gave known to be whole and genuine.
  * @param source binary or armored; lent chunks are fine
  * @returns lent chunks
  * @throws BackupError `wrong-passphrase`; `damaged` for anything broken, cut short or followed by something else;
- *   `unsupported` for messages to public keys only, without integrity check, AEAD, or unknown algorithms
+ *   `wrong-signature`; `unsupported` without integrity check, for AEAD, unknown algorithms, or public keys only where
+ *   `secrets` has no private ones
  */
 export async function* openMessage(
   source: Chunks,
   secrets: Secrets,
+  { signedBy }: OpenOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const message = new ByteSource(dearmor(source));
   try {
-    const { header, candidates } = await readUpToEncrypted(message);
-    const body = new ByteSource(readPacketBody(message, header));
+    const preface = await readUpToEncrypted(message);
+    const body = new ByteSource(readPacketBody(message, preface.header));
     const version = await body.byte();
     if (version === 2) throw newerEncryption();
     if (version !== 1) throw damaged('its encrypted data has an unknown version');
-    const content = new ByteSource(await decrypted(body, candidates, secrets));
+    const content = new ByteSource(await decrypted(body, preface, secrets));
+    const watch = signedBy && createSignatureWatch(signedBy);
     try {
-      yield* literalData(content, 0);
+      yield* literalData(content, 0, watch);
     } catch (error) {
       if (isUnsupported(error)) await drain(content);
       throw error;
     }
     if (await message.fill()) throw damaged('something follows its end');
+    watch?.verdict();
   } finally {
     await message.close();
   }
@@ -68,44 +82,49 @@ export async function* openMessage(
 
 /** More than anybody writes; each one costs a key derivation. */
 const MAX_PASSPHRASE_PACKETS = 16;
+const MAX_RECIPIENTS = 256;
 
 interface Preface {
   readonly header: PacketHeader;
   readonly candidates: readonly PassphrasePacket[];
+  readonly recipients: readonly RecipientPacket[];
 }
 
 /** Session key packets, up to the header of the encrypted data. */
 async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
   const candidates: PassphrasePacket[] = [];
+  const recipients: RecipientPacket[] = [];
   let obstacle: BackupError | undefined;
+  const unlessUnsupported = (decode: () => void) => {
+    try {
+      decode();
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      obstacle = error;
+    }
+  };
   for (;;) {
     const header = await readPacketHeader(message);
     switch (header?.tag) {
       case tags.passphraseSession: {
         const body = await readSmallBody(message, header, PASSPHRASE_PACKET_MAX);
-        try {
-          candidates.push(decodePassphrasePacket(body));
-        } catch (error) {
-          if (!isUnsupported(error)) throw error;
-          obstacle = error;
-        }
+        unlessUnsupported(() => candidates.push(decodePassphrasePacket(body)));
         if (candidates.length > MAX_PASSPHRASE_PACKETS) throw damaged('it holds too many session keys');
         break;
       }
-      case tags.publicKeySession:
-        await skip(message, header);
-        obstacle ??= new BackupError(
-          'unsupported',
-          'The archive is encrypted to a public key; we open only those that are encrypted with a passphrase.',
-        );
+      case tags.publicKeySession: {
+        const body = await readSmallBody(message, header, RECIPIENT_PACKET_MAX);
+        unlessUnsupported(() => recipients.push(decodeRecipientPacket(body)));
+        if (recipients.length > MAX_RECIPIENTS) throw damaged('it holds too many session keys');
         break;
+      }
       case tags.marker:
       case tags.padding:
         await skip(message, header);
         break;
       case tags.encrypted:
-        if (candidates.length === 0) throw obstacle ?? damaged('it holds no session key');
-        return { header, candidates };
+        if (candidates.length + recipients.length === 0) throw obstacle ?? damaged('it holds no session key');
+        return { header, candidates, recipients };
       case tags.encryptedWithoutIntegrity:
         throw new BackupError(
           'unsupported',
@@ -139,29 +158,71 @@ const PREFIX_MAX = 18;
 /** Finds the session key by the repeated bytes of the random prefix; then decrypts. */
 async function decrypted(
   body: ByteSource,
-  candidates: readonly PassphrasePacket[],
+  preface: Preface,
   secrets: Secrets,
 ): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
   const head = await body.read(PREFIX_MAX);
+  const key = await findSessionKey(preface, secrets, found => fitsPrefix(found, head));
+  return checkedContent(body, head, createCfbDecipher(key), cipherTraits(key.algorithm).blockLength + 2);
+}
+
+/** The passphrase first: it is at hand, while private keys may be behind another program or a card reader. */
+async function findSessionKey(
+  { candidates, recipients }: Preface,
+  secrets: Secrets,
+  fits: (key: SessionKey) => boolean,
+): Promise<SessionKey> {
+  let obstacle: unknown;
+  try {
+    const key = candidates.length > 0 ? await keyByPassphrase(candidates, secrets, fits) : undefined;
+    if (key) return key;
+  } catch (error) {
+    if (recipients.length === 0) throw error;
+    obstacle = error;
+  }
+  if (recipients.length === 0)
+    throw new BackupError('wrong-passphrase', 'The passphrase does not open the archive.');
+  if (secrets.sessionKeys) {
+    const keys = await secrets.sessionKeys(recipients);
+    const key = keys.find(fits);
+    if (key) return key;
+    throw new BackupError(
+      'wrong-passphrase',
+      `No private key here opens the archive, ${namesOf(recipients)}.`,
+    );
+  }
+  throw (
+    obstacle ??
+    new BackupError('unsupported', `No private keys are given for the archive, ${namesOf(recipients)}.`)
+  );
+}
+
+/** @returns undefined when the passphrase is wrong */
+async function keyByPassphrase(
+  candidates: readonly PassphrasePacket[],
+  secrets: Secrets,
+  fits: (key: SessionKey) => boolean,
+): Promise<SessionKey | undefined> {
   let obstacle: unknown;
   let tried = false;
   for (const candidate of candidates) {
     try {
       const key = await recoverSessionKey(candidate, secrets);
       tried = true;
-      if (key && fitsPrefix(key, head))
-        return checkedContent(
-          body,
-          head,
-          createCfbDecipher(key),
-          cipherTraits(key.algorithm).blockLength + 2,
-        );
+      if (key && fits(key)) return key;
     } catch (error) {
       if (!isUnsupported(error)) throw error;
       obstacle = error;
     }
   }
-  throw tried ? new BackupError('wrong-passphrase', 'The passphrase does not open the archive.') : obstacle;
+  if (!tried) throw obstacle;
+  return undefined;
+}
+
+/** For whom a message is, in words. */
+export function namesOf(recipients: readonly RecipientPacket[]): string {
+  const names = recipients.map(({ keyId }) => (keyId === HIDDEN_KEY_ID ? 'a hidden key' : `key 0x${keyId}`));
+  return `which is encrypted to ${[...new Set(names)].join(', ')}`;
 }
 
 /** Whether the last two bytes of the random block come twice; true for one wrong key in 65536, too. */
@@ -205,14 +266,24 @@ async function* checkedContent(
 const MAX_DEPTH = 4;
 
 /** Data of the only literal packet, inside compression or signatures; reads the source to its end. */
-async function* literalData(source: ByteSource, depth: number): AsyncGenerator<Uint8Array, void, undefined> {
+async function* literalData(
+  source: ByteSource,
+  depth: number,
+  watch: SignatureWatch | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let found = false;
   for (;;) {
     const header = await readPacketHeader(source);
     if (header === undefined) break;
     switch (header.tag) {
       case tags.onePassSignature:
+        if (watch && !found) watch.onePass(await readSmallBody(source, header, ONE_PASS_LENGTH));
+        else await skip(source, header);
+        break;
       case tags.signature:
+        if (watch && found) watch.signature(await readSmallBody(source, header, SIGNATURE_MAX));
+        else await skip(source, header);
+        break;
       case tags.marker:
       case tags.padding:
         await skip(source, header);
@@ -226,12 +297,12 @@ async function* literalData(source: ByteSource, depth: number): AsyncGenerator<U
           await body.byte(); // format: we keep bytes whatever it says
           await body.read(await body.byte()); // file name
           await body.read(4); // date
-          yield* restOf(body);
+          yield* watched(restOf(body), watch);
         } else {
           if (depth === MAX_DEPTH) throw damaged('its content is nested too deep');
           const inner = new ByteSource(decompressed(await body.byte(), body));
           try {
-            yield* literalData(inner, depth + 1);
+            yield* literalData(inner, depth + 1, watch);
           } finally {
             await inner.close(); // zlib's memory goes now, not when garbage is collected
           }
@@ -243,6 +314,16 @@ async function* literalData(source: ByteSource, depth: number): AsyncGenerator<U
     }
   }
   if (!found) throw damaged('it holds no content');
+}
+
+async function* watched(
+  data: AsyncGenerator<Uint8Array, void, undefined>,
+  watch: SignatureWatch | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of data) {
+    watch?.data(chunk);
+    yield chunk;
+  }
 }
 
 function decompressed(algorithm: number, body: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {

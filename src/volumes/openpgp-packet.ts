@@ -172,6 +172,12 @@ export function encodePacketHeader(tag: number, length: number): Uint8Array {
   return Buffer.concat([Uint8Array.of(0xc0 | tag), encodeLength(length)]);
 }
 
+/** A whole packet of the new format. */
+export function encodePacket(tag: number, ...body: readonly Uint8Array[]): Uint8Array {
+  const length = body.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([encodePacketHeader(tag, length), ...body]);
+}
+
 function encodeLength(length: number): Uint8Array {
   if (length < 192) return Uint8Array.of(length);
   if (length < 8384) return Uint8Array.of(((length - 192) >> 8) + 192, (length - 192) & 0xff);

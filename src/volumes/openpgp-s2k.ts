@@ -18,9 +18,10 @@ export interface S2k {
   readonly count: number;
 }
 
-export const hashIds = { sha1: 2, sha256: 8 } as const;
+export const hashIds = { sha1: 2, sha256: 8, sha384: 9, sha512: 10 } as const;
 
-const hashNames: Readonly<Record<number, string>> = {
+/** Names that node:crypto has for OpenPGP's hash ids. */
+export const hashNames: Readonly<Record<number, string>> = {
   1: 'md5',
   2: 'sha1',
   3: 'ripemd160',

@@ -4,7 +4,7 @@
  *
  * Deflated content comes as segments of the *literal data*: the literal packet's header goes in front of them as a
  * stored block, and its length is left open, so that the very same segments also serve gzip. Like every compressed
- * packet of gpg's, this one has an open length too: it ends where the deflate stream ends.
+ * packet of gpg's, this one has an open length too: it ends where the deflate stream ends. Signed content frames itself.
  */
 
 import { createCipheriv, createHash } from 'node:crypto';
@@ -16,6 +16,8 @@ import { cipherTraits } from './openpgp-session.ts';
 export interface SealOptions {
   /** Whether what is pushed are raw deflate segments, closed by the final block, of the content. */
   readonly compressed: boolean;
+  /** Whether the content brings its own packets, as SignedContent does; default false. */
+  readonly framed?: boolean;
   readonly random: RandomBytes;
   /** The literal packet's date, since 1970. */
   readonly literalTimeSeconds: number;
@@ -40,6 +42,7 @@ export function createSealer(key: SealingKey, options: SealOptions): Sealer {
   const hash = createHash('sha1');
   const outer = createPartialPacket(tags.encrypted);
   const literal = createPartialPacket(tags.literal);
+  const addsLiteral = !options.compressed && !options.framed;
   const encrypt = (plain: Uint8Array): Uint8Array => {
     hash.update(plain);
     return outer.push(cipher.update(plain));
@@ -50,17 +53,15 @@ export function createSealer(key: SealingKey, options: SealOptions): Sealer {
       const version = outer.push(Uint8Array.of(1));
       const parts = [key.packets, version, encrypt(Buffer.concat([prefix, prefix.subarray(-2)]))];
       const head = literalHead(options.literalTimeSeconds);
-      if (options.compressed) {
-        parts.push(encrypt(COMPRESSED_ZIP));
+      if (options.compressed) parts.push(encrypt(COMPRESSED_ZIP));
+      if (addsLiteral) parts.push(encrypt(literal.push(head)));
+      else if (!options.framed)
         parts.push(encrypt(storedBlocks(Buffer.concat([Uint8Array.of(LITERAL_OPEN), head]))));
-      } else {
-        parts.push(encrypt(literal.push(head)));
-      }
       return Buffer.concat(parts);
     },
-    push: bytes => encrypt(options.compressed ? bytes : literal.push(bytes)),
+    push: bytes => encrypt(addsLiteral ? literal.push(bytes) : bytes),
     end() {
-      const rest = options.compressed ? new Uint8Array(0) : encrypt(literal.end());
+      const rest = addsLiteral ? encrypt(literal.end()) : new Uint8Array(0);
       const mdcHeader = encrypt(MDC_HEADER);
       const mdc = outer.push(cipher.update(hash.digest()));
       return Buffer.concat([rest, mdcHeader, mdc, outer.end()]);
@@ -69,7 +70,7 @@ export function createSealer(key: SealingKey, options: SealOptions): Sealer {
 }
 
 /** Body of a literal packet up to its data: binary, no name, date. */
-function literalHead(timeSeconds: number): Uint8Array {
+export function literalHead(timeSeconds: number): Uint8Array {
   const head = Buffer.from('62' + '00' + '00000000', 'hex');
   head.writeUInt32BE(timeSeconds % 2 ** 32, 2);
   return head;

@@ -6,7 +6,8 @@
 import { createDecipheriv, getCiphers } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import { type CfbDecryptor, createAesCfbDecryptor } from './cfb.ts';
-import { encodePacketHeader, tags } from './openpgp-packet.ts';
+import { Fields, hexOf } from './openpgp-fields.ts';
+import { encodePacket, tags } from './openpgp-packet.ts';
 import type { S2k } from './openpgp-s2k.ts';
 import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } from './openpgp-s2k.ts';
 
@@ -16,6 +17,13 @@ export interface Secrets {
   passphrase(): Promise<Uint8Array>;
   /** Keys that were derived from it, by what they were derived with; without it each message costs a derivation. */
   readonly derived?: Map<string, Promise<Uint8Array>>;
+  /**
+   * Asks private keys for the session key of a message to public keys; absent where there are none.
+   * @param packets all of the message's, at least one; given
+   * @returns what may be the session key; it is tried on the message
+   * @throws BackupError `wrong-passphrase` naming the keys when none of them is at hand or can be unlocked
+   */
+  readonly sessionKeys?: (packets: readonly RecipientPacket[]) => Promise<readonly SessionKey[]>;
 }
 
 /** So many random bytes, fit for keys. */
@@ -80,10 +88,7 @@ export async function prepareSessionKey(secrets: Secrets, random: RandomBytes): 
   const s2k: S2k = { hash, salt, count: decodeCount(CODED_COUNT_MAX) };
   const key = await deriveKeyInTurns(await secrets.passphrase(), s2k, keyLength);
   const body = [4, AES256, 3, hash, ...salt, CODED_COUNT_MAX];
-  const packets = Buffer.concat([
-    encodePacketHeader(tags.passphraseSession, body.length),
-    Uint8Array.from(body),
-  ]);
+  const packets = encodePacket(tags.passphraseSession, Uint8Array.from(body));
   return { packets, key, algorithm: AES256 };
 }
 
@@ -93,6 +98,27 @@ export interface PassphrasePacket {
   readonly s2k: S2k;
   /** Algorithm byte and session key, encrypted; empty when the S2K output is the session key. */
   readonly encrypted: Uint8Array;
+}
+
+/** A public-key encrypted session key packet of version 3 (RFC 9580 §5.1.1). */
+export interface RecipientPacket {
+  /** Of the key or subkey that opens it: 16 upper-case hex digits, all zero for a hidden recipient. */
+  readonly keyId: string;
+  /** The packet with its header. */
+  readonly packet: Uint8Array;
+}
+
+/** Key id of a hidden recipient. */
+export const HIDDEN_KEY_ID = '0'.repeat(16);
+
+/** Longest body that we may meet: two numbers of 16384 bits, for ElGamal. */
+export const RECIPIENT_PACKET_MAX = 8 * 1024;
+
+/** @throws BackupError `damaged`; `unsupported` for newer versions */
+export function decodeRecipientPacket(body: Uint8Array): RecipientPacket {
+  const fields = new Fields(body);
+  if (fields.uint(1) !== 3) throw newerEncryption();
+  return { keyId: hexOf(fields.bytes(8)), packet: encodePacket(tags.publicKeySession, body) };
 }
 
 /** SEIPD version 2, the OCB draft, and the session key packets that belong to them. */

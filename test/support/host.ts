@@ -71,6 +71,7 @@ export function createTestHost({
       output += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
     },
     passphrase: async () => Buffer.from(passphrase),
+    signPassphrase: async () => Buffer.from(passphrase),
     get signal() {
       return signal ?? interruption.signal;
     },

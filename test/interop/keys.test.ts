@@ -1,0 +1,139 @@
+/** Archives sealed for public keys and signed, with real gpg keys: either program goes on with the other's chain. */
+
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createGpgHome, type GpgHome } from '../keys/support.ts';
+import { createDuplicity } from '../support/duplicity.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { needTool } from '../support/tools.ts';
+
+const ecc = { algorithm: 'ed25519', encryption: 'cv25519' };
+const rsa = { algorithm: 'rsa2048', encryption: 'rsa2048' };
+
+function setUp(t: TestContext) {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  mkdirSync(source);
+  const random = createRandom('keys');
+  writeFileSync(join(source, 'a'), random.bytes(300_000));
+  writeFileSync(join(source, 'b'), 'text '.repeat(10_000));
+  const folder = join(program.home, 'target');
+  const run = async (home: GpgHome | undefined, args: readonly string[], more: Record<string, string> = {}) =>
+    program.run(args, { env: { ...(home && { GNUPGHOME: home.home }), ...more } });
+  const must = async (...args: Parameters<typeof run>) => expectStatus(await run(...args));
+  return { program, source, folder, url: `file://${folder}`, run, must };
+}
+
+test('a chain for two keys, one of them hidden, and signed, is shared with duplicity', async t => {
+  if (!needTool(t, 'duplicity', 'gpg')) return;
+  const { program, source, url, must } = setUp(t);
+  const gpg = createGpgHome(t);
+  const ann = gpg.makeKey({ name: 'Ann <ann@example.org>', ...ecc });
+  const ben = gpg.makeKey({ name: 'Ben <ben@example.org>', ...rsa });
+  const keys = ['--encrypt-key', ann, '--hidden-encrypt-key', ben, '--sign-key', ann];
+  // gpg refuses what duplicity makes of a visible and a hidden recipient together with a signer.
+  const theirs = ['--encrypt-key', ann, '--encrypt-key', ben, '--sign-key', ann, '--allow-source-mismatch'];
+  const trusted = ['--gpg-options=--trust-model=always'];
+  const env = { GNUPGHOME: gpg.home, PASSPHRASE: '' };
+  const duplicity = createDuplicity(t);
+
+  await must(gpg, ['full', ...keys, source, url]);
+  appendFileSync(join(source, 'a'), 'more');
+  await duplicity.incremental(source, url, { env, args: [...theirs, ...trusted] });
+  appendFileSync(join(source, 'b'), 'more');
+  await must(gpg, ['incremental', ...keys, '--allow-source-mismatch', ...trusted, source, url]);
+
+  const expected = snapshotTree(source);
+  await duplicity.restore(url, join(program.home, 'theirs'), { env, args: ['--sign-key', ann, ...trusted] });
+  assertSameTree(snapshotTree(join(program.home, 'theirs')), expected);
+  for (const [name, options] of Object.entries({ named: ['--sign-key', ann], unnamed: [] })) {
+    await must(gpg, ['restore', ...options, url, name]);
+    assertSameTree(snapshotTree(join(program.home, name)), expected);
+  }
+  await must(gpg, ['verify', '--sign-key', ann, '--compare-data', url, source]);
+});
+
+test('a machine that holds only the public key backs up for ever, and cannot read what it wrote', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const { program, source, url, run, must } = setUp(t);
+  const owner = createGpgHome(t);
+  const id = owner.makeKey({ name: 'owner', ...rsa, passphrase: 'locked' });
+  const publicKey = owner.exportKey(id, 'public', undefined, true);
+  const client = createGpgHome(t);
+
+  await must(client, ['full', '--encrypt-key', publicKey, source, url]);
+  for (const change of ['first', 'second']) {
+    appendFileSync(join(source, 'a'), change);
+    const { stdout } = await must(client, ['incremental', '--encrypt-key', publicKey, source, url]);
+    assert.match(stdout, /^ChangedFiles 1$/m);
+  }
+  const refused = await run(client, ['restore', url, 'refused']);
+  assert.equal(refused.status, 12, refused.stderr);
+  assert.match(refused.stderr, /^Error: .*key/m);
+
+  // Without its cache it needs to read, which it cannot.
+  rmSync(join(program.home, '.cache'), { recursive: true });
+  const blind = await run(client, ['incremental', '--encrypt-key', publicKey, source, url]);
+  assert.equal(blind.status, 12, blind.stderr);
+
+  const secretKey = owner.exportKey(id, 'secret', 'locked');
+  const expected = snapshotTree(source);
+  await must(undefined, ['restore', '--decrypt-key', secretKey, url, 'by file'], { PASSPHRASE: 'locked' });
+  assertSameTree(snapshotTree(join(program.home, 'by file')), expected);
+  await must(owner, ['restore', url, 'by gpg'], { PASSPHRASE: 'locked' });
+  assertSameTree(snapshotTree(join(program.home, 'by gpg')), expected);
+});
+
+test('what the named key has not signed is not restored', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const { program, source, folder, url, run, must } = setUp(t);
+  const gpg = createGpgHome(t);
+  const ann = gpg.makeKey({ name: 'ann', ...ecc });
+  const eve = gpg.makeKey({ name: 'eve', ...ecc });
+  await must(gpg, ['full', '--encrypt-key', ann, '--sign-key', eve, source, url]);
+  const wrong = await run(gpg, ['restore', '--sign-key', ann, url, 'wrong']);
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /volume 1 of the full backup of \S+ is not signed as it must be/);
+  assert.deepEqual(
+    snapshotTree(join(program.home, 'wrong')).filter(({ type }) => type === 'file'),
+    [],
+  );
+  await must(gpg, ['full', '--encrypt-sign-key', ann, source, url]);
+  await must(gpg, ['restore', '--sign-key', ann, url, 'right']);
+  assertSameTree(snapshotTree(join(program.home, 'right')), snapshotTree(source));
+
+  const unsigned = join(program.home, 'unsigned');
+  await must(gpg, ['full', '--encrypt-key', ann, source, `file://${unsigned}`]);
+  const nothing = await run(gpg, ['restore', '--sign-key', ann, `file://${unsigned}`, 'nothing']);
+  assert.notEqual(nothing.status, 0);
+
+  // A volume in the place of another, sealed for the same key but not signed by it.
+  const volume = (place: string) =>
+    readdirSync(place)
+      .filter(name => name.includes('.vol1.'))
+      .sort()
+      .at(-1)!;
+  writeFileSync(join(folder, volume(folder)), readFileSync(join(unsigned, volume(unsigned))));
+  const swapped = await run(gpg, ['restore', '--sign-key', ann, url, 'swapped']);
+  assert.equal(swapped.status, 1);
+});
+
+for (const [options, message] of [
+  [['--encrypt-key', 'nobody@example.org'], /^Error: .*nobody@example\.org/m],
+  [['--encrypt-key', 'no key'], /^Error: .*--encrypt-key/m],
+  [['--encrypt-key', './missing.asc'], /^Error: .*missing\.asc/m],
+] as const) {
+  test(`backup ${options.join(' ')} is refused in a sentence`, async t => {
+    if (!needTool(t, 'gpg')) return;
+    const { source, folder, url, run } = setUp(t);
+    const result = await run(createGpgHome(t), ['full', ...options, source, url]);
+    assert.ok(result.status === 2 || result.status === 12, `${result.status}: ${result.stderr}`);
+    assert.match(result.stderr, message);
+    assert.throws(() => readdirSync(folder));
+  });
+}
