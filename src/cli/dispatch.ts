@@ -4,6 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
+import type { CheckRequest } from '../commands/check.ts';
 import { type CommonOptions, type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
@@ -118,6 +119,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         host,
       );
     }
+    case 'check': {
+      const { check } = await import('../commands/check.ts');
+      return check({ ...common, url: first, sample: sampleOf(values) }, host);
+    }
     case 'prune': {
       const { remove } = await import('../commands/remove.ts');
       const count = (name: string) => values[`keep-${name}`] as number | undefined;
@@ -181,6 +186,18 @@ function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOpt
     prefixes: prefixesOf(values),
     s3: s3Options(values),
   };
+}
+
+function sampleOf(values: Readonly<Record<string, OptionValue>>): CheckRequest['sample'] {
+  const text = values.sample as string | undefined;
+  if (text === undefined) return undefined;
+  const [, digits, unit] = /^(\d{1,15}(?:\.\d+)?)([%KMGT]?)$/i.exec(text) ?? [];
+  const number = Number(digits);
+  if (digits === undefined || !(number > 0) || (unit === '%' && number > 100)) {
+    throw new BackupError('usage', `--sample takes a share such as 5% or a size such as 500M, not '${text}'`);
+  }
+  if (unit === '%') return { percent: number };
+  return { bytes: number * 1024 ** ' KMGT'.indexOf(unit!.toUpperCase() || ' ') };
 }
 
 function ranged(

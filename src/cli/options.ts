@@ -9,6 +9,7 @@ export type Action =
   | 'backup'
   | 'restore'
   | 'verify'
+  | 'check'
   | 'collection-status'
   | 'list-current-files'
   | 'probe'
@@ -69,6 +70,14 @@ export const actions: readonly ActionSpec[] = [
     detail:
       'Reads, hashes, decrypts and rebuilds everything in the archive. Contents of DIR are looked at only with\n--compare-data; the last line says which of the two was done.\n\nExample:\n  tsbackup verify --compare-data file:///mnt/nas/pictures ~/Pictures',
     dataOnStdout: false,
+  },
+  {
+    action: 'check',
+    positionals: ['URL'],
+    summary: 'prove an archive as it is at URL, all of it or a sample at a time',
+    detail:
+      'Fetches, hashes, decrypts and takes apart what is there, and makes sure that every delta has its base: everything\nis proved at all its times. With --sample what was proved longest ago comes first, so that runs one after the other\ncover all. Names the files and times that are lost by what is damaged or missing, and says when each volume was last\nproved.\n\nExamples:\n  tsbackup check file:///mnt/nas/pictures\n  tsbackup check --sample 5% s3://bucket/pictures',
+    dataOnStdout: true,
   },
   {
     action: 'collection-status',
@@ -166,6 +175,7 @@ const removals: readonly Action[] = [
   'prune',
 ];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
+const downloaders: readonly Action[] = [...readers, 'check'];
 
 /** What a backup takes of the source; the first option that says something of a path decides. */
 const selection: readonly OptionSpec[] = (
@@ -265,7 +275,7 @@ export const options: readonly OptionSpec[] = [
     long: 'no-encryption',
     kind: 'flag',
     help: 'store plain volumes that everybody can read',
-    actions: [...backups, 'restore', 'verify', 'collection-status', 'list-current-files'],
+    actions: [...backups, 'restore', 'verify', 'check', 'collection-status', 'list-current-files'],
   },
   {
     long: 'encrypt-key',
@@ -362,6 +372,13 @@ export const options: readonly OptionSpec[] = [
     repeatable: true,
     help: 'only this file or folder, relative to the backed up folder; may be repeated',
     actions: ['restore', 'verify'],
+  },
+  {
+    long: 'sample',
+    kind: 'text',
+    value: 'PERCENT|BYTES',
+    help: 'how much to read, for example 5% or 2G (everything)',
+    actions: ['check'],
   },
   {
     long: 'compare-data',
@@ -561,7 +578,7 @@ export const options: readonly OptionSpec[] = [
     kind: 'count',
     value: 'BYTES',
     help: `${s3}most bytes per second received`,
-    actions: [...readers, 'probe'],
+    actions: [...downloaders, 'probe'],
   },
   {
     long: 'stall-timeout',

@@ -41,6 +41,10 @@ export interface Archive {
   manifestOf(set: BackupSet): Promise<Manifest>;
   /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
   sigtarOf(set: BackupSet): Promise<Chunks>;
+  /** Plain bytes of a manifest or of signatures as they are at the target, past the cache. */
+  openAtTarget(object: StoredObject): Chunks;
+  /** A set's manifest or signatures in the archive cache, plain; undefined if they are not there. */
+  openInCache(set: BackupSet, kind: 'manifest' | 'signatures'): Promise<Chunks | undefined>;
   /** The same if the archive cache has them. */
   cachedSigtarOf(set: BackupSet): Promise<Chunks | undefined>;
   /**
@@ -170,6 +174,17 @@ export async function openArchive(
         await cached(set, 'signatures', set.signatures);
       }
       return openCopy();
+    },
+    openAtTarget: object =>
+      naming(
+        open(storage.get(object.name, { signal }), formOf(object)),
+        `${displayPath(object.name)} at the target`,
+      ),
+    async openInCache(set, kind) {
+      const localName = cacheName(kind, set.id, 'final', prefixes);
+      if (!(await cache.has(localName))) return undefined;
+      const stored = cache.read(localName, { signal });
+      return kind === 'manifest' ? stored : openEnvelope(stored, 'gz', secrets);
     },
     async cachedSigtarOf(set) {
       const localName = cacheName('signatures', set.id, 'final', prefixes);

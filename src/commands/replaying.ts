@@ -191,7 +191,8 @@ export async function replayInto(
   }
 }
 
-function volumesOf(
+/** How a set's volumes are read; faults are reported. */
+export function volumesOf(
   { set, manifest, isWhole, volumes }: PlannedSet,
   archive: Archive,
   host: Host,

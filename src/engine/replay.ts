@@ -6,7 +6,8 @@
 import { comparePaths, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import type { PatchChain } from './patch-chain.ts';
-import type { Piece, SetEntry } from './set-reader.ts';
+import { createSetCursor, lowestPath, type SetCursor } from './set-cursor.ts';
+import type { Piece } from './set-reader.ts';
 
 /** Where a tree goes: a folder, a comparison, or nowhere. Calls come in walk order; `data` bytes are lent. */
 export interface TreeSink {
@@ -41,7 +42,7 @@ export interface ReplayOptions {
 
 /** @returns the number of entries given to the sink */
 export async function replay(options: ReplayOptions): Promise<number> {
-  const all = options.sets.map(set => createCursor(set));
+  const all = options.sets.map(set => createSetCursor(set));
   const last = options.wanted.toSorted(comparePaths).at(-1) ?? '';
   let count = 0;
   try {
@@ -65,7 +66,7 @@ export async function replay(options: ReplayOptions): Promise<number> {
  * Goes to one path, from the newest set to older ones. Sets before one that has it whole, and not as a folder, have
  * nothing that is still true of it or of what was below it: they are left out, and nothing of them is ever read.
  */
-async function fromWholeFile(cursors: readonly Cursor[], path: string, signal: AbortSignal) {
+async function fromWholeFile(cursors: readonly SetCursor[], path: string, signal: AbortSignal) {
   for (let newest = cursors.length - 1; newest > 0; newest--) {
     const cursor = cursors[newest]!;
     for (;;) {
@@ -84,7 +85,7 @@ async function fromWholeFile(cursors: readonly Cursor[], path: string, signal: A
 }
 
 /** All that the sets hold for one path; `at` is not empty, oldest first. */
-async function replayPath(at: Cursor[], place: string, options: ReplayOptions): Promise<boolean> {
+async function replayPath(at: SetCursor[], place: string, options: ReplayOptions): Promise<boolean> {
   const newest = at.at(-1)!.entry()!;
   let base = at.length - 1;
   while (base > 0 && at[base]!.entry()!.kind === 'diff') base--;
@@ -111,7 +112,7 @@ async function replayPath(at: Cursor[], place: string, options: ReplayOptions): 
 }
 
 /** One version, straight into the sink. */
-async function direct(cursor: Cursor, entry: Entry, { sink, onLost }: ReplayOptions): Promise<boolean> {
+async function direct(cursor: SetCursor, entry: Entry, { sink, onLost }: ReplayOptions): Promise<boolean> {
   const { path, cutShort } = cursor.entry()!;
   sink.begin(entry);
   const complete = await cursor.drain(bytes => sink.data(bytes));
@@ -127,7 +128,7 @@ async function direct(cursor: Cursor, entry: Entry, { sink, onLost }: ReplayOpti
 
 /** A file that is a base and deltas. */
 async function patched(
-  at: Cursor[],
+  at: SetCursor[],
   entry: Entry,
   { sink, onLost, patches }: ReplayOptions,
 ): Promise<boolean> {
@@ -160,80 +161,3 @@ const storedInPart = {
   reason: 'cut-short',
   detail: 'only its beginning could be read when it was backed up, and that is what is here now',
 } as const;
-
-function lowestPath(cursors: readonly Cursor[]): string | undefined {
-  let lowest: string | undefined;
-  for (const cursor of cursors) {
-    const entry = cursor.entry();
-    if (entry && (lowest === undefined || comparePaths(entry.path, lowest) < 0)) lowest = entry.path;
-  }
-  return lowest;
-}
-
-/** A set's pieces, one entry at a time. Between entries it stands on the next one's beginning. */
-interface Cursor {
-  /** Whether `entry` is known without waiting. */
-  ready(): boolean;
-  fill(): Promise<void>;
-  /** The entry that it stands on; undefined at the end of the set. */
-  entry(): SetEntry | undefined;
-  /** Whether the entry that was passed last, or stands here, is lost. */
-  wasLost(): boolean;
-  /** Passes the entry, giving its data away; whether they were complete. */
-  drain(take: (bytes: Uint8Array) => void): Promise<boolean>;
-  skip(): Promise<void>;
-  close(): Promise<void>;
-}
-
-function createCursor(set: AsyncIterable<readonly Piece[]>): Cursor {
-  const batches = set[Symbol.asyncIterator]();
-  let pieces: readonly Piece[] = [];
-  let index = 0;
-  let ended = false;
-  let lost = false;
-
-  const fill = async () => {
-    while (!ended && index >= pieces.length) {
-      const next = await batches.next();
-      if (next.done) {
-        ended = true;
-        pieces = [];
-      } else pieces = next.value;
-      index = 0;
-    }
-  };
-  const entry = () => {
-    const piece = pieces[index];
-    return piece?.type === 'begin' ? piece.entry : undefined;
-  };
-  const drain = async (take: (bytes: Uint8Array) => void) => {
-    lost = entry()?.kind === 'lost';
-    for (index++; ; index++) {
-      if (index >= pieces.length) {
-        await fill();
-        if (ended) return false;
-      }
-      const piece = pieces[index]!;
-      if (piece.type === 'data') take(piece.bytes);
-      else {
-        index++;
-        const complete = piece.type === 'finish' && piece.complete;
-        lost ||= !complete;
-        return complete;
-      }
-    }
-  };
-  return {
-    ready: () => ended || index < pieces.length,
-    fill,
-    entry,
-    wasLost: () => lost,
-    drain,
-    skip: async () => {
-      await drain(() => {});
-    },
-    close: async () => {
-      await batches.return?.();
-    },
-  };
-}

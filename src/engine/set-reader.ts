@@ -39,6 +39,8 @@ export interface SetReaderOptions {
   open(volume: VolumeEntry): Promise<Chunks>;
   /** What the set's sigtar says, in path order; asked for only when a volume is lost. */
   records(): AsyncIterable<readonly SigtarRecord[]>;
+  /** Told of each volume that was read to its end, with the first and last path that it has. */
+  onRead?(volume: VolumeEntry, held: { readonly first: string; readonly last: string } | undefined): void;
   /** Told of each volume that can't be read, with the reason. */
   onLost(volume: VolumeEntry, error: BackupError): void;
 }
@@ -54,10 +56,12 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
   let gapAfter: string | null | undefined;
   let cut = false; // the entry under way has lost a part
   let length = 0; // of the entry under way
+  let firstPath: string | undefined; // in the volume under way, unless it only goes on with the one before
 
   const reader = createDifftarReader({
     begin(entry: DifftarEntry) {
       lastPath = entry.path;
+      firstPath ??= entry.path;
       cut = entry.continuation;
       length = 0;
       const { path, attributes } = entry;
@@ -85,6 +89,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
     try {
       const chunks = await options.open(volume);
       reader.startVolume();
+      firstPath = undefined;
       for await (const chunk of chunks) {
         reader.push(chunk);
         if (gapAfter !== undefined && pieces.length > 0) {
@@ -97,6 +102,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
         if (pieces.length > 0) yield flush();
       }
       reader.endVolume();
+      options.onRead?.(volume, firstPath === undefined ? undefined : { first: firstPath, last: lastPath! });
     } catch (error) {
       if (!isFaultOfVolume(error)) throw error;
       options.onLost(volume, error);

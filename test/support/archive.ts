@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { type BackupRequest, backup } from '../../src/commands/backup.ts';
+import { type CheckRequest, check } from '../../src/commands/check.ts';
 import type { CommonOptions } from '../../src/commands/host.ts';
 import { type RestoreRequest, restore } from '../../src/commands/restore.ts';
 import { createTestHost, type TestHost, type TestHostOptions } from './host.ts';
@@ -15,6 +16,7 @@ export interface TestArchive {
   /** @returns the exit status */
   backup(source: string, options?: Partial<BackupRequest>): Promise<number>;
   restore(target: string, options?: Partial<RestoreRequest>): Promise<number>;
+  check(sample?: CheckRequest['sample']): Promise<number>;
 }
 
 export interface TestArchiveOptions extends TestHostOptions {
@@ -61,6 +63,7 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
         },
         host,
       ),
+    check: sample => check({ ...common, url, sample }, host),
     restore: (target, more = {}) =>
       restore(
         {

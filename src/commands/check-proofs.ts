@@ -1,0 +1,86 @@
+/**
+ * When each object of an archive was last proved: a small file in the archive cache, never at the target, where it
+ * would prove nothing. It is a record and no truth: an object that has another size or checksum by now counts as never
+ * proved.
+ */
+
+import { readFileSync } from 'node:fs';
+import { bytesOf } from '../bytes.ts';
+import type { ArchiveCache } from '../cache/archive-cache.ts';
+
+/** The name must not begin like one of duplicity's. */
+const FILE = 'tsbackup-proofs.json';
+
+/** What is to be proved: a volume, or the signatures of a set. */
+export interface Provable {
+  readonly name: string;
+  readonly size: number;
+  /** As its manifest has it, where it has one. */
+  readonly sum?: string | undefined;
+}
+
+interface Proof {
+  readonly size: number;
+  readonly sum: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+}
+
+export interface Proofs {
+  /** Seconds since 1970; undefined if it never was. */
+  provedAt(object: Provable): number | undefined;
+  prove(object: Provable, time: number): void;
+  /** It is not what it should be. */
+  disprove(object: Provable): void;
+  /** @param names of the objects that are there; the others are forgotten */
+  save(names: ReadonlySet<string>): Promise<void>;
+}
+
+export function openProofs(cache: ArchiveCache): Proofs {
+  const proofs = new Map(Object.entries(readAll(cache)));
+  return {
+    provedAt({ name, size, sum = '' }) {
+      const proof = proofs.get(name);
+      return proof && proof.size === size && proof.sum === sum ? proof.time : undefined;
+    },
+    prove({ name, size, sum = '' }, time) {
+      proofs.set(name, { size, sum, time });
+    },
+    disprove({ name }) {
+      proofs.delete(name);
+    },
+    async save(names) {
+      const kept = [...proofs].filter(([name]) => names.has(name));
+      await cache.write(FILE, Buffer.from(`${JSON.stringify(Object.fromEntries(kept), undefined, 1)}\n`));
+    },
+  };
+}
+
+function readAll({ folder }: ArchiveCache): Record<string, Proof> {
+  try {
+    return JSON.parse(readFileSync(bytesOf(`${folder}/${FILE}`), 'utf8')) as Record<string, Proof>;
+  } catch {
+    return {}; // none yet, or none that can be read: all is proved anew
+  }
+}
+
+/**
+ * What a run looks at: first what was never proved, then what was proved longest ago, until the sample is full. So
+ * runs one after the other cover everything.
+ * @param budget bytes; at least one object is chosen
+ */
+export function chooseSample<T extends Provable>(
+  objects: readonly T[],
+  { provedAt }: Pick<Proofs, 'provedAt'>,
+  budget: number,
+): T[] {
+  const age = (object: T) => provedAt(object) ?? Number.NEGATIVE_INFINITY;
+  const chosen: T[] = [];
+  let bytes = 0;
+  for (const object of [...objects].sort((a, b) => (age(a) === age(b) ? 0 : age(a) - age(b)))) {
+    if (chosen.length > 0 && bytes + object.size > budget) break;
+    chosen.push(object);
+    bytes += object.size;
+  }
+  return chosen;
+}

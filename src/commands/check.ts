@@ -1,0 +1,146 @@
+/**
+ * check: proves an archive as it is at the target, without a local tree. Every manifest is read; volumes and
+ * signatures are fetched, hashed, decrypted and taken apart, all of them or a sample of those that were proved longest
+ * ago. A chain that is read whole is proved at all its times: each delta must have its base. Of a sample each volume
+ * is proved alone, and that deltas have a base is learnt from the signatures; only what a fault of it costs makes us
+ * read more.
+ */
+
+import { comparePaths, displayPath } from '../bytes.ts';
+import { checkVersions, type LostVersions } from '../engine/version-check.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import type { VolumeEntry } from '../manifest/manifest.ts';
+import { endOf } from '../manifest/names.ts';
+import { describeSet } from '../manifest/sets.ts';
+import { formatTime } from '../manifest/time.ts';
+import { canThaw } from '../storage/s3-thaw.ts';
+import { openArchive } from './archive.ts';
+import { chooseSample, openProofs, type Proofs } from './check-proofs.ts';
+import { formatCheck } from './check-report.ts';
+import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './check-sets.ts';
+import { proveSignatures, proveVolumes } from './check-volumes.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { requireTarget } from './require-target.ts';
+
+export interface CheckRequest extends CommonOptions {
+  readonly url: string;
+  /** How much of the archive is read, at least; everything if absent. */
+  readonly sample?: { readonly percent: number } | { readonly bytes: number } | undefined;
+}
+
+/** @returns the exit status: failed if anything is damaged or missing */
+export async function check(request: CheckRequest, host: Host): Promise<number> {
+  const archive = await openArchive(request.url, request, host);
+  try {
+    await requireTarget(archive.storage);
+    const collection = await archive.collection();
+    if (collection.chains.length === 0) {
+      throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+    }
+    const proofs = openProofs(archive.cache);
+    const time = Math.floor(host.now());
+    let faults = 0;
+    const run: CheckRun = {
+      archive,
+      host,
+      fault(code, message, path) {
+        faults++;
+        host.reporter.report({ level: 'error', code, message, facts: path === undefined ? {} : { path } });
+      },
+      count: () => void faults++,
+      prove: unit => proofs.prove(unit, time),
+      disprove: unit => proofs.disprove(unit),
+    };
+    for (const { id } of collection.orphaned) {
+      run.fault('orphaned', `the ${describeSet(id)} can't be restored: the backup that it builds on is gone`);
+    }
+    const chains: CheckedSet[][] = [];
+    for (const chain of collection.chains) chains.push(await openSets(chain, run));
+    const units = chains.flat().flatMap(set => set.units);
+    const chosen = await choose(units, request.sample, proofs, run);
+    try {
+      for (const sets of chains) await checkChain(sets, chosen, run);
+    } finally {
+      await proofs.save(new Set(units.map(({ name }) => name)));
+    }
+    await host.print(formatCheck({ sets: chains.flat(), chosen, faults, ...proofs }));
+    return faults > 0 ? exitStatus.failed : exitStatus.done;
+  } finally {
+    await archive.close();
+  }
+}
+
+/** What is read in this run; what lies in cold storage is not. */
+async function choose(
+  units: readonly CheckUnit[],
+  sample: CheckRequest['sample'],
+  proofs: Proofs,
+  { archive: { storage }, host }: CheckRun,
+): Promise<ReadonlySet<CheckUnit>> {
+  const cold = new Set<string>();
+  if (canThaw(storage)) {
+    const names = units.map(({ name }) => name);
+    for await (const { name } of storage.coldObjects(names, { signal: host.signal })) cold.add(name);
+  }
+  if (cold.size > 0) {
+    const message = `${cold.size} volumes are in cold storage and can't be read now`;
+    host.reporter.report({ level: 'warning', code: 'cold', message });
+  }
+  const readable = units.filter(({ name }) => !cold.has(name));
+  if (sample === undefined) return new Set(readable);
+  const total = units.reduce((sum, { size }) => sum + size, 0);
+  const budget = 'bytes' in sample ? sample.bytes : (total * sample.percent) / 100;
+  return new Set(chooseSample(readable, proofs, budget));
+}
+
+async function checkChain(
+  sets: readonly CheckedSet[],
+  chosen: ReadonlySet<CheckUnit>,
+  run: CheckRun,
+): Promise<void> {
+  for (const set of sets) {
+    if (set.signatures && chosen.has(set.signatures)) await proveSignatures(set, set.signatures, run);
+  }
+  const volumes = sets.flatMap(set => set.volumes);
+  if (volumes.every(({ unit }) => unit === undefined || chosen.has(unit))) {
+    await checkAllTimes(sets, undefined, run);
+    return;
+  }
+  const faulty: VolumeEntry[] = [];
+  for (const [index, set] of sets.entries()) {
+    const alone = set.volumes.flatMap(({ unit, entry }) =>
+      unit && chosen.has(unit) ? [{ unit, entry }] : [],
+    );
+    faulty.push(...(await proveVolumes(set, alone, sets.slice(0, index), run)));
+    faulty.push(...set.volumes.filter(({ unit }) => unit === undefined).map(({ entry }) => entry));
+  }
+  if (faulty.length > 0) await checkAllTimes(sets, faulty, run);
+}
+
+/** Proves all versions of all paths, or of those that lie in the given volumes, and tells which are lost. */
+async function checkAllTimes(
+  sets: readonly CheckedSet[],
+  within: readonly VolumeEntry[] | undefined,
+  run: CheckRun,
+): Promise<void> {
+  const isWanted = (path: string) =>
+    within?.some(
+      ({ start, end }) => comparePaths(start.path, path) <= 0 && comparePaths(path, end.path) <= 0,
+    ) ?? true;
+  await checkVersions({
+    sets: sets.map(set => set.read(within, run)),
+    isWanted,
+    onLost: lost => tellLost(lost, sets, run),
+    signal: run.host.signal,
+  });
+}
+
+function tellLost(
+  { path, from, until, detail }: LostVersions,
+  sets: readonly CheckedSet[],
+  run: CheckRun,
+): void {
+  const timeOf = (index: number) => formatTime(endOf(sets[index]!.set.id));
+  const when = until === from + 1 ? `as of ${timeOf(from)}` : `from ${timeOf(from)} to ${timeOf(until - 1)}`;
+  run.fault('entry-lost', `${displayPath(path)} is lost ${when}: ${detail}`, path);
+}
