@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import { messageOf, tooManyFiles } from './errors.ts';
 
 /** The version in package.json, two folders above the compiled file. */
@@ -39,13 +40,16 @@ const PATIENCE_MS = 5000;
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, availableParallelism())));
 
 const argv = process.argv.slice(2);
+/** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
+const isDuplicity = basename(process.argv[1] ?? '') === 'duplicity';
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  process.stdout.write(`tsbackup ${version()}\n`);
+  process.stdout.write(isDuplicity ? 'duplicity 0.8.22\n' : `tsbackup ${version()}\n`);
 } else {
   const { main } = await import('./cli/main.ts').catch(error => {
     process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
     return process.exit(1);
   });
-  process.exitCode = await main(argv, version(), status => process.exit(status), killAfter);
+  const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter };
+  process.exitCode = await main(argv, surroundings);
   killAfter(PATIENCE_MS);
 }

@@ -28,8 +28,9 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
-  const { action, values, notices } = invocation;
+  const { action, values, notices, passedOver } = invocation;
   for (const message of notices) host.reporter.report({ level: 'notice', code: 'option', message });
+  for (const message of passedOver) host.reporter.report({ level: 'info', code: 'option', message });
   const keys = await keyValues(values);
   for (const message of keys.notices) host.reporter.report({ level: 'warning', code: 'gpg-option', message });
   const common = { ...commonOptions(values), keys: keys.choice };

@@ -17,29 +17,33 @@ import { createTextReporter } from './reporters.ts';
 const NOTICE = 3;
 const DEBUG = 9;
 
-/**
- * @param exit ends the process at once
- * @param killAfter ends it, whatever hangs, if it is still there then
- * @returns the exit status
- */
+export interface Surroundings {
+  readonly version: string;
+  /** Whether we were called by the name of duplicity, whose exit statuses are then ours. */
+  readonly isDuplicity: boolean;
+  /** Ends the process at once. */
+  exit(status: number): never;
+  /** Ends it in so many milliseconds, whatever hangs. */
+  killAfter(ms: number): void;
+}
+
+/** @returns the exit status */
 export async function main(
   argv: readonly string[],
-  version: string,
-  exit: (status: number) => never,
-  killAfter: (ms: number) => void,
+  { version, isDuplicity, exit, killAfter }: Surroundings,
 ): Promise<number> {
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
   let watchdog: Watchdog | undefined;
-  let asDuplicityDoes = false;
+  let asDuplicityDoes = isDuplicity;
   const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
   const interruption = listenForSignals();
   try {
     const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
     if (!invocation) return exitStatus.done;
     action = invocation.action;
-    asDuplicityDoes = invocation.values['duplicity-exit-codes'] === true;
+    asDuplicityDoes ||= invocation.values['duplicity-exit-codes'] === true;
     if (printsData(action)) {
       process.stdout.once('error', error => {
         if (systemCode(error) === 'EPIPE') exit(exitStatus.done); // nobody wants more

@@ -18,6 +18,8 @@ export interface Invocation {
   readonly ordered: readonly { readonly option: string; readonly value: string }[];
   /** What was passed over or understood, to be told. */
   readonly notices: readonly string[];
+  /** Options of other actions, which duplicity passes over without a word. */
+  readonly passedOver: readonly string[];
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
@@ -50,11 +52,12 @@ export function parseCommandLine(
   const meant = words.action ?? actionMeant(words.positionals);
   const named = actions.find(({ action }) => action === meant);
   const notices: string[] = [];
+  const passedOver: string[] = [];
   if (meant === 'restore' && words.action === undefined) notices.push('URL and DIR: this is a restore.');
   for (const spec of named ? [named] : actions) {
     const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
     describe(command, spec, (option, value) => ordered.push({ option, value }));
-    acceptForeign(command, spec, notices);
+    acceptForeign(command, spec, notices, passedOver);
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
       invocation = {
@@ -63,6 +66,7 @@ export function parseCommandLine(
         values: valuesOf(self),
         ordered,
         notices,
+        passedOver,
       };
     });
   }
@@ -166,7 +170,12 @@ function actionMeant([first = '', second]: readonly string[]): Action | undefine
 }
 
 /** Options of other actions are passed over, as duplicity does; so are those of duplicity's that we do not need. */
-function acceptForeign(command: Command, { action }: ActionSpec, notices: string[]): void {
+function acceptForeign(
+  command: Command,
+  { action }: ActionSpec,
+  notices: string[],
+  passedOver: string[],
+): void {
   for (const spec of options) {
     if (!spec.actions || spec.actions.includes(action) || mustBeMeant.includes(spec.long)) continue;
     for (const long of [spec.long, ...(spec.aliases ?? [])]) {
@@ -174,7 +183,7 @@ function acceptForeign(command: Command, { action }: ActionSpec, notices: string
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
       command.on(`option:${long}`, () =>
-        notices.push(`--${long} means nothing to ${action} and is ignored.`),
+        passedOver.push(`--${long} means nothing to ${action} and is ignored.`),
       );
     }
   }

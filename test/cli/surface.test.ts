@@ -132,9 +132,9 @@ test('without an action the order of folder and URL tells what is meant', () => 
 });
 
 test('options of another action are passed over, and said to be', () => {
-  const { action, notices, values } = parse('full', '-t', '1D', '--force', 's', 'file://t');
+  const { action, passedOver, values } = parse('full', '-t', '1D', '--force', 's', 'file://t');
   assert.equal(action, 'full');
-  assert.deepEqual(notices, [
+  assert.deepEqual(passedOver, [
     '--time means nothing to full and is ignored.',
     '--force means nothing to full and is ignored.',
   ]);
