@@ -20,6 +20,7 @@ import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
+import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-open.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { createKeyRing } from './key-ring.ts';
@@ -99,6 +100,12 @@ export async function openArchive(
       await fetch([{ kind, remoteName: object.name, form: formOf(object), localName }]);
     }
     return localName;
+  };
+
+  /** Begins to derive a volume's key while its bytes are being proved by another thread. */
+  const deriveKey = (object: StoredObject) => {
+    if (!storage.localPath || formOf(object) !== 'gpg') return;
+    void deriveAhead(storage.get(object.name, { length: MESSAGE_HEAD, signal }), secrets);
   };
 
   const readManifest = async (localName: string) => {
@@ -187,6 +194,7 @@ export async function openArchive(
     async openVolume(set, volume) {
       const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
+      deriveKey(object);
       const fetched = await fetcher.fetch({ object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
@@ -196,7 +204,9 @@ export async function openArchive(
     },
     expectVolume(set, volume) {
       const { object, name, entry } = wanted(set, volume);
-      if (object) fetcher.prefetch({ object, entry, name });
+      if (!object) return;
+      fetcher.prefetch({ object, entry, name });
+      deriveKey(object);
     },
     async close() {
       await fetcher.close();

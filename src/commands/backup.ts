@@ -417,7 +417,7 @@ function createEnvelopes(
   { recipients, signer }: Sealing,
 ) {
   const mtimeSeconds = endOf(set);
-  const deflate = { level: request.level };
+  const deflate = { level: request.level, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
   const makeKey = () =>
     recipients ? recipients.prepareSessionKey(host.random) : prepareSessionKey(secrets, host.random);

@@ -7,7 +7,7 @@
  * can be inflated on its own. Chunks that would not shrink are written as stored blocks right here.
  */
 
-import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
+import { constants, crc32, createDeflateRaw, type DeflateRaw, deflateRaw, inflateRawSync } from 'node:zlib';
 import { BackupError } from '../errors.ts';
 import { isIncompressible } from './incompressible.ts';
 
@@ -100,18 +100,36 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
   };
 }
 
-function deflateSegment(chunk: Uint8Array, way: Way, dictionary?: Uint8Array): Promise<Uint8Array> {
+async function deflateSegment(chunk: Uint8Array, way: Way, dictionary?: Uint8Array): Promise<Uint8Array> {
+  if (dictionary || chunk.length > POOLED_MAX) return deflateOnce(chunk, way, dictionary);
+  const name = `${way.level} ${way.windowBits}`;
+  const free = engines.get(name) ?? [];
+  engines.set(name, free);
+  const engine = free.pop() ?? createDeflateRaw({ ...way, ...common, ...pooled });
+  await new Promise<void>((resolve, reject) => {
+    engine.write(chunk, error => (error ? reject(error) : resolve()));
+  });
+  const segment: Uint8Array = engine.read();
+  engine.reset();
+  free.push(engine);
+  return segment;
+}
+
+/** Idle ones, by what they do: setting one up takes as long as deflating 50 KiB. */
+const engines = new Map<string, DeflateRaw[]>();
+
+/** Larger chunks are few. */
+const POOLED_MAX = 1024 * 1024;
+/** An engine keeps all that it makes of a chunk until it is done. */
+const pooled = { flush: constants.Z_SYNC_FLUSH, highWaterMark: 2 * POOLED_MAX };
+
+const common = { memLevel: 9, chunkSize: OUTPUT_PIECE };
+
+function deflateOnce(chunk: Uint8Array, way: Way, dictionary?: Uint8Array): Promise<Uint8Array> {
+  const options = { ...way, ...common, finishFlush: constants.Z_SYNC_FLUSH };
   return new Promise((resolve, reject) => {
-    deflateRaw(
-      chunk,
-      {
-        ...way,
-        memLevel: 9,
-        chunkSize: OUTPUT_PIECE,
-        finishFlush: constants.Z_SYNC_FLUSH,
-        ...(dictionary && { dictionary }),
-      },
-      (error, segment) => (error ? reject(error) : resolve(segment)),
+    deflateRaw(chunk, { ...options, ...(dictionary && { dictionary }) }, (error, segment) =>
+      error ? reject(error) : resolve(segment),
     );
   });
 }

@@ -80,6 +80,25 @@ export async function* openMessage(
   }
 }
 
+/** Bytes in which a message with one passphrase tells how its key is derived. */
+export const MESSAGE_HEAD = 512;
+
+/**
+ * Derives the key of a message that will be opened with the same secrets, which keep it. Never fails: whatever is wrong,
+ * opening the message tells.
+ * @param head the first MESSAGE_HEAD bytes, or more; nothing of them is believed
+ */
+export async function deriveAhead(head: Chunks, secrets: Secrets): Promise<void> {
+  const message = new ByteSource(dearmor(head));
+  try {
+    const { candidates } = await readUpToEncrypted(message);
+    if (candidates.length === 1) await recoverSessionKey(candidates[0]!, secrets);
+  } catch {
+  } finally {
+    await message.close();
+  }
+}
+
 /** More than anybody writes; each one costs a key derivation. */
 const MAX_PASSPHRASE_PACKETS = 16;
 const MAX_RECIPIENTS = 256;

@@ -149,7 +149,9 @@ export async function recoverSessionKey(
 ): Promise<SessionKey | undefined> {
   const { keyLength } = cipherTraits(algorithm);
   const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
-  const derived = secrets.derived?.get(name) ?? deriveKeyInTurns(await secrets.passphrase(), s2k, keyLength);
+  const derived =
+    secrets.derived?.get(name) ??
+    secrets.passphrase().then(passphrase => deriveKeyInTurns(passphrase, s2k, keyLength));
   secrets.derived?.set(name, derived);
   const key = await derived;
   if (encrypted.length === 0) return { algorithm, key };
