@@ -97,9 +97,9 @@ First backup and its way back, with a passphrase that is asked for:
 Help for one action: tsbackup restore --help
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some sources could not be read, 4 differences found,
-5 stopped because the target or the clock is not what it was, 10 nothing to restore, 11 another run holds the lock,
+5 stopped by a guard (source, target or clock are not what they were), 10 nothing to restore, 11 another run holds the lock,
 12 wrong passphrase, 13 target unreachable, 14 waiting for a thaw,
-75 source unavailable, 128+n ended by signal n.`;
+75 source unavailable for now, 128+n ended by signal n.`;
 
 function describe(
   command: Command,

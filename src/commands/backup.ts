@@ -134,7 +134,7 @@ async function backUpTo(
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
     const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
     const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
-    if (!request.dryRun) await rememberRoot(archive.cache, request.source, root);
+    if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
       await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
@@ -255,7 +255,7 @@ async function runOn(task: Task, setting: Setting): Promise<Outcome> {
     sets: await catalogedSets(archive, base),
     time: endOf(set),
     maxBlockLength: request.maxBlockLength,
-    device: root.device,
+    device: root.isFolder ? root.device : undefined,
     retryForMs: request.sourceRetryForMs,
     resume: journal && packResumeOf(journal, archive),
   });

@@ -90,7 +90,9 @@ function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean): Check
         ...reading,
         onRead(entry, held) {
           const unit = unitFor(entry);
-          if (unit && holdsWhatItShould(set, entry, held, run)) run.prove(unit);
+          if (!unit) return;
+          if (holdsWhatItShould(set, entry, held, run)) run.prove(unit);
+          else run.disprove(unit);
         },
         onLost(entry, error) {
           const unit = unitFor(entry);

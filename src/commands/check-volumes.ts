@@ -49,6 +49,7 @@ export async function proveVolumes(
           );
         });
         if (holdsWhatItShould(set, entry, held, run)) run.prove(unit);
+        else run.disprove(unit);
       } catch (error) {
         if (!isFault(error)) throw error;
         run.disprove(unit);

@@ -114,7 +114,13 @@ async function checkChain(
     faulty.push(...(await proveVolumes(set, alone, sets.slice(0, index), run)));
     faulty.push(...set.volumes.filter(({ unit }) => unit === undefined).map(({ entry }) => entry));
   }
-  if (faulty.length > 0) await checkAllTimes(sets, faulty, run);
+  if (faulty.length === 0) return;
+  try {
+    await checkAllTimes(sets, faulty, run);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'object-cold') throw error;
+    run.fault('lost-unnamed', `what else is lost with it can't be told: ${error.message}`);
+  }
 }
 
 /** Proves all versions of all paths, or of those that lie in the given volumes, and tells which are lost. */

@@ -12,6 +12,7 @@ import type { ArchiveCache } from '../cache/archive-cache.ts';
 import { BackupError } from '../errors.ts';
 import type { SourceRoot } from '../files/wake.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
+import type { Reporter } from '../report.ts';
 
 /** The name must not begin like one of duplicity's. */
 const FILE = 'tsbackup-source.json';
@@ -52,11 +53,21 @@ function familyOf(fileSystem: number): number {
   return [0xff534d42, 0xfe534d42].includes(fileSystem >>> 0) ? 0x517b : fileSystem;
 }
 
-/** To be called when a backup is complete. */
-export async function rememberRoot(cache: ArchiveCache, source: string, root: SourceRoot): Promise<void> {
+/** To be called when a backup is complete, so what goes wrong here is told and no more. */
+export async function rememberRoot(
+  cache: ArchiveCache,
+  source: string,
+  root: SourceRoot,
+  reporter: Reporter,
+): Promise<void> {
   const { isMountPoint, fileSystem, isEmpty } = root;
   const record: RootRecord = { source: canonicalLocaldir(source), isMountPoint, fileSystem, isEmpty };
-  await cache.write(FILE, Buffer.from(`${JSON.stringify(record)}\n`));
+  try {
+    await cache.write(FILE, Buffer.from(`${JSON.stringify(record)}\n`));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    reporter.report({ level: 'warning', code: 'not-remembered', message: error.message });
+  }
 }
 
 /** @returns undefined where there is none, or none that can be read: it is a help, and no truth */

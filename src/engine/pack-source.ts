@@ -12,7 +12,7 @@ import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
-import { fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
+import { checkRoot, fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Place } from './batch.ts';
 import { collate } from './collate.ts';
@@ -35,7 +35,7 @@ export interface PackJob {
   readonly time: number;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
-  /** Of the source's root, where it is known. */
+  /** Of the source's root, if that is a folder and it is known. */
   readonly device?: bigint | undefined;
   /** How long a source that is away is waited for. */
   readonly retryForMs: number;
@@ -98,6 +98,8 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
         yield batch;
         await pool.ready();
       }
+      // Files are read after the walk has passed them.
+      if (device !== undefined) checkRoot(source, device, patience);
     } catch (error) {
       explain(error);
     }

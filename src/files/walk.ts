@@ -176,8 +176,12 @@ export function fileSystemTypeOf(root: string, patience: Patience = impatient): 
   }
 }
 
-/** The device alone: some network file systems give a folder another inode number now and then. */
-function checkRoot(root: string, device: bigint, patience: Patience): void {
+/**
+ * Whether the root is still on the device that it was on. The device alone: some network file systems give a folder
+ * another inode number now and then.
+ * @throws {BackupError} `source-unmounted`; `source-unavailable` when it can't be looked at
+ */
+export function checkRoot(root: string, device: bigint, patience: Patience): void {
   let now: bigint;
   try {
     now = patience.call(() => statSync(bytesOf(root), { bigint: true }).dev);

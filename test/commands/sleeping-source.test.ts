@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { expectStatus, type Running } from '../support/processes.ts';
-import { createProgram } from '../support/program.ts';
+import { expectStatus, type Running, startProgram } from '../support/processes.ts';
+import { cliPath, createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { needTool } from '../support/tools.ts';
 import { assertTold, assertToldOnly } from './troubles.ts';
 
 const PLAIN = '--no-encryption';
@@ -106,4 +107,24 @@ test('a signal ends a backup that waits for its source', async t => {
     const target = join(program.home, 'target');
     assert.deepEqual(existsSync(target) ? readdirSync(target) : [], []);
   }
+});
+
+test('on a single processor a source is waited for too, and a signal ends the wait', async t => {
+  if (!needTool(t, 'taskset')) return;
+  const { program, source, url, options, fail, heal } = setUp(t);
+  const start = () => {
+    const words = [...options.nodeArgs!, cliPath, 'full', PLAIN, source, url];
+    const env = { ...program.env, ...options.env };
+    return startProgram('taskset', ['-c', '0', process.execPath, ...words], { env, cwd: program.home });
+  };
+  fail({ code: 'EIO', match: source, from: join(source, 'b') });
+  const ended = start();
+  await says(ended, AWAY);
+  ended.kill('SIGTERM');
+  assert.equal((await ended.done).signal, 'SIGTERM', 'nothing else goes on, so it is ended at once');
+  const running = start();
+  await says(running, AWAY);
+  heal();
+  expectStatus(await running.done);
+  expectStatus(await program.run(['verify', '--compare-data', url, source]));
 });

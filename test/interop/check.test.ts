@@ -4,10 +4,15 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { silentReporter } from '../../src/report.ts';
+import { openStorage } from '../../src/storage/open.ts';
 import { makeSource } from '../commands/sources.ts';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import { type SnapshotEntry, snapshotTree, treeDifferences } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
@@ -81,3 +86,36 @@ for (const passphrase of [undefined, 'pä ss']) {
     }
   });
 }
+
+test('check() of a bucket proves what is whole, by samples too, and names what is lost', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const program = createProgram(t);
+  makeSource(join(program.home, 'source'));
+  const url = `s3://${BUCKET}/checked`;
+  const run = (...words: string[]) =>
+    program.run([...words, '--s3-endpoint-url', server.url], {
+      passphrase: 'in the cloud',
+      env: credentials,
+    });
+  expectStatus(await run('full', 'source', url, '--volsize', '1'));
+  appendFileSync(join(program.home, 'source/b'), 'and more');
+  expectStatus(await run('incremental', 'source', url));
+  expectStatus(await run('check', url));
+  expectStatus(await run('check', '--sample', '1M', url));
+
+  Object.assign(process.env, credentials);
+  const storage = await openStorage(url, { endpointUrl: server.url }, silentReporter);
+  t.after(() => storage.close());
+  for await (const { name } of storage.list()) if (/-full\..*vol2\./.test(name)) await storage.delete(name);
+  for (const words of [['check'], ['check', '--sample', '1%']]) {
+    const { stderr } = expectStatus(await run(...words, url), 1);
+    assert.match(
+      stderr,
+      /^Error: volume 2 of the full backup of \w+ is not at the target; it held what lies from b to e$/m,
+    );
+    assert.match(stderr, /^Error: b is lost from \w+ to \w+: /m);
+    assert.match(stderr, /^Error: e is lost from \w+ to \w+: /m);
+    assert.doesNotMatch(stderr, /^Error: a is lost/m);
+  }
+});

@@ -5,9 +5,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { assertToldOnly } from '../commands/troubles.ts';
+import { assertTold, assertToldOnly } from '../commands/troubles.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { needRoot } from '../support/tools.ts';
 
@@ -44,4 +45,42 @@ test('an empty mount is not stored as "everything is deleted"', async t => {
   assert.deepEqual(readdirSync(target).sort(), stored);
   expectStatus(await program.run(['restore', url, 'out'], secret));
   assertSameTree(snapshotTree(join(program.home, 'out')), before);
+});
+
+test('a disk that is unmounted in the middle of a backup is not stored as "everything is deleted" either', async t => {
+  if (!needRoot(t, 'only root can mount a disk')) return;
+  const umount = () => spawnSync('umount', ['-l', source]);
+  t.after(() => {
+    umount();
+    spawnSync('umount', [disk]); // before the folder is removed
+  });
+  const program = createProgram(t);
+  const [disk, source, target] = ['disk', 'photos', 'target'].map(name => join(program.home, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const url = `file://${target}`;
+  const mount = () => spawnSync('mount', ['--bind', disk, source]).status === 0;
+  for (const folder of [disk, source]) mkdirSync(folder);
+  if (spawnSync('mount', ['-t', 'tmpfs', 'none', disk]).status !== 0 || !mount())
+    return t.skip('mounting is not allowed here');
+  const random = createRandom(5);
+  for (let i = 100; i < 110; i++) writeFileSync(join(source, `photo ${i}`), `${i}`);
+  expectStatus(await program.run(['full', '--no-encryption', source, url]));
+  for (let i = 0; i < 40; i++) writeFileSync(join(source, `new ${i}`), random.bytes(1_000_000));
+  const stored = readdirSync(target).sort();
+
+  const running = program.start(['--no-encryption', '--volsize', '1', source, url]);
+  while (!readdirSync(target).some(name => name.includes('-inc') && name.includes('vol1'))) {
+    assert.equal(running.child.exitCode, null, 'it ended before the disk was unmounted');
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  umount();
+  assertTold(await running.done, 'the source is unmounted meanwhile');
+  assert.deepEqual(readdirSync(target).sort(), stored, 'nothing is left that a next run would continue');
+
+  assert.ok(mount());
+  expectStatus(await program.run(['--no-encryption', source, url]));
+  expectStatus(await program.run(['verify', '--compare-data', url, source]));
 });
