@@ -44,6 +44,20 @@ test('createDeflater() makes a valid stream of small and empty chunks', async ()
   assert.deepEqual(inflateRawSync(Buffer.concat([...segments, deflateEnd])), plain);
 });
 
+test('createDeflater() makes the same segments of a chunk whatever was deflated before, of any length', async () => {
+  for (const length of [1, 70_000, 1024 * 1024, 1024 * 1024 + 1, 3_000_000]) {
+    // Letters without any order: they shrink by a quarter only.
+    const plain = Buffer.from(noise(length).map(byte => 65 + (byte & 63)));
+    for (const level of [1, 6] as const) {
+      const deflate = (chunk: Uint8Array) => createDeflater({ level, dictionary: false }).push(chunk);
+      const [first, , third] = await Promise.all([deflate(plain), deflate(mixed), deflate(plain)]);
+      assert.ok(Buffer.from(first!).equals(third!));
+      assert.ok(plain.equals(inflateSegments(first!, length)));
+      assert.ok(mixed.equals(inflateSegments(await deflate(mixed), mixed.length)));
+    }
+  }
+});
+
 test('createDeflater() keeps no hold on a chunk whose promise has settled', async () => {
   const plain = text(200_000);
   const deflater = createDeflater();

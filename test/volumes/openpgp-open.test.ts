@@ -7,7 +7,7 @@ import * as openpgp from 'openpgp';
 import type { ErrorCode } from '../../src/errors.ts';
 import { BackupError } from '../../src/errors.ts';
 import { collect } from '../../src/streams.ts';
-import { openMessage } from '../../src/volumes/openpgp-open.ts';
+import { deriveAhead, MESSAGE_HEAD, openMessage } from '../../src/volumes/openpgp-open.ts';
 import { encodePacketHeader } from '../../src/volumes/openpgp-packet.ts';
 import { createSealer } from '../../src/volumes/openpgp-seal.ts';
 import type { Secrets } from '../../src/volumes/openpgp-session.ts';
@@ -253,4 +253,24 @@ test('openMessage() closes its source when the reader has enough, and when the m
     }
     assert.equal(closed, true);
   }
+});
+
+test('deriveAhead() leaves the key where openMessage() finds it, and takes anything else in silence', async () => {
+  let asked = 0;
+  const counted: Secrets = {
+    async passphrase() {
+      asked++;
+      return secrets.passphrase();
+    },
+    derived: new Map(),
+  };
+  const sealed = message(literal(text(100_000)));
+  for (const head of [new Uint8Array(0), noise(MESSAGE_HEAD), sealed.subarray(0, 5), text(300)]) {
+    await deriveAhead(lentChunks(head, 100), counted);
+  }
+  assert.equal(asked, 0);
+  await deriveAhead(lentChunks(sealed.subarray(0, MESSAGE_HEAD), 7), counted);
+  assert.equal(asked, 1);
+  assert.ok(text(100_000).equals(await open(sealed, counted)));
+  assert.equal(asked, 1);
 });
