@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 const floors: readonly (readonly string[])[] = [
   ['base'],
   ['rsync', 'volumes', 'manifest'],
-  ['files', 'storage', 'cache', 'catalog', 'profiles', 'keys'],
+  ['files', 'storage', 'cache', 'catalog', 'profiles', 'notices', 'schedule', 'keys'],
   ['engine'],
   ['commands'],
   ['cli', 'web'],
