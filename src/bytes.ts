@@ -67,3 +67,12 @@ function hexEscape(char: string): string {
   const code = char.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
+
+/** A path as programs read it in JSON: as text, and where it is not UTF-8 its bytes in Base64 as well. */
+export function pathFields(path: string): { path: string; pathBytes?: string } {
+  const bytes = bytesOf(path);
+  const text = bytes.toString('utf8');
+  return bytes.equals(Buffer.from(text, 'utf8'))
+    ? { path: text }
+    : { path: text, pathBytes: bytes.toString('base64') };
+}

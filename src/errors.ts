@@ -65,6 +65,8 @@ const codes = {
   'object-cold': { exit: exitStatus.waitingForThaw, retry: false },
   /** The local disk (archive cache, temporary folder, restore target) failed or is full. */
   'local-io': { exit: exitStatus.failed, retry: false },
+  /** A mail or a ping could not be sent; never what a run ends with. */
+  'notice-failed': { exit: exitStatus.failed, retry: true },
   interrupted: { exit: exitStatus.failed, retry: false },
 } as const satisfies Record<string, CodeTraits>;
 
@@ -117,4 +119,15 @@ export function messageOf(error: unknown): string {
 /** The same as a part of a longer sentence: without its full stop. */
 export function clauseOf(error: unknown): string {
   return messageOf(error).replace(/\.$/, '');
+}
+
+/** What ended a run, in one line: a BackupError says it all; anything else was not foreseen and names itself. */
+export function describeFailure(error: unknown): string {
+  const text = messageOf(error).replaceAll('\n', ' ');
+  return error instanceof BackupError ? text : `${text} (unexpected; -v debug shows where)`;
+}
+
+/** The exit status of a run that ends with it. */
+export function statusOf(error: unknown): number {
+  return error instanceof BackupError ? traitsOf(error.code).exit : exitStatus.failed;
 }

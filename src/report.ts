@@ -27,5 +27,11 @@ export interface Reporter {
   progress(progress: Progress): void;
 }
 
+/** A result for programs: a line of JSON of its own; docs/json.md has the fields of each type. */
+export interface Item {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
 /** Keeps nothing, says nothing: for tests and for callers that do not care. */
 export const silentReporter: Reporter = { report() {}, progress() {} };

@@ -26,3 +26,39 @@ export function formatDuration(seconds: number): string {
   if (rest > 1 || parts.length === 0) parts.push(`${rest.toFixed(2)} seconds`);
   return parts.join(' ');
 }
+
+/** Seconds in words, roughly: the largest unit that there are two of (`3 days`, `47 hours`, `90 seconds`). */
+export function formatAge(seconds: number): string {
+  const units = [
+    [86_400, 'days'],
+    [3600, 'hours'],
+    [60, 'minutes'],
+  ] as const;
+  const [size, name] = units.find(([unit]) => seconds >= 2 * unit) ?? [1, 'seconds'];
+  return `${Math.floor(seconds / size)} ${name}`;
+}
+
+/** The one that a mistyped word was most likely meant to be: by the fewest letters to change, at most a third of them. */
+export function closest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word, candidate);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's: letters to insert, delete or replace. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,30 +1,20 @@
 /** One parsed invocation → one command. Commands are loaded when they are called: start-up matters on a small board. */
 
-import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
 import type { CheckRequest } from '../commands/check.ts';
-import { type CommonOptions, type Host, packerOptions } from '../commands/host.ts';
+import { type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
-import type { Prefixes } from '../manifest/names.ts';
 import { parseInterval } from '../manifest/time.ts';
+import { commonOptions } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
-import { s3Options, thawTier } from './s3-values.ts';
+import { thawTier } from './s3-values.ts';
 import { selectionRules } from './selection.ts';
 import { isUrl } from './urls.ts';
 
 const MIB = 1024 * 1024;
-
-function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
-  const given = (['file', 'archive', 'manifest', 'signature', 'jsonstat'] as const).flatMap(kind => {
-    const text = values[kind === 'file' ? 'file-prefix' : `file-prefix-${kind}`];
-    return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
-  });
-  return Object.fromEntries(given);
-}
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
@@ -34,7 +24,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
   const keys = await keyValues(values);
   for (const message of keys.notices) host.reporter.report({ level: 'warning', code: 'gpg-option', message });
   const common = { ...commonOptions(values), keys: keys.choice };
-  const [first, second] = invocation.arguments as [string, string];
+  const [first, second] = invocation.arguments as [string, string]; // as many as the action has
   const wanted = () => ({
     time: values.time as string | undefined,
     paths: ((values['path-to-restore'] as readonly string[] | undefined) ?? []).map(relativePath),
@@ -156,8 +146,30 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         { url: first, s3: common.s3 ?? {} },
         { reporter, signal, print: line => void lines.push(line) },
       );
-      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`);
+      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`, () => [
+        { type: 'probe', ...result },
+      ]);
       return result.usable ? exitStatus.done : exitStatus.targetUnreachable;
+    }
+    case 'run': {
+      const { runNamed } = await import('./profile-run.ts');
+      return runNamed(invocation, host, dispatch);
+    }
+    case 'status': {
+      const { statusOfProfiles } = await import('./profile-status.ts');
+      return statusOfProfiles(first, invocation, host);
+    }
+    case 'schedule': {
+      const { schedule } = await import('./profile-schedule.ts');
+      return schedule(first, second, invocation, host);
+    }
+    case 'config': {
+      const { config } = await import('./profile-config.ts');
+      return config(first, second, host);
+    }
+    case 'init': {
+      const { init } = await import('./init.ts');
+      return init(first, host);
     }
     case 'collection-status': {
       const { status } = await import('../commands/status.ts');
@@ -168,25 +180,6 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       return list({ ...common, url: first, time: wanted().time }, host);
     }
   }
-}
-
-function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
-  const text = (name: string) => values[name] as string | undefined;
-  const bytesText = (name: string) => {
-    const value = text(name);
-    return value === undefined ? undefined : pathFromText(value);
-  };
-  return {
-    archiveDir: pathFromText(
-      resolve(
-        text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
-      ),
-    ),
-    name: bytesText('name'),
-    tempdir: resolve(text('tempdir') ?? tmpdir()),
-    prefixes: prefixesOf(values),
-    s3: s3Options(values),
-  };
 }
 
 function sampleOf(values: Readonly<Record<string, OptionValue>>): CheckRequest['sample'] {

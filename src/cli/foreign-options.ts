@@ -52,7 +52,6 @@ export const foreignOptions: readonly ForeignOption[] = [
     'list-current-files -t shows a state of the past',
     'file-changed show-changes-in-set',
   ),
-  ...all('refused', 'value', 'redirect the output instead', 'log-file log-fd'),
   ...all('refused', 'nothing', 'a log service like journald adds times', 'log-timestamp'),
   ...all('refused', 'nothing', 'such names are read, but no longer written', 'old-filenames short-filenames'),
   ...all(

@@ -2,17 +2,31 @@
 
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
-import { BackupError, exitStatus, messageOf, systemCode, tooManyFiles, traitsOf } from '../errors.ts';
+import {
+  BackupError,
+  describeFailure,
+  exitStatus,
+  messageOf,
+  statusOf,
+  systemCode,
+  tooManyFiles,
+} from '../errors.ts';
+import { provideCredentials } from '../profiles/credentials.ts';
+import { readSecret, type SecretSource } from '../profiles/secrets.ts';
+import type { Reporter } from '../report.ts';
 import { dispatch } from './dispatch.ts';
 import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
-import { type Action, actions } from './options.ts';
-import { type Invocation, parseCommandLine } from './parse.ts';
+import { createJsonOutput, type JsonOutput } from './json-output.ts';
+import { type Logs, openLogs } from './logs.ts';
+import { type Action, actions, optionNames } from './options.ts';
+import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { createTextReporter } from './reporters.ts';
+import { createTextReporter, teeReporter } from './reporters.ts';
 
 const NOTICE = 3;
 const DEBUG = 9;
@@ -36,11 +50,25 @@ export async function main(
   let progress: ProgressDisplay | undefined;
   let action: Action | undefined;
   let watchdog: Watchdog | undefined;
+  let logs: Logs | undefined;
+  let json: JsonOutput | undefined;
+  /** The last words on every channel. */
+  const end = async (status: number, error?: unknown): Promise<number> => {
+    const isTheirs = asDuplicityDoes && error !== undefined;
+    const told = isTheirs ? duplicityStatusOf(error) : translated(status);
+    const words = error === undefined ? undefined : describeFailure(error);
+    if (words !== undefined) logs?.failed(words, duplicityStatusOf(error));
+    logs?.ended(told);
+    await json?.result(action, told, error);
+    return told;
+  };
   let asDuplicityDoes = isDuplicity;
   const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
   const interruption = listenForSignals();
   try {
-    const invocation = parseCommandLine(argv, version, text => process.stdout.write(text));
+    const show = (text: string) => process.stdout.write(text);
+    if (argv.includes('--json')) json = createJsonOutput(process.stdout, NOTICE, false);
+    const invocation = await parseCommandLine(argv, version, show, background);
     if (!invocation) return exitStatus.done;
     action = invocation.action;
     asDuplicityDoes ||= invocation.values['duplicity-exit-codes'] === true;
@@ -52,33 +80,57 @@ export async function main(
       });
     }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
-    if (invocation.values.progress === true) {
+    const isJson = invocation.values.json === true;
+    json = isJson
+      ? createJsonOutput(process.stdout, verbosity, invocation.values.progress === true)
+      : undefined;
+    if (invocation.values.progress === true && !isJson) {
       const { createProgressDisplay } = await import('./progress.ts');
       progress = await createProgressDisplay(process.stderr, Date.now);
     }
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
-    const host = createHost(invocation, verbosity, interruption, watchdog, progress);
+    const now = clockOf(invocation.values['current-time'] as string | undefined);
+    const plain = json?.reporter ?? textReporter(action, verbosity, progress);
+    logs = openLogs({
+      ...{ values: invocation.values, isDuplicity, verbosity, now },
+      otherwise: await ownLogFile(invocation),
+      title: [action, ...invocation.arguments].join(' '),
+      warn: message => plain.report({ level: 'warning', code: 'log-failed', message }),
+    });
+    const output = {
+      now,
+      reporter: logs ? teeReporter(plain, logs) : plain,
+      print: json ? printItems(json) : printTo(process.stdout),
+    };
+    const host = await createHost(invocation, output, interruption, watchdog);
     const status = await dispatch(invocation, host);
     progress?.stop();
-    return translated(interruption.status() ?? status);
+    return await end(interruption.status() ?? status);
   } catch (error) {
     progress?.stop();
     const interrupted = interruption.status();
     if (interrupted !== undefined) {
       process.stderr.write(`Interrupted${whatStays(action)}.\n`);
-      return translated(interrupted);
+      return await end(interrupted);
     }
     const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
-    process.stderr.write(`Error: ${describe(first)}\n`);
+    process.stderr.write(`Error: ${describeFailure(first)}\n`);
     if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
-    if (asDuplicityDoes) return duplicityStatusOf(first);
-    return first instanceof BackupError ? traitsOf(first.code).exit : exitStatus.failed;
+    return await end(statusOf(first), first);
   } finally {
     watchdog?.close();
     interruption.close();
   }
 }
+
+const background: Background = {
+  environment: process.env,
+  async loadProfile(name) {
+    const { loadProfile } = await import('../profiles/profile.ts');
+    return loadProfile(name, { names: optionNames }, process.env);
+  },
+};
 
 const STALL_TIMEOUT_SECONDS = 1800;
 /** How long a run that is ended because it hangs may take to do so in order. */
@@ -98,19 +150,12 @@ function whatStays(action: Action | undefined): string {
   return isBackup ? '; earlier backups stay as they are, and the next run continues this one' : '';
 }
 
-/** One line: a BackupError says it all; anything else was not foreseen and names itself. */
-function describe(error: unknown): string {
-  const text = messageOf(error).replaceAll('\n', ' ');
-  return error instanceof BackupError ? text : `${text} (unexpected; -v debug shows where)`;
-}
-
-function createHost(
+async function createHost(
   invocation: Invocation,
-  verbosity: number,
+  output: Pick<Host, 'now' | 'reporter' | 'print'>,
   interruption: Interruption,
   watchdog: Watchdog,
-  progress: ProgressDisplay | undefined,
-): Host {
+): Promise<Host> {
   const { values } = invocation;
   const signal = AbortSignal.any([interruption.signal, watchdog.signal]);
   const unwatched = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -121,32 +166,32 @@ function createHost(
       resume();
     }
   };
+  const { profile } = invocation;
+  if (profile?.s3) await provideCredentials(profile, process.env);
+  const secret = (source: SecretSource | undefined) => source && (() => readSecret(source, process.env));
   const passphrase = createPassphraseSource(
     {
       passphraseFile: values['passphrase-file'] as string | undefined,
       passphraseCommand: values['passphrase-command'] as string | undefined,
+      configured: secret(profile?.passphrase),
     },
     process.env,
     askOnTerminal,
   );
-  const reporter = createTextReporter({
-    verbosity,
-    notices: printsData(invocation.action) ? process.stderr : process.stdout,
-    alerts: process.stderr,
-    progress,
-  });
   return {
-    now: clockOf(values['current-time'] as string | undefined),
+    ...output,
     sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
       interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
     },
     random: size => randomBytes(size),
     hostname,
-    reporter,
-    print: printTo(process.stdout),
     passphrase: confirm => unwatched(() => passphrase(confirm)),
-    signPassphrase: createSignPassphraseSource(process.env, confirm => unwatched(() => passphrase(confirm))),
+    signPassphrase: createSignPassphraseSource(
+      process.env,
+      confirm => unwatched(() => passphrase(confirm)),
+      secret(profile?.signPassphrase),
+    ),
     watchdog,
     signal,
     cores: availableParallelism(),
@@ -162,11 +207,28 @@ function clockOf(start: string | undefined): () => number {
   return () => Number(start) + (Date.now() - began) / 1000;
 }
 
-function printTo(stream: NodeJS.WritableStream): (text: string | Uint8Array) => Promise<void> {
+function textReporter(action: Action, verbosity: number, progress: ProgressDisplay | undefined): Reporter {
+  const notices = printsData(action) ? process.stderr : process.stdout;
+  return createTextReporter({ verbosity, notices, alerts: process.stderr, progress });
+}
+
+function printTo(stream: NodeJS.WritableStream): Host['print'] {
   return text =>
     new Promise(resolve => {
-      stream.write(text, () => resolve()); // called too when nobody listens any more
+      // Called too when nobody listens any more.
+      stream.write(typeof text === 'string' ? text : text(), () => resolve());
     });
+}
+
+function printItems(json: JsonOutput): Host['print'] {
+  return (_, items) => json.print(items());
+}
+
+/** A profile's run always has a log. */
+async function ownLogFile({ action, profile }: Invocation): Promise<string | undefined> {
+  if (action !== 'run' || !profile) return undefined;
+  const { stateFolder } = await import('../profiles/places.ts');
+  return join(stateFolder(profile.name, process.env), 'log');
 }
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;

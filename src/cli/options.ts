@@ -17,12 +17,22 @@ export type Action =
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
   | 'cleanup'
-  | 'prune';
+  | 'prune'
+  | 'run'
+  | 'init'
+  | 'config'
+  | 'schedule'
+  | 'status';
+
+/** What ends with `?` may be left out. */
+export type Positional = 'SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N' | 'VERB' | 'NAME' | 'NAME?';
 
 export interface ActionSpec {
   readonly action: Action;
   /** Positional arguments in order. */
-  readonly positionals: readonly ('SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N')[];
+  readonly positionals: readonly Positional[];
+  /** Actions whose options it takes as well: it has them done. */
+  readonly does?: readonly Action[];
   readonly summary: string;
   /** More than the summary, for the action's own help. */
   readonly detail: string;
@@ -140,7 +150,53 @@ export const actions: readonly ActionSpec[] = [
       'Lists, stores, reads and deletes small objects, and prints what works, what does not, and the options to use.\n\nExample:\n  tsbackup probe s3://bucket/prefix --s3-endpoint-url https://nas.example:9000',
     dataOnStdout: true,
   },
+  {
+    action: 'init',
+    positionals: ['NAME?'],
+    summary: 'make a profile: what to back up, where to, when, and who is told',
+    detail:
+      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\n\nExample:\n  tsbackup init pictures',
+    dataOnStdout: false,
+  },
+  {
+    action: 'run',
+    positionals: ['NAME'],
+    does: ['backup', 'check', 'prune'],
+    summary: 'do all that the profile NAME says: back up, check, prune, and tell of it',
+    detail:
+      'What cron calls. Continues what was interrupted, full or incremental as the profile says, proves a sample of the\narchive, removes what no rule keeps, writes the log and sends the mail.\n\nExample:\n  tsbackup run pictures',
+    dataOnStdout: false,
+  },
+  {
+    action: 'schedule',
+    positionals: ['VERB', 'NAME'],
+    summary: 'install, remove or show what runs the profile NAME at its time',
+    detail:
+      'A timer of systemd, a file in /etc/cron.d, or an entry in the crontab of the user, whichever there is.\n\nExamples:\n  tsbackup schedule install pictures --every "Mon 21:15"\n  tsbackup schedule show pictures\n  tsbackup schedule remove pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'status',
+    positionals: ['NAME?'],
+    summary: 'how the runs of a profile, or of all, went, and when the next one is',
+    detail:
+      'Ends with 1 when the last run failed, or the last success is older than --max-age (or than the profile says), with 3\nwhen the last run left something out.\n\nExample:\n  tsbackup status --max-age 8D pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'config',
+    positionals: ['VERB', 'NAME'],
+    summary: 'check or show the profile NAME',
+    detail:
+      'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema\n(with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
+    dataOnStdout: true,
+  },
 ];
+
+/** Whether an action has an option. */
+export function knows({ action, does = [] }: ActionSpec, { actions: known }: OptionSpec): boolean {
+  return !known || known.includes(action) || does.some(part => known.includes(part));
+}
 
 export type OptionKind = 'flag' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
 
@@ -176,6 +232,8 @@ const removals: readonly Action[] = [
 ];
 const readers: readonly Action[] = ['restore', 'verify', 'list-current-files'];
 const downloaders: readonly Action[] = [...readers, 'check'];
+/** Those with a URL. */
+const placed: readonly Action[] = [...backups, ...removals, ...downloaders, 'collection-status', 'probe'];
 
 /** What a backup takes of the source; the first option that says something of a path decides. */
 const selection: readonly OptionSpec[] = (
@@ -592,6 +650,35 @@ export const options: readonly OptionSpec[] = [
     help: 'exit statuses of duplicity, for scripts that know them',
   },
   {
+    long: 'log-file',
+    kind: 'path',
+    value: 'FILE',
+    help: 'write a log as well: each event with its time, notices and below at least to level info',
+  },
+  {
+    long: 'log-fd',
+    kind: 'count',
+    value: 'N',
+    help: "write events to file descriptor N, in the form of duplicity's log",
+  },
+  {
+    long: 'json',
+    kind: 'flag',
+    help: 'print JSON Lines for programs instead of text; see docs/json.md',
+  },
+  {
+    long: 'log-max-size',
+    kind: 'text',
+    value: 'BYTES',
+    help: 'begin a new log file after so much (1M)',
+  },
+  {
+    long: 'log-keep',
+    kind: 'count',
+    value: 'N',
+    help: 'log files that are kept, FILE.1 and so on among them (3)',
+  },
+  {
     long: 'archive-dir',
     kind: 'path',
     value: 'DIR',
@@ -624,6 +711,47 @@ export const options: readonly OptionSpec[] = [
     }),
   ),
   {
+    long: 'profile',
+    kind: 'text',
+    value: 'NAME',
+    help: 'take source, URL and options that are not given from this profile (see tsbackup init)',
+    actions: placed,
+  },
+  {
+    long: 'every',
+    kind: 'text',
+    value: 'TIME',
+    help: 'when it runs: "Mon 21:15", "daily 03:30", "hourly" (as the profile says)',
+    actions: ['schedule'],
+  },
+  {
+    long: 'print',
+    kind: 'flag',
+    help: 'only show what would be installed',
+    actions: ['schedule'],
+  },
+  {
+    long: 'kind',
+    kind: 'text',
+    value: 'KIND',
+    help: 'systemd, cron.d or crontab (what the host has)',
+    actions: ['schedule'],
+  },
+  {
+    long: 'max-age',
+    kind: 'text',
+    value: 'INTERVAL',
+    help: 'the last success is too old after that, for example 8D (as the profile says)',
+    actions: ['status'],
+  },
+  {
+    long: 'metrics-file',
+    kind: 'path',
+    value: 'FILE',
+    help: "write the state for Prometheus's node_exporter to FILE (as the profile says)",
+    actions: ['run', 'status'],
+  },
+  {
     long: 'current-time',
     kind: 'text',
     value: 'EPOCH',
@@ -638,3 +766,8 @@ export const options: readonly OptionSpec[] = [
     help: '0-9 or error, warning, notice, info, debug (notice)',
   },
 ];
+
+/** Those that a profile may hold. */
+export const optionNames: readonly string[] = options.flatMap(({ long, aliases = [], hidden }) =>
+  hidden || long === 'profile' ? [] : [long, ...aliases],
+);

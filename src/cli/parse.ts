@@ -3,11 +3,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
+import type { Environment } from '../profiles/places.ts';
+import type { Profile } from '../profiles/profile.ts';
 import { foreignOptions } from './foreign-options.ts';
-import { type Action, type ActionSpec, actions, type OptionSpec, options } from './options.ts';
+import { layered, withPlaces } from './layers.ts';
+import { type Action, type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 import { isUrl } from './urls.ts';
-import { regularWords } from './words.ts';
+import { regularWords, type Words } from './words.ts';
 
 export interface Invocation {
   readonly action: Action;
@@ -20,6 +23,17 @@ export interface Invocation {
   readonly notices: readonly string[];
   /** Options of other actions, which duplicity passes over without a word. */
   readonly passedOver: readonly string[];
+  /** The options as typed, by their full names. */
+  readonly typed: readonly string[];
+  /** What `--profile` named, or the argument of `run`. */
+  readonly profile?: Profile | undefined;
+}
+
+/** Where options come from that are not typed. */
+export interface Background {
+  readonly environment: Environment;
+  /** @throws BackupError `usage` */
+  loadProfile(name: string): Promise<Profile>;
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
@@ -30,8 +44,43 @@ export type OptionValue = string | number | boolean | readonly string[];
  * @returns undefined when help was asked for and printed
  * @throws BackupError `usage`
  */
-export function parseCommandLine(
+export async function parseCommandLine(
   argv: readonly string[],
+  version: string,
+  show: (text: string) => void,
+  background: Background,
+): Promise<Invocation | undefined> {
+  const words = regularWords(argv);
+  const meant = words.action ?? actionMeant(words.positionals);
+  const named = actions.find(({ action }) => action === meant);
+  const name = meant === 'run' ? words.positionals[0] : valueIn(words.rest, 'profile');
+  const profile = name === undefined ? undefined : await background.loadProfile(name);
+  return parse({ argv, words, named, profile, environment: background.environment }, version, show);
+}
+
+interface Parts {
+  readonly argv: readonly string[];
+  readonly words: Words;
+  readonly named: ActionSpec | undefined;
+  readonly profile: Profile | undefined;
+  readonly environment: Environment;
+}
+
+/** One action with a profile behind it, for what has several done. */
+export function parseStep(
+  action: Action,
+  positionals: readonly string[],
+  typed: readonly string[],
+  profile: Profile,
+  environment: Environment,
+): Invocation {
+  const named = actions.find(spec => spec.action === action)!;
+  const words = { action, rest: typed, positionals, options: typed };
+  return parse({ argv: [], words, named, profile, environment }, '', () => {})!;
+}
+
+function parse(
+  { argv, words, named, profile, environment }: Parts,
   version: string,
   show: (text: string) => void,
 ): Invocation | undefined {
@@ -48,12 +97,10 @@ export function parseCommandLine(
     .addHelpText('after', programNotes)
     .helpCommand(false)
     .showSuggestionAfterError();
-  const words = regularWords(argv);
-  const meant = words.action ?? actionMeant(words.positionals);
-  const named = actions.find(({ action }) => action === meant);
   const notices: string[] = [];
   const passedOver: string[] = [];
-  if (meant === 'restore' && words.action === undefined) notices.push('URL and DIR: this is a restore.');
+  if (named?.action === 'restore' && words.action === undefined)
+    notices.push('URL and DIR: this is a restore.');
   for (const spec of named ? [named] : actions) {
     const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
     describe(command, spec, (option, value) => ordered.push({ option, value }));
@@ -67,11 +114,20 @@ export function parseCommandLine(
         ordered,
         notices,
         passedOver,
+        typed: words.options,
+        profile,
       };
     });
   }
+  const spec = named ?? actions.find(({ action }) => action === 'backup')!;
+  const isPlaced = profile && spec.positionals.includes('URL');
+  const typed = isPlaced
+    ? [...words.options, '--', ...withPlaces(spec, words.positionals, profile)]
+    : words.rest;
   try {
-    program.parse([...(meant ? [meant] : []), ...words.rest], { from: 'user' });
+    program.parse([...(named ? [named.action] : []), ...layered(spec, typed, environment, profile)], {
+      from: 'user',
+    });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
@@ -109,10 +165,12 @@ function describe(
   command
     .summary(spec.summary)
     .description(`${spec.summary[0]!.toUpperCase()}${spec.summary.slice(1)}.\n\n${spec.detail}`);
-  for (const name of spec.positionals) command.argument(`<${name}>`);
+  for (const name of spec.positionals) {
+    command.argument(name.endsWith('?') ? `[${name.slice(0, -1)}]` : `<${name}>`);
+  }
   command.allowExcessArguments(false).showSuggestionAfterError();
   for (const option of options) {
-    if (option.actions && !option.actions.includes(spec.action)) continue;
+    if (!knows(spec, option)) continue;
     command.addOption(toOption(option, option.long, option.short).hideHelp(option.hidden === true));
     for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
     if (!option.ordered) continue;
@@ -164,26 +222,29 @@ function valuesOf(command: Command): Record<string, OptionValue> {
   return { ...command.opts() } as Record<string, OptionValue>;
 }
 
+/** The value of an option among regular words; undefined without it. */
+function valueIn(words: readonly string[], long: string): string | undefined {
+  const at = words.findIndex(word => word === `--${long}` || word.startsWith(`--${long}=`));
+  if (at < 0) return undefined;
+  const equals = words[at]!.indexOf('=');
+  return equals < 0 ? words[at + 1] : words[at]!.slice(equals + 1);
+}
+
 /** Without an action: a URL in front is a restore. */
 function actionMeant([first = '', second]: readonly string[]): Action | undefined {
   return isUrl(first) && second !== undefined && !isUrl(second) ? 'restore' : undefined;
 }
 
 /** Options of other actions are passed over, as duplicity does; so are those of duplicity's that we do not need. */
-function acceptForeign(
-  command: Command,
-  { action }: ActionSpec,
-  notices: string[],
-  passedOver: string[],
-): void {
+function acceptForeign(command: Command, action: ActionSpec, notices: string[], passedOver: string[]): void {
   for (const spec of options) {
-    if (!spec.actions || spec.actions.includes(action) || mustBeMeant.includes(spec.long)) continue;
+    if (knows(action, spec) || mustBeMeant.includes(spec.long)) continue;
     for (const long of [spec.long, ...(spec.aliases ?? [])]) {
       const option = toOption(spec, long, long === spec.long ? spec.short : undefined).hideHelp();
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
       command.on(`option:${long}`, () =>
-        passedOver.push(`--${long} means nothing to ${action} and is ignored.`),
+        passedOver.push(`--${long} means nothing to ${action.action} and is ignored.`),
       );
     }
   }

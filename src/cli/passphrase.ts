@@ -1,17 +1,19 @@
 /**
  * Where the passphrase comes from, in this order: `--passphrase-file`, `--passphrase-command`, the environment
- * variable PASSPHRASE, a question on the terminal. It is bytes, the first line only (gpg reads one line), and is never
+ * variable PASSPHRASE, the profile, a question on the terminal. It is bytes, the first line only (gpg reads one line), and is never
  * put on a command line, into a log or a message.
  */
 
-import { execFile } from 'node:child_process';
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError } from '../errors.ts';
+import { firstLine, outputOf, readFirstLine } from '../profiles/secrets.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string | undefined;
   readonly passphraseCommand?: string | undefined;
+  /** Of the profile. */
+  readonly configured?: (() => Promise<Uint8Array>) | undefined;
 }
 
 /** Asks a question without echo; undefined when there is no terminal. Handed in so that tests can answer. */
@@ -32,13 +34,15 @@ export function createPassphraseSource(
   return confirm => (known ??= find(options, environment, ask, confirm));
 }
 
-/** Of the key that signs: the environment variable SIGN_PASSPHRASE, else the other one. */
+/** Of the key that signs: the environment variable SIGN_PASSPHRASE, else that of the profile, else the other one. */
 export function createSignPassphraseSource(
   environment: NodeJS.ProcessEnv,
   passphrase: (confirm: boolean) => Promise<Uint8Array>,
+  configured?: () => Promise<Uint8Array>,
 ): () => Promise<Uint8Array> {
   const own = environment.SIGN_PASSPHRASE;
-  return own === undefined ? () => passphrase(false) : async () => firstLine(Buffer.from(own, 'utf8'));
+  if (own !== undefined) return async () => firstLine(Buffer.from(own, 'utf8'));
+  return configured ?? (() => passphrase(false));
 }
 
 async function find(
@@ -48,10 +52,16 @@ async function find(
   confirm: boolean,
 ): Promise<Uint8Array> {
   if (options.passphraseFile !== undefined) {
-    return notEmpty(readFirstLine(options.passphraseFile), `the passphrase file ${options.passphraseFile}`);
+    return notEmpty(
+      readFirstLine(options.passphraseFile, 'the passphrase file'),
+      `the passphrase file ${options.passphraseFile}`,
+    );
   }
   if (options.passphraseCommand !== undefined) {
-    return notEmpty(firstLine(await outputOf(options.passphraseCommand)), 'the passphrase command');
+    return notEmpty(
+      firstLine(await outputOf(options.passphraseCommand, 'the passphrase command')),
+      'the passphrase command',
+    );
   }
   const fromEnvironment = environment.PASSPHRASE;
   if (fromEnvironment?.includes('\ufffd')) {
@@ -64,6 +74,7 @@ async function find(
   if (fromEnvironment !== undefined) {
     return notEmpty(firstLine(Buffer.from(fromEnvironment, 'utf8')), 'the environment variable PASSPHRASE');
   }
+  if (options.configured) return options.configured();
   for (;;) {
     const typed = await ask('Passphrase of the backup: ');
     if (typed === undefined) {
@@ -88,40 +99,6 @@ function notEmpty(passphrase: Uint8Array, source: string): Uint8Array {
     throw new BackupError('usage', `${source} is empty: an empty passphrase would protect nothing`);
   }
   return passphrase;
-}
-
-function firstLine(bytes: Buffer): Buffer {
-  const end = bytes.indexOf(0x0a);
-  return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-function readFirstLine(path: string): Buffer {
-  try {
-    return firstLine(readFileSync(path));
-  } catch (error) {
-    throw new BackupError(
-      'usage',
-      `cannot read the passphrase file: ${messageOf(error)}`,
-      {},
-      { cause: error },
-    );
-  }
-}
-
-function outputOf(command: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const options = { encoding: 'buffer', timeout: 60_000, maxBuffer: 1 << 20 } as const;
-    const child = execFile('/bin/sh', ['-c', command], options, (error, stdout) => {
-      // The command's own output may hold the secret, so the message says only how it ended.
-      if (error) {
-        const how = error.killed
-          ? 'took longer than 60 seconds'
-          : `ended with status ${error.code ?? error.signal}`;
-        reject(new BackupError('usage', `the passphrase command ${how}`));
-      } else resolve(stdout);
-    });
-    child.stdin?.end();
-  });
 }
 
 /** Asks on the controlling terminal, echo off; undefined where there is none. */

@@ -3,7 +3,8 @@
 import type { Report, Reporter } from '../report.ts';
 import type { ProgressDisplay } from './progress.ts';
 
-const rank = { error: 0, warning: 2, notice: 3, info: 5, debug: 9 } as const;
+/** By the verbosity that shows them. */
+export const rank = { error: 0, warning: 2, notice: 3, info: 5, debug: 9 } as const;
 
 const names: Readonly<Record<string, number>> = {
   e: 0,
@@ -45,5 +46,17 @@ export function createTextReporter(options: TextReporterOptions): Reporter {
       else options.notices.write(`${event.message}\n`);
     },
     progress: progress => options.progress?.show(progress),
+  };
+}
+
+/** Tells several. */
+export function teeReporter(...reporters: readonly Reporter[]): Reporter {
+  return {
+    report(event) {
+      for (const reporter of reporters) reporter.report(event);
+    },
+    progress(progress) {
+      for (const reporter of reporters) reporter.progress(progress);
+    },
   };
 }

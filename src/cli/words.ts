@@ -50,11 +50,14 @@ export interface Words {
   readonly rest: readonly string[];
   /** The arguments alone. */
   readonly positionals: readonly string[];
+  /** The options alone. */
+  readonly options: readonly string[];
 }
 
 /** @throws BackupError `usage` for what is ambiguous */
 export function regularWords(argv: readonly string[]): Words {
   const rest: string[] = [];
+  const typed: string[] = [];
   const positionals: { word: string; at: number }[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
@@ -68,15 +71,19 @@ export function regularWords(argv: readonly string[]): Words {
       continue;
     }
     const option = fullOption(word);
-    rest.push(option.word);
-    for (let value = 0; value < option.values && i + 1 < argv.length; value++) rest.push(argv[++i]!);
+    const values = argv.slice(i + 1, i + 1 + option.values);
+    i += values.length;
+    rest.push(option.word, ...values);
+    typed.push(option.word, ...values);
   }
   const first = positionals[0];
   const isBeforeArguments = first !== undefined && !rest.slice(0, first.at).includes('--');
   const action = isBeforeArguments ? actionOf(first.word, positionals.length - 1) : undefined;
-  if (action === undefined) return { action, rest, positionals: positionals.map(({ word }) => word) };
-  rest.splice(first!.at, 1);
-  return { action, rest, positionals: positionals.slice(1).map(({ word }) => word) };
+  if (action !== undefined) {
+    rest.splice(first!.at, 1);
+    positionals.shift();
+  }
+  return { action, rest, positionals: positionals.map(({ word }) => word), options: typed };
 }
 
 /** `--name=value` and unknown words as they are but for the name; the values that follow it in words of their own. */
@@ -103,14 +110,18 @@ function fullOption(word: string): { word: string; values: number } {
   return { word: `--${option.long}${tail}`, values: equals < 0 ? option.values : 0 };
 }
 
-/** A word that is cut short is an action's only if as many arguments follow as that one wants. */
+/**
+ * A word that is cut short is an action's only if as many arguments follow as that one wants. Actions without a URL are
+ * new and written out: otherwise a folder `s` could no longer be backed up.
+ */
 function actionOf(word: string, argumentsAfter: number): Action | undefined {
   const exact =
     actions.find(({ action }) => action === word)?.action ??
     (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
   if (exact) return exact;
   const meant = actions.filter(
-    ({ action, positionals }) => action.startsWith(word) && positionals.length === argumentsAfter,
+    ({ action, positionals }) =>
+      action.startsWith(word) && positionals.length === argumentsAfter && positionals.includes('URL'),
   );
   if (word === '' || meant.length === 0) return undefined;
   if (meant.length === 1) return meant[0]!.action;

@@ -137,7 +137,8 @@ async function backUpTo(
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
-      await host.print(formatStatistics({ ...counts, ...times, totalDestinationSizeChange: stored }));
+      const statistics = { ...counts, ...times, totalDestinationSizeChange: stored };
+      await host.print(formatStatistics(statistics), () => [{ type: 'statistics', ...statistics }]);
     }
     return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
   } finally {

@@ -1,7 +1,9 @@
 /** What a check says at its end: when each volume was last proved, and what the run came to. */
 
+import { displayPath } from '../bytes.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { asctime } from '../manifest/time.ts';
+import type { Item } from '../report.ts';
 import { formatSize } from '../text.ts';
 import type { Proofs } from './check-proofs.ts';
 import type { CheckedSet, CheckUnit } from './check-sets.ts';
@@ -52,4 +54,15 @@ function grouped(states: readonly { readonly number: number; readonly state: str
     i = last + 1;
   }
   return lines;
+}
+
+export function checkItems({ sets, chosen, faults, provedAt }: CheckOutcome): Item[] {
+  const units = sets.flatMap(set => set.units);
+  return [
+    ...units.map(unit => ({
+      ...{ type: 'object', object: displayPath(unit.name), bytes: unit.size },
+      ...{ read: chosen.has(unit), provedAt: provedAt(unit) ?? null },
+    })),
+    { type: 'check', objects: units.length, read: chosen.size, faults },
+  ];
 }

@@ -16,7 +16,7 @@ import { formatTime } from '../manifest/time.ts';
 import { canThaw } from '../storage/s3-thaw.ts';
 import { openArchive } from './archive.ts';
 import { chooseSample, openProofs, type Proofs } from './check-proofs.ts';
-import { formatCheck } from './check-report.ts';
+import { checkItems, formatCheck } from './check-report.ts';
 import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './check-sets.ts';
 import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -63,7 +63,8 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     } finally {
       await proofs.save(new Set(units.map(({ name }) => name)));
     }
-    await host.print(formatCheck({ sets: chains.flat(), chosen, faults, ...proofs }));
+    const outcome = { sets: chains.flat(), chosen, faults, ...proofs };
+    await host.print(formatCheck(outcome), () => checkItems(outcome));
     return faults > 0 ? exitStatus.failed : exitStatus.done;
   } finally {
     await archive.close();

@@ -6,7 +6,7 @@
 import type { PackerOptions } from '../engine/packing.ts';
 import type { GpgOptions } from '../keys/gpg.ts';
 import type { Prefixes } from '../manifest/names.ts';
-import type { Report, Reporter } from '../report.ts';
+import type { Item, Report, Reporter } from '../report.ts';
 import type { S3Options } from '../storage/s3-options.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -20,8 +20,11 @@ export interface Host {
   random(size: number): Uint8Array;
   hostname(): string;
   readonly reporter: Reporter;
-  /** Writes a result (listing, status, statistics) to standard output; resolves when more may be written. */
-  print(text: string | Uint8Array): Promise<void>;
+  /**
+   * Writes a result (listing, status, statistics) to standard output: the text for people, or the items for programs,
+   * whichever the user wants. Resolves when more may be written.
+   */
+  print(text: string | (() => Uint8Array), items: () => readonly Item[]): Promise<void>;
   /** The passphrase's bytes; `confirm` asks twice if it has to be typed. */
   passphrase(confirm: boolean): Promise<Uint8Array>;
   /** Of the key that signs: often the same. */

@@ -1,9 +1,11 @@
 /** list-current-files: what a state of the archive holds, from the signatures alone. */
 
-import { bytesOf, displayPath } from '../bytes.ts';
+import { bytesOf, displayPath, pathFields } from '../bytes.ts';
+import type { Attributes } from '../entry.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { chainFor, setsFor } from '../manifest/chains.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import type { Item } from '../report.ts';
 import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -15,6 +17,11 @@ export interface ListRequest extends CommonOptions {
 }
 
 const NEWLINE = Buffer.from('\n');
+
+interface ListedRecord {
+  readonly path: string;
+  readonly attributes: Attributes;
+}
 
 export async function list(request: ListRequest, host: Host): Promise<number> {
   const archive = await openArchive(request.url, request, host);
@@ -31,16 +38,28 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     }
     for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
       host.signal.throwIfAborted();
-      // Paths go out as the bytes that they are, so that other programs can read them.
-      const lines = records.flatMap(({ path, attributes }) => [
-        Buffer.from(`${asctime(attributes.mtimeSeconds)} `),
-        path === '' ? Buffer.from(displayPath(path)) : bytesOf(path),
-        NEWLINE,
-      ]);
-      await host.print(Buffer.concat(lines));
+      await host.print(
+        () => Buffer.concat(records.flatMap(lineOf)),
+        () => records.map(itemOf),
+      );
     }
     return exitStatus.done;
   } finally {
     await archive.close();
   }
+}
+
+/** Paths go out as the bytes that they are, so that other programs can read them. */
+function lineOf({ path, attributes }: ListedRecord): Buffer[] {
+  const name = path === '' ? Buffer.from(displayPath(path)) : bytesOf(path);
+  return [Buffer.from(`${asctime(attributes.mtimeSeconds)} `), name, NEWLINE];
+}
+
+function itemOf({ path, attributes }: ListedRecord): Item {
+  const { type: kind, mode, mtimeSeconds: mtime, uid, gid, uname, gname, linkname } = attributes;
+  return {
+    ...{ type: 'entry', ...pathFields(path), kind, mode, mtime, uid, gid },
+    ...{ user: displayPath(uname), group: displayPath(gname) },
+    ...(kind === 'symlink' && { target: displayPath(linkname) }),
+  };
 }

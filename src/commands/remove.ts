@@ -3,11 +3,12 @@
  * alone; without --force it is only shown.
  */
 
+import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { type Collection, collectSets } from '../manifest/chains.ts';
-import { cacheName } from '../manifest/names.ts';
+import { cacheName, endOf, type SetId } from '../manifest/names.ts';
 import { type KeepRules, type PrunePlan, planPrune } from '../manifest/prune.ts';
 import {
   planCleanup,
@@ -18,6 +19,7 @@ import {
 } from '../manifest/retention.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import type { Item } from '../report.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogFile } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -50,7 +52,7 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
     const lock = await acquireRunLock(archive.cache.folder);
     try {
       const plan = decide(await archive.collection(), archive, await archive.cache.list());
-      await host.print(`${describePlan(request, plan).join('\n')}\n`);
+      await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));
       if (request.force && !request.dryRun) {
         if (request.action === 'cleanup') await removePartial(archive); // nobody is to continue what goes now
         await apply(plan, archive, host);
@@ -127,6 +129,18 @@ function describePlan({ action, force: forced, dryRun }: RemoveRequest, plan: Re
     'Found old backup chain(s) at the following time:',
     ...times,
     'Rerun command with --force option to actually delete.',
+  ];
+}
+
+function planItems({ force, dryRun }: RemoveRequest, plan: RetentionPlan): Item[] {
+  const kept = 'kept' in plan ? (plan as PrunePlan).kept : [];
+  const of = (set: SetId) => ({ kind: set.type === 'full' ? 'full' : 'incremental', time: endOf(set) });
+  return [
+    ...kept.map(({ set, reasons }) => ({ type: 'kept', ...of(set), reasons })),
+    ...plan.removals.map(({ set, reason, names }) => ({
+      ...{ type: 'removal', ...of(set), reason, objects: names.map(displayPath) },
+      done: force && !dryRun,
+    })),
   ];
 }
 

@@ -30,7 +30,9 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
     if (!request.dryRun) checkTarget(request.target, { force: request.force });
     const sets = wantedSets(archive, await archive.collection(), request, host);
     if (request.dryRun) {
-      await host.print(requiredVolumes(await planAll(sets)));
+      const volumes = requiredVolumes(await planAll(sets));
+      const text = ['Required volumes to restore:', ...volumes.map(name => `\t${name}`), ''].join('\n');
+      await host.print(text, () => [{ type: 'plan', volumes }]);
       return exitStatus.done;
     }
     await thawVolumes(archive.storage, sets, request, host);
@@ -83,11 +85,10 @@ export function nothingFound({ paths }: Wanted, place: string): BackupError {
   return new BackupError('nothing-to-restore', `${what} at ${place}; list-current-files shows what there is`);
 }
 
-function requiredVolumes(planned: readonly PlannedSet[]): string {
-  const names = planned.flatMap(({ set, volumes }) =>
-    volumes.map(
-      ({ number }) => set.volumes.get(number)?.name ?? `volume ${number}, which is missing at the target`,
+function requiredVolumes(planned: readonly PlannedSet[]): string[] {
+  return planned.flatMap(({ set, volumes }) =>
+    volumes.map(({ number }) =>
+      displayPath(set.volumes.get(number)?.name ?? `volume ${number}, which is missing at the target`),
     ),
   );
-  return ['Required volumes to restore:', ...names.map(name => `\t${displayPath(name)}`), ''].join('\n');
 }

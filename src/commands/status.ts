@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { exitStatus } from '../errors.ts';
-import { statusLines } from '../manifest/status-text.ts';
+import { statusItems, statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -16,7 +16,7 @@ export async function status(request: CommonOptions & { readonly url: string }, 
     const collection = await archive.collection();
     const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
     const lines = [...statusLines(collection, place), ...catalogLines(archive.cache.folder)];
-    await host.print(`${lines.join('\n')}\n`);
+    await host.print(`${lines.join('\n')}\n`, () => statusItems(collection));
     return exitStatus.done;
   } finally {
     await archive.close();

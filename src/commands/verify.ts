@@ -47,7 +47,9 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
     const { entries, lost, isSound } = replayed;
     if (entries === 0 && lost === 0) throw nothingFound(request, archive.storage.description);
     const outcome = comparer?.end() ?? { compared: entries, differences: 0 };
-    await host.print(lastLine(outcome, lost, request));
+    await host.print(lastLine(outcome, lost, request), () => [
+      { type: 'verify', ...outcome, lost, comparedContents: request.compareData },
+    ]);
     if (!isSound) return exitStatus.failed;
     return outcome.differences > 0 ? exitStatus.different : exitStatus.done;
   } finally {

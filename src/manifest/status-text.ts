@@ -3,6 +3,7 @@
  * (0.8.22). Pure: a collection in, lines out.
  */
 
+import type { Item } from '../report.ts';
 import { type Chain, type Collection, continuable } from './chains.ts';
 import { endOf } from './names.ts';
 import type { BackupSet } from './sets.ts';
@@ -86,4 +87,24 @@ function row(type: string, time: string, volumes: string): string {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The same for programs: each chain with its sets, then what is in none. Times are seconds since 1970. */
+export function statusItems(collection: Collection): Item[] {
+  const next = continuable(collection);
+  const primary = 'chain' in next ? next.chain : undefined;
+  return [
+    ...collection.chains.map(chain => ({
+      ...{ type: 'chain', start: chain.start, end: chain.end, isContinuable: chain === primary },
+      sets: chain.sets.map(({ id, volumes, manifest }) => ({
+        ...{ kind: id.type === 'full' ? 'full' : 'incremental', time: endOf(id), volumes: volumes.size },
+        isEncrypted: manifest?.encrypted ?? null,
+      })),
+    })),
+    {
+      type: 'collection',
+      ...{ chains: collection.chains.length, lastFull: lastFullTime(collection.chains) ?? null },
+      ...{ orphaned: collection.orphaned.length, incomplete: collection.incomplete.length },
+    },
+  ];
 }

@@ -5,16 +5,21 @@ import { test } from 'node:test';
 import { type Invocation, parseCommandLine } from '../../src/cli/parse.ts';
 import { BackupError } from '../../src/errors.ts';
 
-function parse(...argv: string[]): Invocation {
-  const invocation = parseCommandLine(argv, '1.0.0', () => {});
+const background = {
+  environment: {},
+  loadProfile: () => assert.fail('no profile was named'),
+};
+
+async function parse(...argv: string[]): Promise<Invocation> {
+  const invocation = await parseCommandLine(argv, '1.0.0', () => {}, background);
   assert.ok(invocation, 'help was asked for');
   return invocation;
 }
 
 /** What the error says of a command line that must be refused. */
-function refusal(...argv: string[]): string {
+async function refusal(...argv: string[]): Promise<string> {
   try {
-    parse(...argv);
+    await parse(...argv);
   } catch (error) {
     assert.ok(error instanceof BackupError && error.code === 'usage', String(error));
     return error.message;
@@ -69,13 +74,13 @@ const lines: readonly (readonly string[])[] = [
 ];
 
 for (const [action = '', ...rest] of lines) {
-  test(`${action} understands every option of duplicity's, or refuses it by name`, () => {
+  test(`${action} understands every option of duplicity's, or refuses it by name`, async () => {
     let understood = 0;
     for (const option of surface) {
       const words = option.split(' ');
       const name = words[0]!.startsWith('--') ? words[0]! : '-';
       try {
-        const { arguments: left } = parse(action, ...words, ...rest);
+        const { arguments: left } = await parse(action, ...words, ...rest);
         assert.deepEqual(left, rest, option);
         understood++;
       } catch (error) {
@@ -88,7 +93,7 @@ for (const [action = '', ...rest] of lines) {
   });
 }
 
-test('actions have short names, and may be cut short where that is unambiguous', () => {
+test('actions have short names, and may be cut short where that is unambiguous', async () => {
   const pair = ['s', 'file://t'];
   const names = { bu: 'backup', fb: 'full', inc: 'incremental', incr: 'incremental', ib: 'incremental' };
   for (const [name, action] of Object.entries({
@@ -97,42 +102,60 @@ test('actions have short names, and may be cut short where that is unambiguous',
     increm: 'incremental',
     b: 'backup',
   })) {
-    assert.equal(parse(name, ...pair).action, action);
+    assert.equal((await parse(name, ...pair)).action, action);
   }
-  for (const name of ['rb', 'rest', 'restore']) assert.equal(parse(name, 'file://t', 'd').action, 'restore');
-  for (const name of ['st', 'coll']) assert.equal(parse(name, 'file://t').action, 'collection-status');
-  for (const name of ['ls', 'li']) assert.equal(parse(name, 'file://t').action, 'list-current-files');
+  for (const name of ['rb', 'rest', 'restore'])
+    assert.equal((await parse(name, 'file://t', 'd')).action, 'restore');
+  for (const name of ['st', 'coll'])
+    assert.equal((await parse(name, 'file://t')).action, 'collection-status');
+  for (const name of ['ls', 'li']) assert.equal((await parse(name, 'file://t')).action, 'list-current-files');
   for (const name of ['ro', 'remove-o'])
-    assert.equal(parse(name, '1M', 'file://t').action, 'remove-older-than');
-  assert.equal(parse('ri', '1', 'file://t').action, 'remove-all-inc-of-but-n-full');
-  assert.equal(parse('cl', 'file://t').action, 'cleanup');
+    assert.equal((await parse(name, '1M', 'file://t')).action, 'remove-older-than');
+  assert.equal((await parse('ri', '1', 'file://t')).action, 'remove-all-inc-of-but-n-full');
+  assert.equal((await parse('cl', 'file://t')).action, 'cleanup');
   assert.match(
-    refusal('remove-all', '1', 'file://t'),
+    await refusal('remove-all', '1', 'file://t'),
     /^'remove-all' may be remove-all-but-n-full, remove-all-inc-of-but-n-full;/,
   );
-  assert.equal(parse('f', 'file://t').action, 'backup', 'a folder, for it has one argument behind it');
+  assert.equal(
+    (await parse('f', 'file://t')).action,
+    'backup',
+    'a folder, for it has one argument behind it',
+  );
 });
 
-test('options may be cut short where that is unambiguous', () => {
-  const { values } = parse('backup', '--no-enc', '--vol=25', '--allow-so', 's', 'file://t', '--arch', 'a');
+test('options may be cut short where that is unambiguous', async () => {
+  const { values } = await parse(
+    'backup',
+    '--no-enc',
+    '--vol=25',
+    '--allow-so',
+    's',
+    'file://t',
+    '--arch',
+    'a',
+  );
   assert.equal(values['no-encryption'], true);
   assert.equal(values.volsize, 25);
   assert.equal(values['allow-source-mismatch'], true);
   assert.equal(values['archive-dir'], 'a');
-  assert.equal(parse('--num-ret', '3', 's', 'file://t').values['num-retries'], 3);
-  assert.match(refusal('full', '--no', 's', 'file://t'), /^--no may be --no-/);
-  assert.match(refusal('full', '--exclude-de', '--vols', 's', 'file://t'), /--volsize takes a whole number/);
+  assert.equal((await parse('--num-ret', '3', 's', 'file://t')).values['num-retries'], 3);
+  assert.match(await refusal('full', '--no', 's', 'file://t'), /^--no may be --no-/);
+  assert.match(
+    await refusal('full', '--exclude-de', '--vols', 's', 'file://t'),
+    /--volsize takes a whole number/,
+  );
 });
 
-test('without an action the order of folder and URL tells what is meant', () => {
-  assert.equal(parse('s', 'file://t').action, 'backup');
-  const restore = parse('file://t', 'd');
+test('without an action the order of folder and URL tells what is meant', async () => {
+  assert.equal((await parse('s', 'file://t')).action, 'backup');
+  const restore = await parse('file://t', 'd');
   assert.equal(restore.action, 'restore');
   assert.deepEqual(restore.notices, ['URL and DIR: this is a restore.']);
 });
 
-test('options of another action are passed over, and said to be', () => {
-  const { action, passedOver, values } = parse('full', '-t', '1D', '--force', 's', 'file://t');
+test('options of another action are passed over, and said to be', async () => {
+  const { action, passedOver, values } = await parse('full', '-t', '1D', '--force', 's', 'file://t');
   assert.equal(action, 'full');
   assert.deepEqual(passedOver, [
     '--time means nothing to full and is ignored.',
@@ -141,8 +164,8 @@ test('options of another action are passed over, and said to be', () => {
   assert.equal(values.time, undefined);
 });
 
-test('selection options keep their order', () => {
-  const { ordered } = parse(
+test('selection options keep their order', async () => {
+  const { ordered } = await parse(
     '--include',
     'a',
     'full',

@@ -68,7 +68,7 @@ export function createTestHost({
       progress() {},
     },
     async print(text) {
-      output += typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
+      output += typeof text === 'string' ? text : Buffer.from(text()).toString('latin1');
     },
     passphrase: async () => Buffer.from(passphrase),
     signPassphrase: async () => Buffer.from(passphrase),

@@ -1,0 +1,42 @@
+/** Options that every command on an archive has. */
+
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathFromText } from '../bytes.ts';
+import type { CommonOptions } from '../commands/host.ts';
+import type { Prefixes } from '../manifest/names.ts';
+import { keyValues } from './key-values.ts';
+import type { OptionValue } from './parse.ts';
+import { s3Options } from './s3-values.ts';
+
+/** What every command on an archive takes. @throws BackupError `usage` */
+export async function archiveRequest(values: Readonly<Record<string, OptionValue>>): Promise<CommonOptions> {
+  return { ...commonOptions(values), keys: (await keyValues(values)).choice };
+}
+
+export function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
+  const text = (name: string) => values[name] as string | undefined;
+  const bytesText = (name: string) => {
+    const value = text(name);
+    return value === undefined ? undefined : pathFromText(value);
+  };
+  return {
+    archiveDir: pathFromText(
+      resolve(
+        text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
+      ),
+    ),
+    name: bytesText('name'),
+    tempdir: resolve(text('tempdir') ?? tmpdir()),
+    prefixes: prefixesOf(values),
+    s3: s3Options(values),
+  };
+}
+
+function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
+  const given = (['file', 'archive', 'manifest', 'signature', 'jsonstat'] as const).flatMap(kind => {
+    const text = values[kind === 'file' ? 'file-prefix' : `file-prefix-${kind}`];
+    return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
+  });
+  return Object.fromEntries(given);
+}

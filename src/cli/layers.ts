@@ -1,0 +1,93 @@
+/**
+ * What stands behind a command line: options of a profile and of the environment, made into words, so that they are
+ * read, checked and refused as if they had been typed. What was typed goes before the environment, and that before
+ * the profile.
+ */
+
+import type { OptionValue } from '../profiles/parse.ts';
+import { atHome } from '../profiles/parse.ts';
+import type { Environment } from '../profiles/places.ts';
+import { type ActionSpec, knows, type OptionSpec, options } from './options.ts';
+
+/** What of a profile every action may use. */
+export interface ProfileLayer {
+  readonly source: string;
+  readonly target: string;
+  readonly options: ReadonlyMap<string, OptionValue>;
+}
+
+/** Never from the environment: they have to be meant each time. */
+const typedOnly = ['force', 'allow-mass-delete', 'dry-run', 'current-time', 'profile'];
+
+/**
+ * The words of an action with all layers.
+ * @param words options by their full names, and arguments
+ */
+export function layered(
+  spec: ActionSpec,
+  words: readonly string[],
+  environment: Environment,
+  profile: ProfileLayer | undefined,
+): string[] {
+  const given = new Set(words.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? shortOf(word) ?? []));
+  const layers = [fromEnvironment(environment), profile?.options ?? new Map<string, OptionValue>()];
+  const plain: string[] = [];
+  const ordered: string[] = [];
+  for (const layer of layers) {
+    for (const [name, value] of layer) {
+      const option = options.find(({ long, aliases }) => long === name || aliases?.includes(name));
+      if (!option || !knows(spec, option) || (given.has(option.long) && !option.ordered)) continue;
+      (option.ordered ? ordered : plain).push(...wordsOf(option, value));
+    }
+    for (const [name] of layer) given.add(name);
+  }
+  // The first rule that says something decides: what was typed comes first. Nothing is an option after `--`.
+  const end = words.indexOf('--');
+  return end < 0
+    ? [...plain, ...words, ...ordered]
+    : [...plain, ...words.slice(0, end), ...ordered, ...words.slice(end)];
+}
+
+function wordsOf({ long, kind }: OptionSpec, value: OptionValue): string[] {
+  if (kind === 'flag') return value === true ? [`--${long}`] : [];
+  const values = Array.isArray(value) ? value : [value];
+  return values.map(one => `--${long}=${atHome(String(one))}`);
+}
+
+function shortOf(word: string): string | undefined {
+  return options.find(({ short }) => short !== undefined && word.startsWith(`-${short}`))?.long;
+}
+
+/** `TSBACKUP_VOLSIZE=50`; lists have a line for each item. */
+export function variableOf(long: string): string {
+  return `TSBACKUP_${long.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function fromEnvironment(environment: Environment): ReadonlyMap<string, OptionValue> {
+  const found = new Map<string, OptionValue>();
+  for (const { long, kind, repeatable, ordered } of options) {
+    const text = environment[variableOf(long)];
+    if (text === undefined || text === '' || typedOnly.includes(long)) continue;
+    if (kind === 'flag') found.set(long, !['0', 'no', 'false'].includes(text.toLowerCase()));
+    else found.set(long, repeatable || ordered ? text.split('\n').filter(line => line !== '') : text);
+  }
+  return found;
+}
+
+/** Arguments with those that a profile has in place of those that were not typed. */
+export function withPlaces(
+  { positionals }: ActionSpec,
+  typed: readonly string[],
+  { source, target }: ProfileLayer,
+): string[] {
+  const own: Readonly<Record<string, string>> = { SOURCE: source, URL: target };
+  const others = positionals.filter(name => own[name] === undefined);
+  if (typed.length !== others.length) {
+    // verify compares with the source itself unless it is told with what.
+    return typed.length === 0 && positionals.includes('DIR')
+      ? positionals.map(name => own[name] ?? source)
+      : [...typed];
+  }
+  const left = [...typed];
+  return positionals.map(name => own[name] ?? left.shift()!);
+}

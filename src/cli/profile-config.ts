@@ -1,0 +1,111 @@
+/** `config check|show|schema NAME`: what a profile says, and whether it can be used. */
+
+import { statSync } from 'node:fs';
+import type { Host } from '../commands/host.ts';
+import { BackupError, exitStatus, messageOf } from '../errors.ts';
+import type { ProfileTable } from '../profiles/parse.ts';
+import { loadProfile, type Profile } from '../profiles/profile.ts';
+import { readSecret, type SecretSource, warnOfReaders } from '../profiles/secrets.ts';
+import { optionNames } from './options.ts';
+import { parseStep } from './parse.ts';
+
+/** @returns the exit status */
+export async function config(verb: string, name: string, host: Host): Promise<number> {
+  switch (verb) {
+    case 'check':
+      return check(loadProfile(name, { names: optionNames }, process.env), host);
+    case 'show':
+      {
+        const text = shown(loadProfile(name, { names: optionNames }, process.env));
+        await host.print(text, () => [{ type: 'profile', text }]);
+      }
+      return exitStatus.done;
+    case 'schema': {
+      const { profileSchema } = await import('../profiles/schema.ts');
+      const { options } = await import('./options.ts');
+      const schema = profileSchema(options);
+      await host.print(`${JSON.stringify(schema, undefined, 2)}\n`, () => [{ type: 'schema', schema }]);
+      return exitStatus.done;
+    }
+    default:
+      throw new BackupError('usage', `'config' takes check, show or schema, not '${verb}'`);
+  }
+}
+
+/** Reads all that the profile names, without touching source or target. */
+async function check(profile: Profile, host: Host): Promise<number> {
+  parseStep('backup', [profile.source, profile.target], [], profile, process.env); // options that no backup takes, or with a slip
+  const faults: string[] = [];
+  for (const source of secretsOf(profile)) {
+    if (source.form === 'file') {
+      const readers = warnOfReaders(source.value);
+      if (readers) host.reporter.report({ level: 'warning', code: 'secret-readable', message: readers });
+    }
+    try {
+      await readSecret(source, process.env);
+    } catch (error) {
+      faults.push(messageOf(error));
+    }
+  }
+  try {
+    statSync(profile.source);
+  } catch (error) {
+    faults.push(`the source can't be looked at: ${messageOf(error)}`);
+  }
+  if (faults.length > 0) throw new BackupError('usage', faults.join('; '));
+  const { file, source, target } = profile;
+  await host.print(`${file} is well: ${source} goes to ${target}.\n`, () => [
+    { type: 'profile', file, source, target },
+  ]);
+  return exitStatus.done;
+}
+
+function tablesOf(profile: Profile): ProfileTable[] {
+  const { s3, mail, smtp, ntfy, pings, webhooks } = profile;
+  return [s3, mail, smtp, ntfy, ...pings, ...webhooks].filter(table => table !== undefined);
+}
+
+export function secretsOf(profile: Profile): SecretSource[] {
+  const isSecret = (value: unknown): value is SecretSource =>
+    typeof value === 'object' && value !== null && 'form' in value;
+  return [profile.passphrase, profile.signPassphrase, ...tablesOf(profile).flatMap(Object.values)].filter(
+    isSecret,
+  );
+}
+
+/** As TOML, without what is secret; defaults filled in. */
+function shown(profile: Profile): string {
+  const lines = [`# ${profile.file}`];
+  const row = (key: string, value: unknown) => {
+    if (value === undefined) return;
+    if (typeof value === 'object' && !Array.isArray(value)) {
+      const { form, value: from } = value as SecretSource;
+      lines.push(form === 'inline' ? `${key} = "(not shown)"` : `${key}-${form} = ${JSON.stringify(from)}`);
+    } else lines.push(`${key} = ${JSON.stringify(value)}`);
+  };
+  row('source', profile.source);
+  row('target', profile.target);
+  row('schedule', profile.schedule);
+  row('full-every', profile.fullEvery);
+  row('check', profile.check);
+  row('nice', profile.nice);
+  row('metrics-file', profile.metricsFile);
+  row('passphrase', profile.passphrase);
+  row('sign-passphrase', profile.signPassphrase);
+  const table = (name: string, values: Iterable<[string, unknown]>) => {
+    lines.push('', name);
+    for (const [key, value] of values) row(key, value);
+  };
+  if (profile.options.size > 0) table('[options]', profile.options);
+  if (profile.prune) table('[prune]', profile.prune);
+  const named = [
+    ['[s3]', profile.s3],
+    ['[mail]', profile.mail],
+    ['[mail.smtp]', profile.smtp],
+    ...profile.pings.map(one => ['[[ping]]', one] as const),
+    ...profile.webhooks.map(one => ['[[webhook]]', one] as const),
+    ['[ntfy]', profile.ntfy],
+  ] as const;
+  for (const [name, values] of named) if (values) table(name, Object.entries(values));
+  return `${lines.join('\n')}\n`;
+}

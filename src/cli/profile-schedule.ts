@@ -1,0 +1,139 @@
+/** `schedule install|remove|show NAME`. */
+
+import { mkdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
+import type { Host } from '../commands/host.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import { asctime } from '../manifest/time.ts';
+import { requireProfileName, stateFolder } from '../profiles/places.ts';
+import { loadProfile, type Profile } from '../profiles/profile.ts';
+import { nextRun, parseCalendar } from '../schedule/calendar.ts';
+import { runProgram, type ScheduleHost, type ScheduleKind } from '../schedule/host.ts';
+import {
+  installedSchedules,
+  installSchedule,
+  planSchedule,
+  removeSchedule,
+  type SchedulePlan,
+  scheduleKinds,
+} from '../schedule/install.ts';
+import { archiveRequest } from './common-values.ts';
+import { optionNames } from './options.ts';
+import { type Invocation, parseStep } from './parse.ts';
+import { secretsOf } from './profile-config.ts';
+
+/** @returns the exit status */
+export async function schedule(
+  verb: string,
+  name: string,
+  { values }: Invocation,
+  host: Host,
+): Promise<number> {
+  const machine = scheduleHost();
+  requireProfileName(name);
+  const nothing = `Nothing runs ${name} on a schedule.\n`;
+  switch (verb) {
+    case 'install': {
+      const profile = loadProfile(name, { names: optionNames }, process.env);
+      const every = (values.every as string | undefined) ?? profile.schedule;
+      if (every === undefined) {
+        throw new BackupError(
+          'usage',
+          `say when: --every "Mon 21:15", or schedule = "Mon 21:15" in ${profile.file}`,
+        );
+      }
+      const calendar = parseCalendar(every);
+      const kind = kindNamed(values.kind as string | undefined);
+      const credentials = secretsOf(profile).flatMap(({ form, value }) =>
+        form === 'credential' ? [value] : [],
+      );
+      const facts = { profile: name, calendar, writes: await writtenBy(profile), credentials };
+      const plan = await planSchedule(facts, machine, kind);
+      if (values.print === true) {
+        await host.print(shown(plan), () => [{ type: 'schedule', ...plan, installed: false }]);
+        return exitStatus.done;
+      }
+      // A service that may write to nothing else can't make them.
+      for (const folder of facts.writes) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      await installSchedule(plan, machine);
+      const next = asctime(nextRun(calendar, host.now()));
+      await host.print(`${name} runs by ${placeOf(plan)}; the next time on ${next}.\n`, () => [
+        { type: 'schedule', ...plan, installed: true },
+      ]);
+      return exitStatus.done;
+    }
+    case 'remove': {
+      const removed = await removeSchedule(name, machine);
+      if (removed.length === 0) {
+        await host.print(nothing, () => []);
+        return exitStatus.failed;
+      }
+      await host.print(`Removed: ${removed.join(', ')}.\n`, () => [{ type: 'removed', removed }]);
+      return exitStatus.done;
+    }
+    case 'show': {
+      const found = await installedSchedules(name, machine);
+      if (found.length === 0) {
+        await host.print(nothing, () => []);
+        return exitStatus.failed;
+      }
+      for (const { place, text } of found) {
+        await host.print(`# ${place}\n${text}\n`, () => [{ type: 'schedule', place, text }]);
+      }
+      return exitStatus.done;
+    }
+    default:
+      throw new BackupError('usage', `'schedule' takes install, remove or show, not '${verb}'`);
+  }
+}
+
+/** Where profile, state and archive cache are looked for. */
+const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME'];
+
+function scheduleHost(): ScheduleHost {
+  const { username, homedir, uid } = userInfo();
+  return {
+    ...{ root: '', uid, user: username, home: homedir },
+    environment: Object.fromEntries(
+      places.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])),
+    ),
+    ...{ node: process.execPath, script: resolve(process.argv[1]!), run: runProgram },
+  };
+}
+
+function kindNamed(text: string | undefined): ScheduleKind | undefined {
+  if (text === undefined) return undefined;
+  const kind = scheduleKinds.find(known => known === text);
+  if (!kind) throw new BackupError('usage', `--kind takes ${scheduleKinds.join(', ')}, not '${text}'`);
+  return kind;
+}
+
+/** Folders that a run of the profile writes to. */
+async function writtenBy(profile: Profile): Promise<string[]> {
+  const { values } = parseStep('collection-status', [profile.target], [], profile, process.env);
+  const { archiveDir } = await archiveRequest(values);
+  const target = /^file:\/\/(\/.*)$/.exec(profile.target)?.[1];
+  const logFolder = profile.options.get('log-file');
+  const metrics = profile.metricsFile;
+  return [
+    Buffer.from(archiveDir, 'latin1').toString('utf8'),
+    stateFolder(profile.name, process.env),
+    ...(target === undefined ? [] : [target]),
+    ...[logFolder, metrics].flatMap(file =>
+      typeof file === 'string' && isAbsolute(file) ? [resolve(file, '..')] : [],
+    ),
+  ];
+}
+
+function placeOf({ kind, files }: SchedulePlan): string {
+  return kind === 'crontab' ? 'the crontab' : files.map(({ path }) => path).join(' and ');
+}
+
+function shown({ files, commands, crontab }: SchedulePlan): string {
+  return [
+    ...files.map(({ path, text }) => `# ${path}\n${text}\n`),
+    ...(crontab === undefined ? [] : [`# crontab\n${crontab}`]),
+    ...commands.map(command => `# then: ${command.join(' ')}\n`),
+  ].join('');
+}

@@ -1,0 +1,51 @@
+/** `status [NAME]`: what the state of profiles has to say; the worst one decides the exit status. */
+
+import type { Host } from '../commands/host.ts';
+import { formatProfileStatus, type ProfileStatus, statusOfProfile } from '../commands/profile-status.ts';
+import { BackupError, exitStatus, messageOf } from '../errors.ts';
+import { parseInterval } from '../manifest/time.ts';
+import { formatMetrics, writeMetrics } from '../profiles/metrics.ts';
+import { profileNames, stateFolder } from '../profiles/places.ts';
+import { loadProfile } from '../profiles/profile.ts';
+import { readState } from '../profiles/state.ts';
+import { nextRun, parseCalendar } from '../schedule/calendar.ts';
+import { optionNames } from './options.ts';
+import type { Invocation } from './parse.ts';
+
+/** @returns the exit status */
+export async function statusOfProfiles(
+  name: string | undefined,
+  { values }: Invocation,
+  host: Host,
+): Promise<number> {
+  const names = name === undefined ? profileNames(process.env) : [name];
+  if (names.length === 0) {
+    throw new BackupError('usage', 'there is no profile; make one with tsbackup init NAME');
+  }
+  const maxAge = values['max-age'] === undefined ? undefined : parseInterval(values['max-age'] as string);
+  let worst: number = exitStatus.done;
+  for (const one of names) {
+    let status: ProfileStatus;
+    try {
+      const profile = loadProfile(one, { names: optionNames }, process.env);
+      const calendar = profile.schedule === undefined ? undefined : parseCalendar(profile.schedule);
+      const state = readState(stateFolder(profile.name, process.env));
+      status = statusOfProfile({
+        ...{ profile: profile.name, state, now: host.now() },
+        maxAge: maxAge ?? profile.maxAgeSeconds,
+        nextRun: calendar && nextRun(calendar, host.now()),
+      });
+      const file = (values['metrics-file'] as string | undefined) ?? profile.metricsFile;
+      if (file !== undefined) writeMetrics(file, formatMetrics(profile.name, state));
+    } catch (error) {
+      if (name !== undefined || !(error instanceof BackupError)) throw error;
+      host.reporter.report({ level: 'error', code: error.code, message: messageOf(error) });
+      worst = exitStatus.failed;
+      continue;
+    }
+    if (worst === exitStatus.done || status.status === exitStatus.failed) worst = status.status;
+    const item = { type: 'profile', ...status, lastRun: status.lastRun ?? null };
+    await host.print(formatProfileStatus(status, host.now()), () => [item]);
+  }
+  return worst;
+}

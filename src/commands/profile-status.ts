@@ -1,0 +1,88 @@
+/** status: how the runs of profiles went, from what they left of themselves; nothing is looked up at the targets. */
+
+import { exitStatus } from '../errors.ts';
+import { asctime } from '../manifest/time.ts';
+import type { ProfileState, RunRecord } from '../profiles/state.ts';
+import { formatAge, formatDuration, formatSize } from '../text.ts';
+
+export interface StatusRequest {
+  readonly profile: string;
+  readonly state: ProfileState;
+  /** Seconds; the last success may be that old. */
+  readonly maxAge: number | undefined;
+  /** Seconds since 1970; undefined without a schedule. */
+  readonly nextRun: number | undefined;
+  readonly now: number;
+}
+
+export interface ProfileStatus {
+  readonly profile: string;
+  readonly verdict: 'ok' | 'warn' | 'error' | 'too-old' | 'never';
+  readonly status: number;
+  readonly lastRun: RunRecord | undefined;
+  /** Seconds since 1970. */
+  readonly lastSuccess: number | undefined;
+  /** Seconds. */
+  readonly age: number | undefined;
+  readonly nextRun: number | undefined;
+  readonly running: number | undefined;
+  readonly archive: ProfileState['archive'];
+  readonly lastCheck: ProfileState['lastCheck'];
+}
+
+export function statusOfProfile({ profile, state, maxAge, nextRun, now }: StatusRequest): ProfileStatus {
+  const { lastSuccess, running, archive, lastCheck } = state;
+  const lastRun = state.runs.at(-1);
+  const age = lastSuccess === undefined ? undefined : Math.max(0, now - lastSuccess);
+  const verdict = (() => {
+    if (lastSuccess === undefined && lastRun?.verdict !== 'warn') return lastRun ? 'error' : 'never';
+    if (lastRun?.verdict === 'error') return 'error';
+    if (maxAge !== undefined && (age === undefined || age > maxAge)) return 'too-old';
+    return lastRun?.verdict ?? 'never';
+  })();
+  const status = { ok: exitStatus.done, warn: exitStatus.partial }[verdict as string] ?? exitStatus.failed;
+  return { profile, verdict, status, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck };
+}
+
+const words: Readonly<Record<ProfileStatus['verdict'], string>> = {
+  ok: 'ok',
+  warn: 'ok, but something was left out',
+  error: 'the last run failed',
+  'too-old': 'the last success is too old',
+  never: 'it has never run',
+};
+
+export function formatProfileStatus(status: ProfileStatus, now: number): string {
+  const { profile, verdict, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck } = status;
+  const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
+  const time = (seconds: number) => asctime(Math.floor(seconds));
+  const lines = [`${profile}: ${words[verdict]}`];
+  lines.push(
+    row(
+      'last success',
+      lastSuccess === undefined ? 'never' : `${time(lastSuccess)} (${formatAge(age!)} ago)`,
+    ),
+  );
+  if (lastRun) {
+    const took = formatDuration(Math.max(0, lastRun.ended - lastRun.started));
+    lines.push(row('last run', `${time(lastRun.ended)}, status ${lastRun.status}, took ${took}`));
+    if (lastRun.verdict !== 'ok') lines.push(row('', lastRun.summary));
+  }
+  if (running !== undefined) lines.push(row('running since', `${time(running)}, unless it was killed`));
+  if (nextRun !== undefined) lines.push(row('next run', `${time(nextRun)} (in ${formatAge(nextRun - now)})`));
+  if (archive) {
+    const { chains, sets, bytes, chainLength, lastFull } = archive;
+    lines.push(
+      row(
+        'archive',
+        `${sets} sets in ${chains} chains, ${formatSize(bytes)}; the newest chain has ${chainLength}`,
+      ),
+    );
+    if (lastFull !== undefined) lines.push(row('last full', time(lastFull)));
+  }
+  if (lastCheck)
+    lines.push(
+      row('last check', `${time(lastCheck.time)}, ${lastCheck.faults ? 'faults found' : 'no fault'}`),
+    );
+  return `${lines.join('\n')}\n`;
+}

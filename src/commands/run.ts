@@ -1,0 +1,258 @@
+/**
+ * What cron calls: a profile's whole job. Back up (continuing what was interrupted), prove a sample, prune, and tell
+ * how it went. Sets are only pruned when the check found nothing wrong: what looks old may be the last good copy.
+ */
+
+import { constants } from 'node:os';
+import { pathFromText } from '../bytes.ts';
+import { acquireRunLock, type RunLock } from '../cache/lock.ts';
+import { BackupError, describeFailure, exitStatus, messageOf, statusOf } from '../errors.ts';
+import { asctime } from '../manifest/time.ts';
+import type { Notifier } from '../notices/notify.ts';
+import type { RunOutcome } from '../notices/run-outcome.ts';
+import { formatMetrics, writeMetrics } from '../profiles/metrics.ts';
+import {
+  type ArchiveFacts,
+  makeStateFolder,
+  type ProfileState,
+  type RunRecord,
+  readState,
+  withRun,
+  writeState,
+} from '../profiles/state.ts';
+import type { Report, Reporter } from '../report.ts';
+import { formatDuration, formatSize } from '../text.ts';
+import type { Host } from './host.ts';
+import { lowerPriority } from './low-priority.ts';
+
+/** A part of the run; gives its exit status, or throws as any command does. */
+export type Step = (host: Host) => Promise<number>;
+
+export interface RunRequest {
+  /** Name of the profile. */
+  readonly profile: string;
+  /** See profiles/places.ts. */
+  readonly stateFolder: string;
+  readonly backup: Step;
+  readonly check?: Step | undefined;
+  readonly prune?: Step | undefined;
+  readonly facts: (host: Host) => Promise<ArchiveFacts>;
+  /** 0: as it is; at most 19. */
+  readonly nice: number;
+  readonly metricsFile?: string | undefined;
+  readonly notifier: Notifier;
+  /** Lines of the log so far. */
+  readonly logLines: () => readonly string[];
+}
+
+/** @returns the exit status: of the first step that failed, else `partial`, else 0 */
+export async function runProfile(request: RunRequest, host: Host): Promise<number> {
+  const { profile, stateFolder, notifier } = request;
+  makeStateFolder(stateFolder);
+  const lock = await lockRun(request);
+  try {
+    if (request.nice > 0) lowerPriority(request.nice);
+    const before = readState(stateFolder);
+    const started = host.now();
+    writeState(stateFolder, { ...before, running: started });
+    for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
+
+    const result = await perform(request, host, before);
+    const record: RunRecord = {
+      ...{ started, ended: host.now(), status: result.status, verdict: result.verdict },
+      summary: result.summary[0]!,
+    };
+    const { complete, archive, check } = result;
+    const after = withRun(before, record, { complete, archive, check });
+    remember(request, after, host);
+    const outcome: RunOutcome = {
+      ...{ profile, hostname: host.hostname(), started, ended: record.ended },
+      ...{ verdict: record.verdict, status: record.status },
+      isNews: before.runs.at(-1)?.verdict !== record.verdict,
+      ...{ summary: result.summary, statistics: result.statistics, log: request.logLines() },
+    };
+    const ending = host.signal.aborted ? notifier.postpone(outcome) : notifier.end(outcome);
+    for (const text of await ending) warn(host, 'notice-failed', text);
+    if (host.signal.aborted && result.error !== undefined) throw result.error;
+    return result.status;
+  } finally {
+    lock.release();
+  }
+}
+
+async function lockRun({ profile, stateFolder }: RunRequest): Promise<RunLock> {
+  try {
+    return await acquireRunLock(pathFromText(stateFolder));
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'locked') throw error;
+    const { pid, since } = error.facts;
+    const who = pid === undefined ? '' : ` (process ${pid}, since ${since})`;
+    throw new BackupError(
+      'locked',
+      `${profile} is being run already${who}; this run is skipped`,
+      error.facts,
+      { cause: error },
+    );
+  }
+}
+
+function remember({ stateFolder, metricsFile, profile }: RunRequest, state: ProfileState, host: Host): void {
+  try {
+    writeState(stateFolder, state);
+    if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics(profile, state));
+  } catch (error) {
+    warn(host, 'state-unwritten', messageOf(error)); // the backup's result counts more
+  }
+}
+
+function warn(host: Host, code: string, message: string): void {
+  host.reporter.report({ level: 'warning', code, message });
+}
+
+interface Result {
+  readonly verdict: RunOutcome['verdict'];
+  readonly status: number;
+  readonly complete: boolean;
+  /** At least one sentence. */
+  readonly summary: readonly string[];
+  readonly statistics: string;
+  readonly archive: ArchiveFacts | undefined;
+  readonly check: ProfileState['lastCheck'];
+  /** What ended the backup. */
+  readonly error: unknown;
+}
+
+interface StepResult {
+  readonly status: number;
+  readonly error?: unknown;
+  /** What it printed. */
+  readonly text: string;
+  /** What it reported as wrong. */
+  readonly errors: readonly string[];
+  /** Sentences that belong into a summary. */
+  readonly notes: readonly string[];
+}
+
+async function perform(request: RunRequest, host: Host, before: ProfileState): Promise<Result> {
+  const backup = await perform1(request.backup, host);
+  const isStored = backup.status === exitStatus.done || backup.status === exitStatus.partial;
+  const check = isStored && request.check ? await perform1(request.check, host) : undefined;
+  const isSound = check === undefined || check.status === exitStatus.done;
+  const prune = isStored && isSound && request.prune ? await perform1(request.prune, host) : undefined;
+  const archive = isStored ? await request.facts(host).catch(() => undefined) : undefined;
+
+  const steps = [backup, check, prune].filter(step => step !== undefined);
+  const failed = steps.find(({ status }) => status !== exitStatus.done && status !== exitStatus.partial);
+  const status = failed?.status ?? backup.status;
+  const interrupted = before.running;
+  const summary = [
+    headline(backup),
+    ...backup.notes,
+    ...(interrupted === undefined
+      ? []
+      : [`The run of ${asctime(Math.floor(interrupted))} never ended: it was killed, or the power failed.`]),
+    ...(check ? checkSentences(check) : []),
+    ...(isStored && request.prune && !isSound ? ['Nothing was pruned, because the check failed.'] : []),
+    ...(prune ? pruneSentences(prune) : []),
+    ...(archive ? [archiveSentence(archive)] : []),
+  ];
+  return {
+    verdict: failed ? 'error' : status === exitStatus.partial ? 'warn' : 'ok',
+    status,
+    complete: backup.status === exitStatus.done,
+    summary,
+    statistics: backup.text,
+    archive,
+    check: check && { time: host.now(), faults: check.status !== exitStatus.done },
+    error: backup.error,
+  };
+}
+
+const ERRORS_KEPT = 20;
+/** Events that a summary tells. */
+const noted = ['continuing', 'interrupted-set-removed', 'no-change'];
+
+async function perform1(step: Step, host: Host): Promise<StepResult> {
+  let text = '';
+  const errors: string[] = [];
+  const notes: string[] = [];
+  const listen = ({ level, code, message }: Report) => {
+    if (level === 'error' && errors.length < ERRORS_KEPT) errors.push(message);
+    if (noted.includes(code)) notes.push(message);
+  };
+  const reporter: Reporter = {
+    report(event) {
+      listen(event);
+      host.reporter.report(event);
+    },
+    progress: progress => host.reporter.progress(progress),
+  };
+  const print: Host['print'] = (part, items) => {
+    if (typeof part === 'string' && text.length < MAX_TEXT) text += part;
+    return host.print(part, items);
+  };
+  try {
+    return { status: await step({ ...host, reporter, print }), text, errors, notes };
+  } catch (error) {
+    const message = describeFailure(error);
+    host.reporter.report({
+      level: 'error',
+      code: error instanceof BackupError ? error.code : 'unexpected',
+      message,
+    });
+    return { status: interruptedStatus(error) ?? statusOf(error), error, text: '', errors: [message], notes };
+  }
+}
+
+const MAX_TEXT = 100_000;
+
+/** 128+n; the signal is told in the message. */
+function interruptedStatus(error: unknown): number | undefined {
+  if (!(error instanceof BackupError) || error.code !== 'interrupted') return undefined;
+  const name = /SIG[A-Z]+/.exec(error.message)?.[0] as keyof typeof constants.signals | undefined;
+  return name && 128 + constants.signals[name];
+}
+
+function headline({ status, text, errors }: StepResult): string {
+  const value = (name: string) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  const stored = () =>
+    `${counted(value('NewFiles'), 'new')}, ${counted(value('ChangedFiles'), 'changed')} and ` +
+    `${counted(value('DeletedFiles'), 'deleted')} of ${value('SourceFiles')} files and folders; ` +
+    `${formatSize(value('TotalDestinationSizeChange'))} stored.`;
+  if (status === exitStatus.done) return text === '' ? 'Backed up.' : `Backed up: ${stored()}`;
+  if (status === exitStatus.partial) {
+    const unread = value('Errors');
+    const what = unread === 1 ? '1 file or folder' : `${unread} files and folders`;
+    return `Backed up but for ${what} that could not be read and keep the earlier version: ${stored()}`;
+  }
+  return `No backup was made: ${errors.at(-1) ?? `it ended with status ${status}`}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}`;
+}
+
+function checkSentences({ status, text, errors }: StepResult): string[] {
+  const last = text.trimEnd().split('\n').at(-1) ?? '';
+  if (status === exitStatus.done) return [last];
+  return [
+    'The check of the archive found something wrong:',
+    ...errors.map(error => `- ${error}`),
+    ...(last === '' ? [] : [last]),
+  ];
+}
+
+function pruneSentences({ status, text, errors }: StepResult): string[] {
+  if (status !== exitStatus.done) return [`Pruning failed: ${errors.at(-1) ?? `status ${status}`}`];
+  const removed = text.split('\n').filter(line => line.startsWith('Removing '));
+  return removed.length === 0 ? [] : removed;
+}
+
+function archiveSentence({ chains, sets, chainLength, bytes }: ArchiveFacts): string {
+  const of = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `The archive has ${of(sets, 'set')} in ${of(chains, 'chain')} (${formatSize(bytes)}), the newest chain ${of(chainLength, 'set')}.`;
+}
+
+export function tookText({ started, ended }: Pick<RunRecord, 'started' | 'ended'>): string {
+  return formatDuration(Math.max(0, ended - started));
+}

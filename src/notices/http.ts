@@ -1,0 +1,104 @@
+/** Notices over HTTP: signs of life (as healthchecks.io wants them), webhooks, and ntfy. */
+
+import { BackupError, messageOf } from '../errors.ts';
+import { mailOf } from './mail-text.ts';
+import type { RunOutcome } from './run-outcome.ts';
+import type { NtfySettings, PingSettings, WebhookSettings } from './settings.ts';
+
+const TIMEOUT_MS = 15_000;
+const ATTEMPTS = 3;
+/** What healthchecks.io keeps of a body. */
+const MAX_BODY = 100_000;
+
+/** @throws BackupError `notice-failed` */
+export async function pingStart({ url }: PingSettings, signal: AbortSignal): Promise<void> {
+  await post(below(await url(), 'start'), '', {}, signal);
+}
+
+/** The plain URL means success; `/fail` that it failed. A partial backup counts as success, with its text. */
+export async function pingEnd(
+  { url }: PingSettings,
+  outcome: RunOutcome,
+  signal: AbortSignal,
+): Promise<void> {
+  const { subject, body } = mailOf(outcome);
+  const plain = await url();
+  const target = outcome.verdict === 'error' ? below(plain, 'fail') : plain;
+  await post(target, clipped(`${subject}\n\n${body}`), TEXT, signal);
+}
+
+/** The outcome as JSON: { subject, profile, hostname, started, ended, verdict, status, summary, statistics, log }. */
+export async function callWebhook(
+  { url, authorization }: WebhookSettings,
+  outcome: RunOutcome,
+  signal: AbortSignal,
+): Promise<void> {
+  const { subject } = mailOf(outcome);
+  const body = JSON.stringify({ subject, ...outcome, log: outcome.log.slice(-500) });
+  const headers = { 'content-type': 'application/json' };
+  const secret = authorization && { authorization: await authorization() };
+  await post(await url(), body, { ...headers, ...secret }, signal);
+}
+
+const priorities = { ok: '2', warn: '4', error: '5' } as const;
+const tags = { ok: 'white_check_mark', warn: 'warning', error: 'rotating_light' } as const;
+
+/** @see https://docs.ntfy.sh/publish/ */
+export async function publish(
+  { url, token }: NtfySettings,
+  outcome: RunOutcome,
+  signal: AbortSignal,
+): Promise<void> {
+  const { subject } = mailOf(outcome);
+  const headers = {
+    ...TEXT,
+    ...{ title: subject, priority: priorities[outcome.verdict], tags: tags[outcome.verdict] },
+    ...(token && { authorization: `Bearer ${await token()}` }),
+  };
+  await post(await url(), clipped(outcome.summary.join('\n'), 4000), headers, signal);
+}
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+
+function clipped(text: string, most = MAX_BODY): string {
+  return Buffer.byteLength(text) <= most ? text : Buffer.from(text).subarray(0, most).toString('utf8');
+}
+
+function below(url: string, word: string): string {
+  try {
+    const whole = new URL(url);
+    whole.pathname = `${whole.pathname.replace(/\/$/, '')}/${word}`;
+    return whole.href;
+  } catch {
+    return url; // `post` says what is wrong with it
+  }
+}
+
+/** The address may be a secret itself, so that messages have no more of it than the host. */
+async function post(
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!URL.canParse(url) || !/^https?:/.test(url)) {
+    throw new BackupError('notice-failed', 'the URL of a notice is none: it begins with https://');
+  }
+  const { host } = new URL(url);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  let said = '';
+  for (let attempt = 1; attempt <= ATTEMPTS && !limit.aborted; attempt++) {
+    try {
+      const answer = await fetch(url, { method: 'POST', body, headers, signal: limit });
+      await answer.body?.cancel();
+      if (answer.ok) return;
+      said = `it answered ${answer.status} ${answer.statusText}`.trimEnd();
+      if (answer.status < 500 && answer.status !== 429) break;
+    } catch (error) {
+      const { cause } = error as { readonly cause?: unknown };
+      const isLate = limit.aborted && !signal.aborted;
+      said = isLate ? `no answer within ${TIMEOUT_MS / 1000} seconds` : messageOf(cause ?? error);
+    }
+  }
+  throw new BackupError('notice-failed', `the notice to ${host} could not be sent: ${said}`);
+}

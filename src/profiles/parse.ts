@@ -1,0 +1,188 @@
+/** The text of a profile → its values, each of the kind that keys.ts says; what is not known is an error with a hint. */
+
+import { homedir } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { BackupError } from '../errors.ts';
+import { parseInterval } from '../manifest/time.ts';
+import { closest } from '../text.ts';
+import { INLINE_SECRETS, type KeySpec, secretForms, type TableSpec, tables } from './keys.ts';
+import type { SecretSource } from './secrets.ts';
+
+export type ProfileValue = string | number | readonly string[] | SecretSource;
+
+/** One table, by key; secrets by the name they have without `-file` and the like. */
+export type ProfileTable = Readonly<Record<string, ProfileValue>>;
+
+/** An option of the command line as the profile has it; flags are true. */
+export type OptionValue = string | number | boolean | readonly string[];
+
+export interface ParsedProfile {
+  /** By the name of the table; `[[x]]` gives several. Absent tables have none. */
+  readonly tables: Readonly<Record<string, readonly ProfileTable[]>>;
+  /** In the order in which they stand in the file. */
+  readonly options: ReadonlyMap<string, OptionValue>;
+}
+
+type Raw = Record<string, unknown>;
+
+/**
+ * @param file path of the profile, for messages, and for what is relative to its folder
+ * @param isOption whether the command line knows an option of that name
+ * @param optionNames all of them, for hints
+ * @throws BackupError `usage`, naming file and key
+ */
+export function parseProfile(
+  text: string,
+  file: string,
+  isOption: (name: string) => boolean,
+  optionNames: readonly string[],
+): ParsedProfile {
+  const fail = (message: string): never => {
+    throw new BackupError('usage', `${file}: ${message}`, { file });
+  };
+  const root = read();
+  const allowsInline = root[INLINE_SECRETS] === true;
+  const parsed: Record<string, ProfileTable[]> = {};
+
+  for (const spec of tables) {
+    const raw = find(root, spec);
+    if (raw === undefined) continue;
+    const list = spec.many ? raw : [raw];
+    if (!Array.isArray(list)) return fail(`${spec.table} is written [[${spec.table}]]`);
+    parsed[spec.table] = list.map(one => tableOf(one, spec));
+  }
+  return { tables: parsed, options: optionsOf(root.options) };
+
+  function read(): Raw {
+    try {
+      return parse(text) as Raw;
+    } catch (error) {
+      if (!(error instanceof TomlError)) throw error;
+      const what = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '');
+      return fail(`line ${error.line}: ${what}`);
+    }
+  }
+
+  function tableOf(raw: unknown, spec: TableSpec): ProfileTable {
+    if (!isTable(raw)) return fail(`${spec.table} is a table: [${spec.table}]`);
+    const values: Record<string, ProfileValue> = {};
+    for (const [key, value] of Object.entries(raw)) {
+      const isInner =
+        isTableName(spec.table === '' ? key : `${spec.table}.${key}`) ||
+        (spec.table === '' && key === 'options');
+      if (isInner || (spec.table === '' && key === INLINE_SECRETS)) continue;
+      const known = keyOf(spec, key) ?? fail(unknown(key, namesOf(spec), spec.table));
+      const place = spec.table === '' ? key : `${spec.table}.${key}`;
+      if (values[known.spec.key] !== undefined) fail(`${place}: it is given twice`);
+      values[known.spec.key] =
+        known.spec.kind === 'secret'
+          ? secretOf(value, known.form, place)
+          : typedValue(value, known.spec, place);
+    }
+    for (const { key, required } of spec.keys) {
+      const place = spec.table === '' ? '' : ` in [${spec.table}]`;
+      if (required && values[key] === undefined) fail(`${key} is missing${place}`);
+    }
+    return values;
+  }
+
+  function typedValue(value: unknown, { kind, choices }: KeySpec, place: string): ProfileValue {
+    const wrong = (wanted: string) => fail(`${place} takes ${wanted}`);
+    if (kind === 'count') {
+      return Number.isSafeInteger(value) && (value as number) >= 0
+        ? (value as number)
+        : wrong('a whole number');
+    }
+    if (kind === 'texts') {
+      const list = typeof value === 'string' ? [value] : value;
+      if (!isTexts(list)) return wrong('texts: ["one", "two"]');
+      const other = choices && list.find(text => !choices.includes(text));
+      return other === undefined ? list : wrong(`one of ${choices!.join(', ')}, not '${other}'`);
+    }
+    if (typeof value !== 'string' || value === '') return wrong('a text in quotation marks');
+    if (choices && !choices.includes(value)) return wrong(`one of ${choices.join(', ')}, not '${value}'`);
+    if (kind === 'interval') {
+      try {
+        parseInterval(value);
+      } catch {
+        return wrong(`an interval such as 3D, 2W or 1M, not '${value}'`);
+      }
+    }
+    return kind === 'path' ? pathIn(value) : value;
+  }
+
+  function secretOf(value: unknown, form: SecretSource['form'], place: string): SecretSource {
+    if (typeof value !== 'string' || value === '') return fail(`${place} takes a text in quotation marks`);
+    if (form === 'inline' && !allowsInline) {
+      const safer = secretForms.map(name => `${place}-${name}`).join(', ');
+      fail(`${place} would be a secret in this file; use one of ${safer}, or say ${INLINE_SECRETS} = true`);
+    }
+    return { form, value: form === 'file' ? pathIn(value) : value, origin: `${place} in ${file}` };
+  }
+
+  function optionsOf(raw: unknown): ReadonlyMap<string, OptionValue> {
+    if (raw === undefined) return new Map();
+    if (!isTable(raw)) return fail('options is a table: [options]');
+    for (const [name, value] of Object.entries(raw)) {
+      if (!isOption(name)) fail(unknown(name, optionNames, 'options'));
+      const isValue = ['string', 'number', 'boolean'].includes(typeof value) || isTexts(value);
+      if (!isValue) fail(`options.${name} takes a text, a number, true, or a list of texts`);
+    }
+    return new Map(Object.entries(raw as Record<string, OptionValue>));
+  }
+
+  /** As a shell would read it in the folder of the profile. */
+  function pathIn(text: string): string {
+    return resolve(dirname(file), atHome(text));
+  }
+}
+
+/** `~/` at the front is the home folder, which no shell expands for us. */
+export function atHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? `${homedir()}${path.slice(1)}` : path;
+}
+
+function find(root: Raw, { table }: TableSpec): unknown {
+  if (table === '') return root;
+  let at: unknown = root;
+  for (const part of table.split('.')) at = isTable(at) ? at[part] : undefined;
+  return at;
+}
+
+function isTable(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string');
+}
+
+function isTableName(name: string): boolean {
+  return tables.some(({ table }) => table === name || table.startsWith(`${name}.`));
+}
+
+function keyOf(
+  { keys }: TableSpec,
+  name: string,
+): { readonly spec: KeySpec; readonly form: SecretSource['form'] } | undefined {
+  for (const spec of keys) {
+    if (spec.key === name) return { spec, form: 'inline' };
+    const form = secretForms.find(form => spec.kind === 'secret' && name === `${spec.key}-${form}`);
+    if (form) return { spec, form };
+  }
+  return undefined;
+}
+
+function namesOf({ table, keys }: TableSpec): string[] {
+  const own = keys.flatMap(({ key, kind }) =>
+    kind === 'secret' ? secretForms.map(form => `${key}-${form}`) : [key],
+  );
+  return table === '' ? [...own, 'options', ...tables.map(spec => spec.table).filter(name => name)] : own;
+}
+
+function unknown(key: string, known: readonly string[], table: string): string {
+  const hint = closest(key, known);
+  const place = table === '' ? '' : ` in [${table}]`;
+  return `${key} is not known${place}${hint === undefined ? '' : `; did you mean ${hint}?`}`;
+}

@@ -1,0 +1,142 @@
+/** A profile as the program uses it: found by its name, read, and given types. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { parseInterval } from '../manifest/time.ts';
+import { parseCalendar } from '../schedule/calendar.ts';
+import { closest } from '../text.ts';
+import { atHome, type OptionValue, type ParsedProfile, type ProfileTable, parseProfile } from './parse.ts';
+import { type Environment, profileFolders, profileNames, requireProfileName } from './places.ts';
+import type { SecretSource } from './secrets.ts';
+
+export interface Profile {
+  readonly name: string;
+  readonly file: string;
+  readonly source: string;
+  readonly target: string;
+  /** As written. */
+  readonly schedule: string | undefined;
+  /** As written, for `--full-if-older-than`. */
+  readonly fullEvery: string | undefined;
+  /** As written, for `--sample`. */
+  readonly check: string | undefined;
+  readonly maxAgeSeconds: number | undefined;
+  readonly nice: number;
+  readonly metricsFile: string | undefined;
+  readonly passphrase: SecretSource | undefined;
+  readonly signPassphrase: SecretSource | undefined;
+  /** Of the command line, in the order of the file. */
+  readonly options: ReadonlyMap<string, OptionValue>;
+  /** Options of `prune`; undefined: nothing is ever removed. */
+  readonly prune: ReadonlyMap<string, OptionValue> | undefined;
+  /** Tables of the profile that have rooms of their own. */
+  readonly s3: ProfileTable | undefined;
+  readonly mail: ProfileTable | undefined;
+  readonly smtp: ProfileTable | undefined;
+  readonly pings: readonly ProfileTable[];
+  readonly webhooks: readonly ProfileTable[];
+  readonly ntfy: ProfileTable | undefined;
+}
+
+/** What the command line knows; it lies above this room. */
+export interface KnownOptions {
+  readonly names: readonly string[];
+}
+
+/**
+ * @param name of a profile, or the path of its file: what has a slash in it
+ * @throws BackupError `usage`
+ */
+export function loadProfile(name: string, known: KnownOptions, environment: Environment): Profile {
+  const { file, text } = name.includes('/') ? readAt(name) : findProfile(name, environment);
+  const own = name.includes('/')
+    ? requireProfileName(file.replace(/^.*\//, '').replace(/\.toml$/, ''))
+    : name;
+  const names = new Set(known.names);
+  return profileOf(
+    own,
+    file,
+    parseProfile(text, file, option => names.has(option), known.names),
+  );
+}
+
+function findProfile(name: string, environment: Environment): { file: string; text: string } {
+  requireProfileName(name);
+  for (const folder of profileFolders(environment)) {
+    const file = join(folder, `${name}.toml`);
+    try {
+      return { file, text: readFileSync(file, 'utf8') };
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw unreadable(file, error);
+    }
+  }
+  const hint = closest(name, profileNames(environment));
+  const remedy = hint === undefined ? `make one with tsbackup init ${name}` : `did you mean ${hint}?`;
+  throw new BackupError(
+    'usage',
+    `there is no profile ${name} in ${profileFolders(environment).join(' or ')}; ${remedy}`,
+  );
+}
+
+function readAt(path: string): { file: string; text: string } {
+  try {
+    return { file: path, text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): BackupError {
+  return new BackupError(
+    'usage',
+    `can't read the profile ${file}: ${messageOf(error)}`,
+    {},
+    { cause: error },
+  );
+}
+
+function profileOf(name: string, file: string, { tables, options }: ParsedProfile): Profile {
+  const top = tables['']![0]!;
+  const text = (key: string) => top[key] as string | undefined;
+  const seconds = (key: string) => {
+    const value = text(key);
+    return value === undefined ? undefined : parseInterval(value);
+  };
+  const fail = (message: string): never => {
+    throw new BackupError('usage', `${file}: ${message}`);
+  };
+  const nice = (top.nice as number | undefined) ?? 10;
+  if (nice > 19) fail(`nice takes 0 to 19, not ${nice}`);
+  const schedule = text('schedule');
+  if (schedule !== undefined) {
+    try {
+      parseCalendar(schedule);
+    } catch (error) {
+      fail(`schedule: ${messageOf(error)}`);
+    }
+  }
+  const prune = tables.prune?.[0];
+  return {
+    name,
+    file,
+    source: text('source')!,
+    target: text('target')!.replace(/(?<=^file:\/\/)~.*/, atHome),
+    schedule,
+    fullEvery: text('full-every'),
+    check: text('check'),
+    maxAgeSeconds: seconds('max-age'),
+    nice,
+    metricsFile: text('metrics-file'),
+    passphrase: top.passphrase as SecretSource | undefined,
+    signPassphrase: top['sign-passphrase'] as SecretSource | undefined,
+    options,
+    prune: prune && new Map(Object.entries(prune) as [string, OptionValue][]),
+    s3: tables.s3?.[0],
+    mail: tables.mail?.[0],
+    smtp: tables['mail.smtp']?.[0],
+    pings: tables.ping ?? [],
+    webhooks: tables.webhook ?? [],
+    ntfy: tables.ntfy?.[0],
+  };
+}

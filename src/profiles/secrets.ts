@@ -1,0 +1,100 @@
+/**
+ * Where secrets come from: a file of their own, the output of a command, a variable of the environment, a credential
+ * of systemd. None of them is ever put into a message, onto a command line or into a log.
+ */
+
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { displayPath, pathFromText } from '../bytes.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import type { SecretForm } from './keys.ts';
+
+export interface SecretSource {
+  readonly form: SecretForm | 'inline';
+  /** Path, command, name of a variable or of a credential; or the secret itself. */
+  readonly value: string;
+  /** What it is, for messages: `passphrase-file in /etc/tsbackup/pictures.toml`. */
+  readonly origin: string;
+}
+
+/**
+ * The first line of what the source gives, as bytes, and not empty.
+ * @throws BackupError `usage`
+ */
+export async function readSecret(
+  { form, value, origin }: SecretSource,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Buffer> {
+  const secret = await find();
+  if (secret.length === 0) throw new BackupError('usage', `${origin} gives nothing`);
+  return secret;
+
+  async function find(): Promise<Buffer> {
+    switch (form) {
+      case 'inline':
+        return Buffer.from(value, 'utf8');
+      case 'file':
+        return readFirstLine(value, origin);
+      case 'command':
+        return firstLine(await outputOf(value, origin));
+      case 'env':
+        return firstLine(Buffer.from(environment[value] ?? '', 'utf8'));
+      case 'credential': {
+        const folder = environment.CREDENTIALS_DIRECTORY;
+        if (folder === undefined) {
+          throw new BackupError(
+            'usage',
+            `${origin} names a credential of systemd, but there is no $CREDENTIALS_DIRECTORY: start it as a service`,
+          );
+        }
+        return readFirstLine(join(folder, value), origin);
+      }
+    }
+  }
+}
+
+/** A sentence if others than its owner may read a file that holds a secret. */
+export function warnOfReaders(path: string): string | undefined {
+  try {
+    if ((statSync(path).mode & 0o077) === 0) return undefined;
+  } catch {
+    return undefined; // whoever reads it will say so
+  }
+  return `Others can read ${displayPath(pathFromText(path))}, which holds a secret: chmod 600 it.`;
+}
+
+export function firstLine(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0x0a);
+  const line = end < 0 ? bytes : bytes.subarray(0, end);
+  return line;
+}
+
+/** @throws BackupError `usage` */
+export function readFirstLine(path: string, origin: string): Buffer {
+  try {
+    return firstLine(readFileSync(path));
+  } catch (error) {
+    throw new BackupError('usage', `cannot read ${origin}: ${messageOf(error)}`, {}, { cause: error });
+  }
+}
+
+/**
+ * What a shell command prints.
+ * @throws BackupError `usage` when it fails or takes longer than a minute
+ */
+export function outputOf(command: string, origin: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options = { encoding: 'buffer', timeout: 60_000, maxBuffer: 1 << 20 } as const;
+    const child = execFile('/bin/sh', ['-c', command], options, (error, stdout) => {
+      // The command's own output may hold the secret, so the message says only how it ended.
+      if (error) {
+        const how = error.killed
+          ? 'took longer than 60 seconds'
+          : `ended with status ${error.code ?? error.signal}`;
+        reject(new BackupError('usage', `${origin} ${how}`));
+      } else resolve(stdout);
+    });
+    child.stdin?.end();
+  });
+}

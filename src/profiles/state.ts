@@ -1,0 +1,111 @@
+/**
+ * What a profile's runs left of themselves: how the last ones ended, and when one succeeded. It is a record for
+ * `status` and for the next run's mail; a run works without it, and a file that can't be read is begun anew.
+ */
+
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BackupError, messageOf } from '../errors.ts';
+
+export type Verdict = 'ok' | 'warn' | 'error';
+
+export interface RunRecord {
+  /** Seconds since 1970. */
+  readonly started: number;
+  readonly ended: number;
+  readonly verdict: Verdict;
+  /** Exit status. */
+  readonly status: number;
+  /** The first sentence of its report. */
+  readonly summary: string;
+}
+
+/** What was at the target after the last run that could look. */
+export interface ArchiveFacts {
+  readonly chains: number;
+  readonly sets: number;
+  /** Of the newest chain. */
+  readonly chainLength: number;
+  /** All objects; bytes. */
+  readonly bytes: number;
+  /** Seconds since 1970. */
+  readonly lastFull: number | undefined;
+  readonly lastSet: number | undefined;
+}
+
+export interface CheckRecord {
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly faults: boolean;
+}
+
+export interface ProfileState {
+  /** Newest last; a bounded number. */
+  readonly runs: readonly RunRecord[];
+  /** End of the last run that backed up all of its source. */
+  readonly lastSuccess: number | undefined;
+  /** Start of a run that has not ended, or that ended without a word. */
+  readonly running: number | undefined;
+  readonly archive: ArchiveFacts | undefined;
+  readonly lastCheck: CheckRecord | undefined;
+}
+
+const FILE = 'state.json';
+const RUNS_KEPT = 60;
+
+const nothing: ProfileState = {
+  ...{ runs: [], lastSuccess: undefined, running: undefined },
+  ...{ archive: undefined, lastCheck: undefined },
+};
+
+/** @param folder see places.ts; it need not exist */
+export function readState(folder: string): ProfileState {
+  try {
+    const state = JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Partial<ProfileState>;
+    return { ...nothing, ...state, runs: Array.isArray(state.runs) ? state.runs : [] };
+  } catch {
+    return nothing;
+  }
+}
+
+/** @throws BackupError `local-io` */
+export function writeState(folder: string, state: ProfileState): void {
+  const path = join(folder, FILE);
+  const kept = { ...state, runs: state.runs.slice(-RUNS_KEPT) };
+  try {
+    makeStateFolder(folder);
+    writeFileSync(`${path}.new`, `${JSON.stringify(kept, undefined, 1)}\n`, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    if (error instanceof BackupError) throw error;
+    throw new BackupError('local-io', `can't write ${path}: ${messageOf(error)}`, {}, { cause: error });
+  }
+}
+
+/** @throws BackupError `local-io` */
+export function makeStateFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new BackupError('local-io', `can't make ${folder}: ${messageOf(error)}`, {}, { cause: error });
+  }
+}
+
+/** After a run. `complete`: all of the source was read and stored. */
+export function withRun(
+  state: ProfileState,
+  run: RunRecord,
+  more: {
+    readonly complete: boolean;
+    readonly archive: ArchiveFacts | undefined;
+    readonly check: CheckRecord | undefined;
+  },
+): ProfileState {
+  return {
+    runs: [...state.runs, run],
+    lastSuccess: more.complete ? run.ended : state.lastSuccess,
+    running: undefined,
+    archive: more.archive ?? state.archive,
+    lastCheck: more.check ?? state.lastCheck,
+  };
+}

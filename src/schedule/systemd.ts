@@ -1,0 +1,87 @@
+/** Schedules for systemd: a timer and the service that it starts; see systemd.timer(5), systemd.service(5), systemd.exec(5). */
+
+import { type Calendar, toOnCalendar } from './calendar.ts';
+import type { ScheduleHost } from './host.ts';
+
+export interface UnitFacts {
+  readonly profile: string;
+  readonly calendar: Calendar;
+  /** Folders that a run writes to: archive cache, state, a target in the file system; absolute. */
+  readonly writes: readonly string[];
+  /** Names of credentials that the profile wants of systemd. */
+  readonly credentials: readonly string[];
+}
+
+export function unitName(profile: string): string {
+  return `tsbackup-${profile}`;
+}
+
+/** A word of a list, with `%` as it is. */
+function quoted(word: string): string {
+  const escaped = word.replaceAll('%', '%%');
+  return /^[\w@:,./+%$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/[\\"]/g, '\\$&')}"`;
+}
+
+export function timerUnit({ profile, calendar }: UnitFacts): string {
+  return [
+    '[Unit]',
+    `Description=When the backup ${profile} is due`,
+    '',
+    '[Timer]',
+    `OnCalendar=${toOnCalendar(calendar)}`,
+    '# What was missed while the machine was off is made up for.',
+    'Persistent=true',
+    'RandomizedDelaySec=5min',
+    '',
+    '[Install]',
+    'WantedBy=timers.target',
+    '',
+  ].join('\n');
+}
+
+export function serviceUnit(
+  { profile, writes, credentials }: UnitFacts,
+  { node, script, uid, environment }: ScheduleHost,
+): string {
+  const isSystem = uid === 0;
+  const folder = isSystem ? '/etc/credstore' : '%h/.config/credstore';
+  return [
+    '[Unit]',
+    `Description=Backup ${profile}`,
+    ...(isSystem ? ['Wants=network-online.target', 'After=network-online.target'] : []),
+    '',
+    '[Service]',
+    'Type=oneshot',
+    `ExecStart=${[node, script, 'run', profile].map(word => quoted(word.replaceAll('$', '$$$$'))).join(' ')}`,
+    ...Object.entries(environment).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`),
+    'TimeoutStartSec=infinity',
+    '# A signal ends a run in order; the next one continues it.',
+    'TimeoutStopSec=30',
+    'Nice=10',
+    'IOSchedulingClass=idle',
+    ...credentials.map(name => `LoadCredential=${name}:${folder}/${name}`),
+    'NoNewPrivileges=true',
+    'LockPersonality=true',
+    'RestrictRealtime=true',
+    'RestrictSUIDSGID=true',
+    'SystemCallArchitectures=native',
+    ...(isSystem
+      ? [
+          'PrivateTmp=true',
+          'ProtectSystem=strict',
+          // What is not there (yet) must not keep the service from starting.
+          `ReadWritePaths=${writes.map(path => quoted(`-${path}`)).join(' ')}`,
+          'ProtectKernelTunables=true',
+          'ProtectKernelModules=true',
+          'ProtectControlGroups=true',
+          'ProtectClock=true',
+          'ProtectHostname=true',
+          'RestrictNamespaces=true',
+          'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
+          '# All files can be read, whoever they belong to; no more than that.',
+          'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_SYS_NICE',
+        ]
+      : []),
+    '',
+  ].join('\n');
+}
