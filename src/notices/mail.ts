@@ -75,9 +75,9 @@ async function smtpOptions({ host, port, security, user, password, caFile }: Smt
   };
 }
 
-/** Answers that say the same the next time: a wrong password, an address that is refused, a secret that is missing. */
+/** What will be the same the next time: a wrong password, a refused address, a missing secret or program. */
 function isPermanent(error: unknown): boolean {
-  if (error instanceof BackupError || systemCode(error) === 'EAUTH') return true;
+  if (error instanceof BackupError || ['EAUTH', 'ENOENT'].includes(systemCode(error) ?? '')) return true;
   const { responseCode } = error as { readonly responseCode?: number };
   return responseCode !== undefined && responseCode >= 500;
 }

@@ -1,0 +1,161 @@
+/** Schedules are installed under a root of the test's own, with programs that write down how they were called. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { BackupError } from '../../src/errors.ts';
+import { parseCalendar } from '../../src/schedule/calendar.ts';
+import { entryOf, withEntry, withoutEntry } from '../../src/schedule/cron.ts';
+import type { ScheduleHost } from '../../src/schedule/host.ts';
+import {
+  installedSchedules,
+  installSchedule,
+  kindOf,
+  planSchedule,
+  removeSchedule,
+} from '../../src/schedule/install.ts';
+import { serviceUnit, timerUnit } from '../../src/schedule/systemd.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { haveTool, needTool } from '../support/tools.ts';
+
+interface Machine extends ScheduleHost {
+  readonly calls: string[];
+  crontab: string | undefined;
+}
+
+function machine(t: TestContext, { uid = 0, systemd = false, cron = true } = {}): Machine {
+  const root = tempDir(t);
+  if (systemd) mkdirSync(join(root, 'run/systemd/system'), { recursive: true });
+  if (cron) mkdirSync(join(root, 'etc/cron.d'), { recursive: true });
+  const host: Machine = {
+    ...{ root, uid, user: 'anna', home: '/home/anna', environment: {} },
+    ...{ node: '/usr/bin/node', script: '/opt/ts backup/cli.js' },
+    calls: [],
+    crontab: undefined,
+    async run(program, args, input) {
+      host.calls.push([program, ...args].join(' '));
+      if (program === 'crontab' && args[0] === '-') host.crontab = input;
+      else if (program === 'crontab') {
+        if (!cron) throw new BackupError('local-io', 'crontab: not found');
+        if (host.crontab === undefined) throw new BackupError('local-io', 'no crontab for anna');
+        return host.crontab;
+      } else if (!systemd) throw new BackupError('local-io', 'systemctl: not found');
+      return '';
+    },
+  };
+  return host;
+}
+
+const facts = {
+  profile: 'pics',
+  calendar: parseCalendar('Mon 21:15'),
+  writes: ['/var/cache/ts', '/mnt/100% full'],
+  credentials: ['pics.pass'],
+};
+
+test('planSchedule() takes systemd where it runs, else cron.d for root, else the crontab', async t => {
+  assert.equal(await kindOf(machine(t, { systemd: true })), 'systemd');
+  assert.equal(await kindOf(machine(t)), 'cron.d');
+  assert.equal(await kindOf(machine(t, { uid: 1000 })), 'crontab');
+  await assert.rejects(kindOf(machine(t, { uid: 1000, cron: false })), /neither systemd nor cron/);
+});
+
+test('a timer and its service are written, enabled, shown and removed', async t => {
+  const host = machine(t, { systemd: true });
+  const plan = await planSchedule(facts, host);
+  const folder = join(host.root, 'etc/systemd/system');
+  assert.ok(!existsSync(folder), 'a plan touches nothing');
+  await installSchedule(plan, host);
+  const service = readFileSync(join(folder, 'tsbackup-pics.service'), 'utf8');
+  assert.match(service, /^ExecStart=\/usr\/bin\/node "\/opt\/ts backup\/cli\.js" run pics$/m);
+  assert.match(service, /^ReadWritePaths=-\/var\/cache\/ts "-\/mnt\/100%% full"$/m);
+  assert.match(service, /^LoadCredential=pics\.pass:\/etc\/credstore\/pics\.pass$/m);
+  assert.match(
+    readFileSync(join(folder, 'tsbackup-pics.timer'), 'utf8'),
+    /^OnCalendar=Mon \*-\*-\* 21:15:00$/m,
+  );
+  assert.deepEqual(host.calls.slice(-2), [
+    'systemctl daemon-reload',
+    'systemctl enable --now tsbackup-pics.timer',
+  ]);
+  assert.equal((await installedSchedules('pics', host)).length, 2);
+  assert.equal((await removeSchedule('pics', host)).length, 2);
+  assert.deepEqual(await installedSchedules('pics', host), []);
+  assert.deepEqual(await removeSchedule('pics', host), []);
+});
+
+test("a user's units lie in the user's folder and are without what only root's may have", async t => {
+  const host = machine(t, { uid: 1000, systemd: true });
+  await installSchedule(await planSchedule(facts, host), host);
+  const service = readFileSync(
+    join(host.root, 'home/anna/.config/systemd/user/tsbackup-pics.service'),
+    'utf8',
+  );
+  assert.doesNotMatch(service, /ProtectSystem|CapabilityBoundingSet/);
+  assert.ok(host.calls.includes('systemctl --user enable --now tsbackup-pics.timer'));
+});
+
+test('systemd itself finds nothing wrong with the units', t => {
+  if (!haveTool('systemd-analyze')) return t.skip('systemd-analyze is not installed');
+  const dir = tempDir(t);
+  const host = { ...machine(t), node: process.execPath, script: process.argv[1]! };
+  writeFileSync(join(dir, 'tsbackup-pics.service'), serviceUnit({ ...facts, credentials: [] }, host));
+  writeFileSync(join(dir, 'tsbackup-pics.timer'), timerUnit(facts));
+  const units = ['tsbackup-pics.service', 'tsbackup-pics.timer'].map(name => join(dir, name));
+  const said = execFileSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8', stdio: 'pipe' });
+  assert.equal(said, '');
+});
+
+test('a file in cron.d is whole, quoted, and of root alone to make', async t => {
+  const host = { ...machine(t), environment: { XDG_STATE_HOME: '/srv/a b' } };
+  await installSchedule(await planSchedule(facts, host), host);
+  const text = readFileSync(join(host.root, 'etc/cron.d/tsbackup-pics'), 'utf8');
+  const line =
+    "15 21 * * 1 anna XDG_STATE_HOME='/srv/a b' /usr/bin/node '/opt/ts backup/cli.js' run pics >/dev/null";
+  assert.equal(text.trimEnd().split('\n').at(-1), line);
+  assert.ok(text.endsWith('\n'), 'cron ignores a last line without its end');
+  await assert.rejects(planSchedule(facts, machine(t, { uid: 1000 }), 'cron.d'), /only root may write/);
+});
+
+test('an entry in a crontab is added and removed again, and all else stays byte for byte', async t => {
+  const host = machine(t, { uid: 1000 });
+  host.crontab = '# mine\n5 5 * * * true';
+  await installSchedule(await planSchedule(facts, host), host);
+  assert.match(
+    host.crontab,
+    /^# mine\n5 5 \* \* \* true\n# tsbackup pics: begin\n15 21 .*\n# tsbackup pics: end\n$/,
+  );
+  await installSchedule(await planSchedule({ ...facts, calendar: parseCalendar('daily 01:00') }, host), host);
+  assert.match(host.crontab, /begin\n0 1 \* \* \* .*\n# tsbackup pics: end\n$/);
+  assert.equal(host.crontab.match(/begin/g)!.length, 1);
+  assert.equal((await installedSchedules('pics', host)).length, 1);
+  await removeSchedule('pics', host);
+  assert.equal(host.crontab, '# mine\n5 5 * * * true\n');
+});
+
+test('withoutEntry() takes away exactly what withEntry() has put there', t => {
+  const host = machine(t);
+  const line = fc.string({ maxLength: 20 }).map(text => text.replaceAll('\n', ' '));
+  fc.assert(
+    fc.property(fc.array(line), lines => {
+      const crontab = lines.map(text => `${text}\n`).join('');
+      const other = withEntry(crontab, 'other', facts.calendar, host);
+      const both = withEntry(other, 'pics', facts.calendar, host);
+      assert.equal(withoutEntry(both, 'pics'), other);
+      assert.equal(withoutEntry(withoutEntry(both, 'other'), 'pics'), crontab);
+      assert.equal(entryOf(crontab, 'pics'), undefined);
+    }),
+  );
+});
+
+test('the real crontab takes an entry', t => {
+  if (!needTool(t, 'crontab')) return;
+  const dir = tempDir(t);
+  const path = join(dir, 'crontab');
+  writeFileSync(path, withEntry('# mine\n', 'pics', facts.calendar, machine(t)));
+  const said = execFileSync('crontab', ['-n', path], { encoding: 'utf8', stdio: 'pipe' });
+  assert.doesNotMatch(said, /error/i);
+});
