@@ -169,7 +169,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'init': {
       const { init } = await import('./init.ts');
-      return init(first, host);
+      return init(first, values, host);
     }
     case 'collection-status': {
       const { status } = await import('../commands/status.ts');

@@ -13,21 +13,33 @@ import { profileFolder, profileNames, requireProfileName } from '../profiles/pla
 import { loadProfile } from '../profiles/profile.ts';
 import { type Answers, formatProfile, type MailAnswers } from '../profiles/template.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
+import type { S3Options } from '../storage/s3-options.ts';
 import { isTargetUrl, parseTarget } from '../storage/url.ts';
 import { optionNames } from './options.ts';
+import type { OptionValue } from './parse.ts';
 import { createQuestions, type Questions } from './questions.ts';
+import { s3Options } from './s3-values.ts';
 
 /** @returns the exit status */
-export async function init(given: string | undefined, host: Host): Promise<number> {
+export async function init(
+  given: string | undefined,
+  values: Readonly<Record<string, OptionValue>>,
+  host: Host,
+): Promise<number> {
   const questions = createQuestions(process.stdin, process.stderr);
   try {
-    return await ask(given, questions, host);
+    return await ask(given, values, questions, host);
   } finally {
     questions.close();
   }
 }
 
-async function ask(given: string | undefined, questions: Questions, host: Host): Promise<number> {
+async function ask(
+  given: string | undefined,
+  values: Readonly<Record<string, OptionValue>>,
+  questions: Questions,
+  host: Host,
+): Promise<number> {
   const uid = userInfo().uid;
   const folder = profileFolder(process.env, uid);
   const freeName = (name: string) => {
@@ -41,15 +53,16 @@ async function ask(given: string | undefined, questions: Questions, host: Host):
     given === undefined ? await questions.askFor('Name of the profile', 'home', freeName) : freeName(given);
   const source = await questions.askFor('What to back up', process.env.HOME, sourceOf);
   const target = await questions.askFor('Where to (a folder, or s3://bucket/prefix)', undefined, targetOf);
-  await tryTarget(target, questions, host);
-
-  const secretFile = (what: string) => join(folder, `${name}.${what}`);
   const secrets: { path: string; text: string }[] = [];
-  const encryption = await askEncryption(questions, host, text => {
-    const path = secretFile('passphrase');
+  const keepAs = (what: string) => (text: string) => {
+    const path = join(folder, `${name}.${what}`);
     secrets.push({ path, text });
     return path;
-  });
+  };
+  const s3 = target.startsWith('file:') ? undefined : await askCredentials(questions, keepAs('s3'));
+  await tryTarget(target, s3Options(values), questions, host);
+
+  const encryption = await askEncryption(questions, host, keepAs('passphrase'));
   const schedule = await questions.askFor(
     'When ("Mon 21:15", "daily 03:30", "hourly", or "never")',
     'daily 03:30',
@@ -59,13 +72,10 @@ async function ask(given: string | undefined, questions: Questions, host: Host):
       return text;
     },
   );
-  const mail = await askMail(questions, text => {
-    const path = secretFile('mail');
-    secrets.push({ path, text });
-    return path;
-  });
+  const mail = await askMail(questions, keepAs('mail'));
 
-  const answers: Answers = { source, target, encryption, schedule, mail };
+  const options = Object.entries(values).filter(([long]) => long.startsWith('s3-'));
+  const answers: Answers = { source, target, encryption, schedule, mail, s3, options };
   const file = join(folder, `${name}.toml`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const { path, text } of secrets) write(path, `${text}\n`);
@@ -120,14 +130,32 @@ function targetOf(text: string): string {
   return url;
 }
 
-async function tryTarget(url: string, questions: Questions, { reporter, signal }: Host): Promise<void> {
+/** The environment or a shared configuration may have them already. */
+async function askCredentials(
+  questions: Questions,
+  keep: (secret: string) => string,
+): Promise<Answers['s3']> {
+  const id = await questions.ask('Access key id (empty: as the AWS tools find it)', '');
+  if (id === '') return undefined;
+  const secret = await questions.askHidden('Its secret');
+  process.env.AWS_ACCESS_KEY_ID ??= id;
+  process.env.AWS_SECRET_ACCESS_KEY ??= secret;
+  return { accessKeyId: id, secretAccessKeyFile: keep(secret) };
+}
+
+async function tryTarget(
+  url: string,
+  s3: S3Options,
+  questions: Questions,
+  { reporter, signal }: Host,
+): Promise<void> {
   const { usable, advice } = await tried();
   if (!usable) throw new BackupError('target-unreachable', advice);
   questions.say('The target takes, keeps and gives back what is stored there.');
 
   async function tried(): Promise<{ usable: boolean; advice: string }> {
     const lines: string[] = [];
-    const result = await probe({ url, s3: {} }, { reporter, signal, print: line => void lines.push(line) });
+    const result = await probe({ url, s3 }, { reporter, signal, print: line => void lines.push(line) });
     return {
       usable: result.usable,
       advice: `${url} can't be used; tsbackup probe says why: ${lines.at(-1)}`,

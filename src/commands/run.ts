@@ -223,7 +223,7 @@ function headline({ status, text, errors }: StepResult): string {
   if (status === exitStatus.partial) {
     const unread = value('Errors');
     const what = unread === 1 ? '1 file or folder' : `${unread} files and folders`;
-    return `Backed up but for ${what} that could not be read and keep the earlier version: ${stored()}`;
+    return `Backed up, but for ${what} that could not be read (earlier versions of it stay): ${stored()}`;
   }
   return `No backup was made: ${errors.at(-1) ?? `it ended with status ${status}`}`;
 }

@@ -7,6 +7,10 @@ export interface Answers {
   readonly encryption: { readonly passphraseFile: string } | { readonly key: string } | undefined;
   readonly schedule: string | undefined;
   readonly mail: MailAnswers | undefined;
+  /** undefined: credentials are found elsewhere. */
+  readonly s3?: { readonly accessKeyId: string; readonly secretAccessKeyFile: string } | undefined;
+  /** Of the command line. */
+  readonly options?: readonly (readonly [long: string, value: unknown])[];
 }
 
 export interface MailAnswers {
@@ -26,7 +30,8 @@ export interface MailAnswers {
 }
 
 /** TOML; every text is quoted as a JSON string, which is a basic string of TOML as well. */
-export function formatProfile(name: string, { source, target, encryption, schedule, mail }: Answers): string {
+export function formatProfile(name: string, answers: Answers): string {
+  const { source, target, encryption, schedule, mail, s3, options = [] } = answers;
   const text = (value: string) => JSON.stringify(value).replaceAll('\u007f', '\\u007f');
   const lines = [
     `# What "tsbackup run ${name}" does. Made by tsbackup init; edit it as you like, then: tsbackup config check ${name}`,
@@ -56,6 +61,7 @@ export function formatProfile(name: string, { source, target, encryption, schedu
     '[options]',
     ...(encryption === undefined ? ['no-encryption = true'] : []),
     ...(encryption && 'key' in encryption ? [`encrypt-key = ${text(encryption.key)}`] : []),
+    ...options.map(([long, value]) => `${long} = ${typeof value === 'string' ? text(value) : String(value)}`),
     '# Any option of the command line, for example:',
     '# exclude = ["**/.cache", "**/node_modules"]',
     '# volsize = 200',
@@ -66,6 +72,14 @@ export function formatProfile(name: string, { source, target, encryption, schedu
     '# keep-weekly = 5',
     '# keep-monthly = 12',
     '',
+    ...(s3
+      ? [
+          '[s3]',
+          `access-key-id = ${text(s3.accessKeyId)}`,
+          `secret-access-key-file = ${text(s3.secretAccessKeyFile)}`,
+          '',
+        ]
+      : []),
     ...mailLines(mail, text),
   ];
   return `${lines.join('\n').trimEnd()}\n`;
