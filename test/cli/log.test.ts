@@ -1,0 +1,142 @@
+/** `--log-file` and `--log-fd`. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { type LogFileOptions, openLogFile } from '../../src/cli/log-file.ts';
+import { machineRecord } from '../../src/cli/machine-log.ts';
+import { expectStatus } from '../support/processes.ts';
+import { cliPath, createProgram } from '../support/program.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
+
+function open(t: TestContext, options: Partial<LogFileOptions> = {}) {
+  const path = join(tempDir(t), 'logs', 'log');
+  const failures: string[] = [];
+  const log = openLogFile({
+    ...{ path, verbosity: 3, maxBytes: 1000, keep: 3, now: () => 1418687940 },
+    onFailure: message => failures.push(message),
+    ...options,
+  });
+  t.after(() => log.close());
+  return { path, log, failures };
+}
+
+test('openLogFile() writes a line for each event down to info, for its owner alone', t => {
+  const { path, log } = open(t);
+  for (const level of ['warning', 'info', 'debug'] as const)
+    log.report({ level, code: 'x', message: `a ${level}` });
+  const lines = readFileSync(path, 'utf8').split('\n');
+  assert.deepEqual(
+    lines.map(line => line.slice(20)),
+    ['WARNING a warning', 'INFO a info', ''],
+  );
+  assert.match(lines[0]!, /^2014-12-1\d \d\d:59:00 /);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
+test('openLogFile() never keeps more than it may, and loses no line before that', t => {
+  const { path, log } = open(t);
+  for (let i = 0; i < 200; i++) log.line(`line ${i}`);
+  const folder = join(path, '..');
+  assert.deepEqual(readdirSync(folder).sort(), ['log', 'log.1', 'log.2']);
+  const kept = ['log.2', 'log.1', 'log'].map(name => readFileSync(join(folder, name), 'utf8'));
+  for (const text of kept) assert.ok(text.length <= 1000 && text.endsWith('\n'));
+  const numbers = kept.join('').match(/\d+$/gm)!.map(Number);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: numbers.length }, (_, i) => 200 - numbers.length + i),
+  );
+});
+
+test('openLogFile() begins a new file when the old one is moved away or removed', t => {
+  const { path, log } = open(t);
+  log.line('one');
+  renameSync(path, `${path}.old`);
+  log.line('two');
+  assert.match(readFileSync(path, 'utf8'), /two/);
+  rmSync(path);
+  log.line('three');
+  assert.match(readFileSync(path, 'utf8'), /three/);
+});
+
+test('openLogFile() tells once that it can not go on, and the run goes on', t => {
+  const { path, log, failures } = open(t);
+  rmSync(join(path, '..'), { recursive: true });
+  log.line('one');
+  log.line('two');
+  assert.equal(failures.length, 1);
+  assert.match(failures[0]!, /^can't write the log file .*ENOENT/);
+});
+
+test('logrotate may rotate the log between two lines', t => {
+  if (!needTool(t, 'logrotate')) return;
+  const { path, log } = open(t, { maxBytes: 1e9 });
+  log.line('before');
+  const config = join(path, '..', 'logrotate.conf');
+  writeFileSync(config, `"${path}" {\n  size 1\n  rotate 4\n  missingok\n  nocreate\n  su root root\n}\n`, {
+    mode: 0o644,
+  });
+  if (process.getuid?.() !== 0)
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/ {2}su .*\n/, ''));
+  execFileSync('logrotate', ['--force', '--state', `${config}.state`, config], { stdio: 'pipe' });
+  log.line('after');
+  assert.match(readFileSync(`${path}.1`, 'utf8'), /before\n$/);
+  assert.match(readFileSync(path, 'utf8'), /^[\d :-]+after\n$/);
+});
+
+test('a run writes how it began and ended, and what was wrong', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const log = join(program.home, 'log');
+  const options = ['--no-encryption', '--log-file', log];
+  expectStatus(await program.run(['full', ...options, 'source', 'file://target']));
+  expectStatus(await program.run(['full', ...options, 'absent', 'file://target']), 75);
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  assert.match(lines[0]!, / BEGIN full source file:\/\/target$/);
+  assert.ok(lines.some(line => / END full source file:\/\/target: status 0$/.test(line)));
+  assert.match(lines.at(-2)!, / ERROR .*absent/);
+  assert.match(lines.at(-1)!, / END full absent file:\/\/target: status 75$/);
+});
+
+test('a log file that can not be written is told before anything is touched', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const log = join(program.home, 'source');
+  const result = await program.run(['full', '--no-encryption', '--log-file', log, 'source', 'file://target']);
+  assert.match(expectStatus(result, 2).stderr, /^Error: can't write the log file .*EISDIR[^\n]*\n$/);
+  assert.ok(!readdirSync(program.home).includes('target'));
+});
+
+test('--log-fd writes records as programs written for duplicity read them', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const script = `"${process.execPath}" "${cliPath}" "$@" 3>records`;
+  const run = async (...args: string[]) => {
+    const shell = ['-c', script, 'sh', ...args];
+    execFileSync('sh', shell, { cwd: program.home, env: { ...program.env }, stdio: 'pipe' });
+    return readFileSync(join(program.home, 'records'), 'utf8');
+  };
+  const records = await run('full', '--no-encryption', '--log-fd', '3', 'source', 'file://target');
+  assert.match(records, /^NOTICE 1\n\. Last full backup date: none\n\n/);
+  await assert.rejects(run('restore', '--log-fd', '3', 'file://absent', 'out'));
+  assert.match(readFileSync(join(program.home, 'records'), 'utf8'), /^ERROR \d+\n\. .*absent.*\n\n$/m);
+  const closed = await program.run(['full', '--log-fd', '77', 'source', 'file://target']);
+  assert.match(expectStatus(closed, 2).stderr, /^Error: --log-fd 77 is no open file/);
+});
+
+test('machineRecord() never breaks the form of a record, whatever the text and the path', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.uint8Array(), (message, bytes) => {
+      const facts = { path: Buffer.from(bytes).toString('latin1') };
+      const record = machineRecord({ level: 'warning', code: 'source-unreadable', message, facts });
+      const lines = record.split('\n');
+      assert.match(lines[0]!, /^WARNING 10 '[\x20-\x7e]*'$/);
+      assert.deepEqual(lines.slice(-2), ['', '']);
+      for (const line of lines.slice(1, -2)) assert.ok(line.startsWith('. '));
+    }),
+  );
+});
