@@ -1,7 +1,7 @@
 // npm run build: the WebAssembly kernel, then TypeScript → dist/ (what the tests run), then one bundle → dist/bin
 // (what people run: a handful of files loads faster than a hundred).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 function run(command, ...args) {
@@ -33,3 +33,11 @@ await build({
   logLevel: 'warning',
 });
 chmodSync('dist/bin/cli.js', 0o755);
+
+// The manual page, from the table of options.
+const { manPage } = await import('../dist/src/cli/man-page.js');
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const released =
+  /^## .*?(\d{4}-\d{2}-\d{2})/m.exec(readFileSync('CHANGELOG.md', 'utf8'))?.[1] ?? '2026-11-23';
+mkdirSync('dist/man', { recursive: true });
+writeFileSync('dist/man/tsbackup.1', manPage(version, released));

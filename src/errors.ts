@@ -67,6 +67,8 @@ const codes = {
   'local-io': { exit: exitStatus.failed, retry: false },
   /** A mail or a ping could not be sent; never what a run ends with. */
   'notice-failed': { exit: exitStatus.failed, retry: true },
+  /** A command of the user's before a backup has failed. */
+  'hook-failed': { exit: exitStatus.failed, retry: false },
   interrupted: { exit: exitStatus.failed, retry: false },
 } as const satisfies Record<string, CodeTraits>;
 

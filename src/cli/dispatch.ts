@@ -61,13 +61,20 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         sourceRetryForMs: (ranged(values, 'source-retry-for', 0, 1_000_000) ?? 300) * 1000,
         maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
       };
-      const { createPacker } = await import('../engine/packing.ts');
-      const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
-      const { backup } = await import('../commands/backup.ts').catch(async error => {
-        await packer.close();
-        throw error;
-      });
-      return backup(request, host, packer);
+      const work = async () => {
+        const { createPacker } = await import('../engine/packing.ts');
+        const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
+        const { backup } = await import('../commands/backup.ts').catch(async error => {
+          await packer.close();
+          throw error;
+        });
+        return backup(request, host, packer);
+      };
+      const [pre, post] = [values['pre-command'], values['post-command']] as (string | undefined)[];
+      if ((pre ?? post) === undefined) return work();
+      const { withHooks } = await import('../commands/hooks.ts');
+      const facts = { TSBACKUP_ACTION: action, TSBACKUP_SOURCE: first, TSBACKUP_URL: second };
+      return withHooks({ pre, post, facts, environment: process.env }, host, work);
     }
     case 'restore': {
       requireOrder(action, first, second);
@@ -166,6 +173,12 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     case 'config': {
       const { config } = await import('./profile-config.ts');
       return config(first, second, host);
+    }
+    case 'completion': {
+      const { completionFor } = await import('./completion.ts');
+      const script = completionFor(first);
+      await host.print(script, () => [{ type: 'completion', script }]);
+      return exitStatus.done;
     }
     case 'init': {
       const { init } = await import('./init.ts');

@@ -22,10 +22,11 @@ export type Action =
   | 'init'
   | 'config'
   | 'schedule'
-  | 'status';
+  | 'status'
+  | 'completion';
 
 /** What ends with `?` may be left out. */
-export type Positional = 'SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N' | 'VERB' | 'NAME' | 'NAME?';
+export type Positional = 'SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N' | 'VERB' | 'NAME' | 'NAME?' | 'SHELL';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -189,6 +190,13 @@ export const actions: readonly ActionSpec[] = [
     summary: 'check or show the profile NAME',
     detail:
       'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema\n(with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'completion',
+    positionals: ['SHELL'],
+    summary: 'print a completion script for bash, zsh or fish',
+    detail: 'Example:\n  . <(tsbackup completion bash)',
     dataOnStdout: true,
   },
 ];
@@ -490,6 +498,20 @@ export const options: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'do all but storing or restoring',
     actions: [...backups, ...removals, 'restore'],
+  },
+  {
+    long: 'pre-command',
+    kind: 'text',
+    value: 'COMMAND',
+    help: 'run this shell command first; if it fails nothing is backed up',
+    actions: backups,
+  },
+  {
+    long: 'post-command',
+    kind: 'text',
+    value: 'COMMAND',
+    help: 'run this shell command afterwards, however the backup ended ($TSBACKUP_STATUS)',
+    actions: backups,
   },
   {
     long: 'source-errors-ok',

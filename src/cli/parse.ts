@@ -5,6 +5,7 @@ import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
+import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, withPlaces } from './layers.ts';
 import { type Action, type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
@@ -152,10 +153,7 @@ First backup and its way back, with a passphrase that is asked for:
 
 Help for one action: tsbackup restore --help
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but some sources could not be read, 4 differences found,
-5 stopped by a guard (source, target or clock are not what they were), 10 nothing to restore, 11 another run holds the lock,
-12 wrong passphrase, 13 target unreachable, 14 waiting for a thaw,
-75 source unavailable for now, 128+n ended by signal n.`;
+Exit status: ${exitStatuses.map(([status, meaning]) => `${status} ${meaning}`).join(', ')}.`;
 
 function describe(
   command: Command,

@@ -1,0 +1,65 @@
+/** `--pre-command` and `--post-command`. */
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+
+function setUp(t: TestContext) {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const words = (...options: string[]) => ['full', '--no-encryption', ...options, 'source', 'file://target'];
+  const read = (name: string) => readFileSync(join(program.home, name), 'utf8');
+  return { program, words, read };
+}
+
+test('the commands run before and after a backup, and know of what but no secret', async t => {
+  const { program, words, read } = setUp(t);
+  const pre = 'echo "$TSBACKUP_ACTION $TSBACKUP_SOURCE $TSBACKUP_URL" > pre; touch source/made; echo said';
+  const post = 'echo "$TSBACKUP_STATUS $PASSPHRASE." > post';
+  const options = ['--pre-command', pre, '--post-command', post, '-v', 'info'];
+  const { stdout } = expectStatus(await program.run(words(...options), { passphrase: 'secret' }));
+  assert.equal(read('pre'), 'full source file://target\n');
+  assert.equal(read('post'), '0 .\n');
+  assert.match(stdout, /^said$/m);
+  const listed = await program.run(['list-current-files', 'file://target']);
+  assert.match(listed.stdout, /made/, 'what the first one made is in the backup');
+});
+
+test('a command that fails before a backup stops it while nothing is stored', async t => {
+  const { program, words } = setUp(t);
+  const result = await program.run(words('--pre-command', 'exit 7', '--post-command', 'touch post'));
+  assert.equal(expectStatus(result, 1).stderr, 'Error: the command of --pre-command ended with status 7\n');
+  assert.ok(!existsSync(join(program.home, 'target')) && !existsSync(join(program.home, 'post')));
+});
+
+test('a command that fails after a backup is told, and seen in the exit status', async t => {
+  const { program, words, read } = setUp(t);
+  const result = await program.run(words('--post-command', 'exit 7'));
+  assert.match(
+    expectStatus(result, 1).stderr,
+    /^Warning: the command of --post-command ended with status 7$/m,
+  );
+  expectStatus(await program.run(['verify', 'file://target', 'source']));
+  const failing = [
+    'full',
+    '--no-encryption',
+    '--post-command',
+    'echo "$TSBACKUP_STATUS $TSBACKUP_ERROR" > post',
+  ];
+  expectStatus(await program.run([...failing, 'absent', 'file://target']), 75);
+  assert.match(read('post'), /^75 .*absent/);
+});
+
+test('a signal ends the command too, with all that it has started', async t => {
+  const { program, words } = setUp(t);
+  const running = program.start(words('--pre-command', 'touch begun; (sleep 1; touch late) & wait'));
+  while (!existsSync(join(program.home, 'begun'))) await sleep(10);
+  running.kill('SIGTERM');
+  assert.equal((await running.done).status, 143);
+  await sleep(1500);
+  assert.ok(!existsSync(join(program.home, 'late')));
+});
