@@ -78,6 +78,9 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'restore': {
       requireOrder(action, first, second);
+      if (values.delete === true && values['in-place'] !== true) {
+        throw new BackupError('usage', '--delete goes with --in-place only');
+      }
       if (invocation.ordered.length > 0) {
         const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
         host.reporter.report({ level: 'warning', code: 'option-ignored', message });
@@ -90,6 +93,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           url: first,
           target: pathFromText(second),
           force: values.force === true,
+          inPlace: values['in-place'] === true,
+          deleteOthers: values.delete === true,
           dryRun: values['dry-run'] === true,
           numericOwner: values['numeric-owner'] === true,
           ownership: values['no-restore-ownership'] !== true,

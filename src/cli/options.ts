@@ -458,6 +458,18 @@ export const options: readonly OptionSpec[] = [
     help: 'restore: into a folder that is not empty; removals: really delete',
     actions: ['restore', ...removals],
   },
+  {
+    long: 'in-place',
+    kind: 'flag',
+    help: 'restore into a folder that is not empty; files that are the same already are left as they are',
+    actions: ['restore'],
+  },
+  {
+    long: 'delete',
+    kind: 'flag',
+    help: 'with --in-place: delete what is not in the backup, once all else is done',
+    actions: ['restore'],
+  },
   ...(
     [
       ['last', 'N', 'keep the last N sets'],

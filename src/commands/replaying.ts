@@ -213,7 +213,7 @@ export function volumesOf(
 }
 
 /** A sink that tells which paths come by. */
-function noticing(sink: TreeSink, notice: (path: string) => void): TreeSink {
+export function noticing(sink: TreeSink, notice: (path: string) => void): TreeSink {
   return {
     begin(entry) {
       notice(entry.path);

@@ -1,13 +1,17 @@
 /** restore: a state of the archive, or a part of it, into a folder. */
 
-import { displayPath, isWithin } from '../bytes.ts';
+import { statSync } from 'node:fs';
+import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { deleteOthers } from '../files/delete-others.ts';
+import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
 import { checkTarget } from '../files/target.ts';
 import { createTreeWriter } from '../files/write.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
+import { noticing, type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
+import { checkCleared } from './source-check.ts';
 import { type ThawRequest, thawVolumes } from './thaw.ts';
 
 export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
@@ -16,6 +20,10 @@ export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
   readonly target: string;
   /** Into a folder that is not empty; files of the same name are replaced. */
   readonly force: boolean;
+  /** What is there already and is the same stays; no need for an empty folder. */
+  readonly inPlace: boolean;
+  /** Together with that: what is not in the backup goes, if nothing was lost. */
+  readonly deleteOthers: boolean;
   readonly dryRun: boolean;
   readonly numericOwner: boolean;
   readonly ownership: boolean;
@@ -24,10 +32,11 @@ export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
 /** @returns the exit status: failed if anything of what was asked for is missing */
 export async function restore(request: RestoreRequest, host: Host): Promise<number> {
   const { reporter } = host;
+  if (request.deleteOthers) checkCleared(request.target, request.url);
   const archive = await openArchive(request.url, request, host, { checked: true });
   try {
     await requireTarget(archive.storage);
-    if (!request.dryRun) checkTarget(request.target, { force: request.force });
+    if (!request.dryRun) checkTarget(request.target, { force: request.force || request.inPlace });
     const sets = wantedSets(archive, await archive.collection(), request, host);
     if (request.dryRun) {
       const volumes = requiredVolumes(await planAll(sets));
@@ -37,9 +46,13 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
     }
     await thawVolumes(archive.storage, sets, request, host);
     let problems = 0;
+    let [written, kept] = [0, 0];
     const writer = createTreeWriter(request.target, {
       numericOwner: request.numericOwner,
       ownership: request.ownership,
+      inPlace: request.inPlace,
+      clearsFolders: request.deleteOthers,
+      onPlaced: wasThere => void (wasThere ? kept++ : written++),
       onProblem({ path, systemCode, message, restored }) {
         if (restored && isAbove(path, request.paths)) return;
         if (!restored) problems++;
@@ -49,9 +62,10 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
         reporter.report({ level, code: 'not-restored', message: text, facts: { path, systemCode } });
       },
     });
+    const placed = request.deleteOthers ? createPlacedList(request.tempdir) : undefined;
     try {
       const { entries, lost, isSound } = await replayInto(
-        writer,
+        placed ? noticing(writer, path => placed.add(path)) : writer,
         sets,
         archive,
         request,
@@ -64,13 +78,51 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
         code: 'restored',
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
-      return isSound && problems === 0 ? exitStatus.done : exitStatus.failed;
+      const isWhole = isSound && problems === 0;
+      if (request.inPlace) {
+        writer.close(); // folders get their times before anything is deleted in them, and keep them
+        const deleted = placed ? clear(request, placed, isWhole, host) : 0;
+        const message = `${written} files and links were written, ${kept} were the same already, ${deleted} were deleted.`;
+        const facts = { written, kept, deleted };
+        reporter.report({ level: 'notice', code: 'restored-in-place', message, facts });
+      }
+      return isWhole && problems === 0 ? exitStatus.done : exitStatus.failed;
     } finally {
       writer.close();
+      placed?.close();
     }
   } finally {
     await archive.close();
   }
+}
+
+/** Removes what is not in the backup; nothing at all if anything that is in it could not be restored. */
+function clear(request: RestoreRequest, placed: PlacedList, isWhole: boolean, { reporter }: Host): number {
+  const target = displayPath(request.target);
+  if (!isWhole) {
+    const message = `Nothing is deleted in ${target}, because not all of the backup could be restored.`;
+    reporter.report({ level: 'warning', code: 'not-deleted', message });
+    return 0;
+  }
+  if (!statSync(bytesOf(request.target)).isDirectory()) return 0;
+  let deleted = 0;
+  deleteOthers(request.target, placed.all(), {
+    within: request.paths.length > 1 ? request.paths : [],
+    onDeleted(path) {
+      deleted++;
+      reporter.report({
+        level: 'info',
+        code: 'deleted',
+        message: `${displayPath(path)} is deleted.`,
+        facts: { path },
+      });
+    },
+    onProblem(path, message) {
+      const text = `${displayPath(path)} can't be deleted: ${message}`;
+      reporter.report({ level: 'warning', code: 'not-deleted', message: text, facts: { path } });
+    },
+  });
+  return deleted;
 }
 
 /** Whether a folder is only on the way to what is wanted: then nobody asked for its attributes. */

@@ -27,6 +27,19 @@ export function checkSource(source: string, url: string, selection: Selection): 
   }
 }
 
+/**
+ * A folder that is cleared of what is not in the backup must not hold the backup.
+ * @throws BackupError `usage`
+ */
+export function checkCleared(folder: string, url: string): void {
+  const target = parseTarget(url);
+  if (target.scheme !== 'file') return;
+  const [cleared, archive] = [real(folder), real(target.path)];
+  if (cleared === undefined || archive === undefined || !isWithin(archive, cleared)) return;
+  const message = `the archive ${displayPath(archive)} lies in ${displayPath(cleared)}, where it would be deleted`;
+  throw new BackupError('usage', message);
+}
+
 /** Whether a selection leaves a folder out, or one that it lies in. @param path from the root; '' is the root itself */
 function isLeftOut(path: string, root: string, selection: Selection): boolean {
   const candidate = (below: string) => ({

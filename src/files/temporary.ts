@@ -1,6 +1,6 @@
 /** Things are made under a temporary name beside their place and renamed when they are whole. */
 
-import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
 import type { TargetFolder } from './target-folder.ts';
@@ -37,15 +37,19 @@ export function placeOfTemporary({ folder, name }: Temporary): string {
   return `${folder.base}/${name}`;
 }
 
-/** Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY. */
-export function putInPlace(temporary: Temporary, name: string): void {
+/**
+ * Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY.
+ * @param clears whether one with content makes room as well
+ */
+export function putInPlace(temporary: Temporary, name: string, clears = false): void {
   const from = bytesOf(placeOfTemporary(temporary));
   const to = bytesOf(`${temporary.folder.base}/${name}`);
   try {
     renameSync(from, to);
   } catch (error) {
     if (systemCode(error) !== 'EISDIR') throw error;
-    rmdirSync(to);
+    if (clears) rmSync(to, { recursive: true });
+    else rmdirSync(to);
     renameSync(from, to);
   }
 }

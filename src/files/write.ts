@@ -7,7 +7,19 @@
  * the run goes on; a disk that is full or read-only ends it.
  */
 
-import { closeSync, constants, fchmodSync, fsyncSync, openSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  type Stats,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf } from '../errors.ts';
@@ -17,9 +29,10 @@ import { createIdNames, type IdNames } from './ids.ts';
 import { systemName } from './problem.ts';
 import type { EntrySink } from './sink.ts';
 import { makeSpecial } from './special.ts';
-import { pinPlace } from './target-folder.ts';
+import { pinPlace, type TargetFolder } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
 import { makeTemporary, placeOfTemporary, putInPlace, removeTemporary, type Temporary } from './temporary.ts';
+import { openTwin, type Twin } from './twin.ts';
 
 export interface WriteProblem {
   readonly path: string;
@@ -37,6 +50,12 @@ export interface TreeWriterOptions {
   readonly ownership?: boolean;
   /** Owners by number even where the name exists here. */
   readonly numericOwner?: boolean;
+  /** What is there already and is the same is left as it is; only its attributes are set right. */
+  readonly inPlace?: boolean;
+  /** A folder with content makes room for what is no folder. */
+  readonly clearsFolders?: boolean;
+  /** Something is whole at its place; `kept`: it was there already. Not called for folders. */
+  onPlaced?(kept: boolean): void;
   /** Have every file and directory on the disk before going on (slow). */
   readonly sync?: boolean;
   /** Where open files have paths, '' for nowhere; found by itself. */
@@ -45,10 +64,12 @@ export interface TreeWriterOptions {
 
 interface OpenFile {
   readonly entry: Entry;
+  readonly folder: TargetFolder;
   readonly name: string;
-  readonly temporary: Temporary;
-  readonly fd: number;
-  closed: boolean;
+  /** What is there already, as long as it is the same. */
+  twin: Twin | undefined;
+  /** Where the bytes go, once there is no twin. */
+  output: { readonly temporary: Temporary; readonly fd: number; closed: boolean } | undefined;
 }
 
 const slabSize = 256 * 1024;
@@ -106,13 +127,49 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   function beginFile(entry: Entry): void {
     const { folder, name } = tree.placeOf(entry.path);
-    const temporary = makeTemporary(folder, place => openSync(place, newFile, 0o600));
-    file = { entry, name, temporary, fd: temporary.made, closed: false };
+    const twin = options.inPlace ? openTwin(`${folder.base}/${name}`) : undefined;
+    file = { entry, folder, name, twin, output: undefined };
+    if (!twin) beginOutput(file);
+  }
+
+  /** From here on the file is written anew; what was the same so far is copied. */
+  function beginOutput(current: OpenFile): number {
+    const temporary = makeTemporary(current.folder, place => openSync(place, newFile, 0o600));
+    current.output = { temporary, fd: temporary.made, closed: false };
     filled = 0;
+    current.twin?.copyTo(temporary.made);
+    current.twin?.close();
+    current.twin = undefined;
+    return temporary.made;
+  }
+
+  /** Sets attributes right, if they are not: what is as it should be keeps its ctime too. */
+  function redress(current: Stats, hold: Hold, entry: Entry): void {
+    const owner = ownerOf(entry, names, options.numericOwner === true);
+    const isSame =
+      (entry.type === 'symlink' || (current.mode & 0o7777) === (entry.mode & 0o7777)) &&
+      Math.floor(current.mtimeMs / 1000) === entry.mtimeSeconds &&
+      (!changeOwner || (current.uid === owner.uid && current.gid === owner.gid));
+    if (!isSame) dress(hold, entry);
+  }
+
+  /** A link or a fifo that is there already; devices are always made anew. */
+  function isThere(place: string, entry: Entry): boolean {
+    const found = lstatSync(bytesOf(place), { throwIfNoEntry: false });
+    if (entry.type === 'fifo') return found?.isFIFO() === true;
+    if (entry.type !== 'symlink' || !found?.isSymbolicLink()) return false;
+    return readlinkSync(bytesOf(place), 'latin1') === entry.linkname;
   }
 
   function makeOther(entry: Entry): void {
     const { folder, name } = tree.placeOf(entry.path);
+    const there = `${folder.base}/${name}`;
+    if (options.inPlace && isThere(there, entry)) {
+      if (entry.type === 'symlink') redress(lstatSync(bytesOf(there)), holdLink(bytesOf(there)), entry);
+      else dressSpecial(there, entry);
+      options.onPlaced?.(true);
+      return;
+    }
     const temporary = makeTemporary(folder, (place, free) => {
       if (entry.type === 'symlink') symlinkSync(bytesOf(entry.linkname), place);
       else makeSpecial(folder, free, entry);
@@ -121,7 +178,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       const place = placeOfTemporary(temporary);
       if (entry.type === 'symlink') dress(holdLink(bytesOf(place)), entry);
       else dressSpecial(place, entry);
-      putInPlace(temporary, name);
+      putInPlace(temporary, name, options.clearsFolders);
+      options.onPlaced?.(false);
     } catch (error) {
       removeTemporary(temporary);
       throw error;
@@ -139,24 +197,36 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   function seal(current: OpenFile): void {
-    writeAll(current.fd, slab, 0, filled);
-    dress(holdOpen(current.fd), current.entry);
-    if (options.sync) fsyncSync(current.fd);
-    current.closed = true;
-    closeSync(current.fd); // some file systems say only here that the disk is full
-    putInPlace(current.temporary, current.name);
+    const { twin, entry } = current;
+    if (twin?.isAtEnd()) {
+      redress(fstatSync(twin.fd), holdOpen(twin.fd), entry);
+      twin.close();
+      options.onPlaced?.(true);
+      return;
+    }
+    if (!current.output) beginOutput(current);
+    const output = current.output!;
+    writeAll(output.fd, slab, 0, filled);
+    dress(holdOpen(output.fd), entry);
+    if (options.sync) fsyncSync(output.fd);
+    output.closed = true;
+    closeSync(output.fd); // some file systems say only here that the disk is full
+    putInPlace(output.temporary, current.name, options.clearsFolders);
+    options.onPlaced?.(false);
   }
 
   function discard(): void {
     const current = file;
     file = undefined;
     if (!current) return;
+    const { twin, output } = current;
     try {
-      if (!current.closed) closeSync(current.fd);
+      twin?.close();
+      if (output && !output.closed) closeSync(output.fd);
     } catch {
       // It is thrown away; the reason for that was reported.
     }
-    removeTemporary(current.temporary);
+    if (output) removeTemporary(output.temporary);
   }
 
   /** Does a step for one entry; when it fails, nothing half-done stays. */
@@ -184,12 +254,14 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       const current = file;
       if (!current) return;
       attempt(current.entry.path, () => {
+        if (current.twin?.continuesWith(bytes)) return;
+        const fd = current.output?.fd ?? beginOutput(current);
         if (filled + bytes.length > slabSize) {
-          writeAll(current.fd, slab, 0, filled);
+          writeAll(fd, slab, 0, filled);
           filled = 0;
         }
         if (bytes.length > slabSize) {
-          writeAll(current.fd, bytes, 0, bytes.length);
+          writeAll(fd, bytes, 0, bytes.length);
         } else {
           slab.set(bytes, filled);
           filled += bytes.length;

@@ -76,6 +76,8 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
           numericOwner: false,
           ownership: true,
           thaw: false,
+          inPlace: false,
+          deleteOthers: false,
           thawWait: false,
           ...more,
         },

@@ -1,0 +1,87 @@
+/**
+ * Removes from a folder what a restore has not placed there. Two walks in the same order are merged: the list of what
+ * was placed, and the folder itself. Directories are entered one by one without following links, and keep their times.
+ */
+
+import { fchmodSync, fstatSync, futimesSync, rmdirSync, unlinkSync } from 'node:fs';
+import { bytesOf, comparePaths, isWithin } from '../bytes.ts';
+import { messageOf, systemCode } from '../errors.ts';
+import { findFdFolder } from './anchors.ts';
+import type { TargetFolder } from './target-folder.ts';
+import { createTargetTree } from './target-tree.ts';
+import { walk } from './walk.ts';
+
+export interface DeleteOptions {
+  /** Only what lies at or below one of these is touched; all if empty. */
+  readonly within: readonly string[];
+  onDeleted(path: string): void;
+  onProblem(path: string, message: string): void;
+}
+
+/**
+ * @param target latin1 path of a folder
+ * @param placed paths below it in walk order, `''` for itself
+ */
+export function deleteOthers(target: string, placed: Iterator<string>, options: DeleteOptions): void {
+  const times = new Map<number, readonly [accessed: number, modified: number]>();
+  const tree = createTargetTree(target, {
+    fdFolder: findFdFolder(),
+    leave(folder) {
+      if (folder.lockedMode !== undefined) fchmodSync(folder.fd, folder.lockedMode);
+      const before = times.get(folder.fd);
+      times.delete(folder.fd);
+      if (before) futimesSync(folder.fd, ...before);
+    },
+    missing() {},
+  });
+  const keepTimes = ({ fd }: TargetFolder) => {
+    if (times.has(fd)) return;
+    const { atimeMs, mtimeMs } = fstatSync(fd);
+    times.set(fd, [atimeMs / 1000, mtimeMs / 1000]);
+  };
+  /** Folders that go as soon as they are empty. */
+  const doomed: string[] = [];
+
+  function remove(path: string, isFolder: boolean): void {
+    try {
+      const { folder, name } = tree.placeOf(path);
+      keepTimes(folder);
+      const place = bytesOf(`${folder.base}/${name}`);
+      if (isFolder) rmdirSync(place);
+      else unlinkSync(place);
+      options.onDeleted(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') options.onProblem(path, messageOf(error));
+    }
+  }
+
+  function removeDoomed(next: string | undefined): void {
+    while (doomed.length > 0 && (next === undefined || !isWithin(next, doomed.at(-1)!))) {
+      remove(doomed.pop()!, true);
+    }
+  }
+
+  let wanted = placed.next();
+  try {
+    for (const batch of walk(target)) {
+      for (const item of batch) {
+        const path = (item.entry ?? item.problem ?? item.skipped).path;
+        removeDoomed(path);
+        while (!wanted.done && comparePaths(wanted.value, path) < 0) wanted = placed.next();
+        if (path === '' || (!wanted.done && wanted.value === path)) continue;
+        const isTouched = options.within.length === 0 || options.within.some(place => isWithin(path, place));
+        // A folder on the way to what is wanted stays, whoever described it.
+        if (!isTouched || isOnTheWay(path)) continue;
+        if (item.entry?.type === 'directory') doomed.push(path);
+        else remove(path, false);
+      }
+    }
+    removeDoomed(undefined);
+  } finally {
+    tree.close();
+  }
+
+  function isOnTheWay(path: string): boolean {
+    return !wanted.done && isWithin(wanted.value, path);
+  }
+}

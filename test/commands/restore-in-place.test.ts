@@ -1,0 +1,175 @@
+/** `restore --in-place`: what is the same stays untouched; with --delete the folder becomes what the backup is. */
+
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createTestArchive } from '../support/archive.ts';
+import { mutateTree } from '../support/mutations.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { makeTree } from '../support/trees.ts';
+
+const both = { inPlace: true, deleteOthers: true };
+const options = { entries: 30, large: false, negativeTimes: false };
+
+for (let seed = 1; seed <= 6; seed++) {
+  test(`any tree restored in place over any other becomes the one of the backup (${seed})`, async t => {
+    const base = tempDir(t);
+    const archive = createTestArchive(base);
+    const source = join(base, 'source');
+    const target = join(base, 'restored');
+    makeTree(source, seed, options);
+    makeTree(target, seed % 2 === 0 ? seed : seed + 100, options);
+    for (let i = 0; i < 3; i++) mutateTree(target, seed * 10 + i);
+    await archive.backup(source);
+    mutateTree(source, seed);
+    await archive.backup(source);
+    assert.equal(await archive.restore(target, both), 0);
+    assertSameTree(snapshotTree(target), snapshotTree(source));
+  });
+}
+
+test('without --delete what is not in the backup stays', async t => {
+  const base = tempDir(t);
+  const archive = createTestArchive(base);
+  const [source, target] = [join(base, 'source'), join(base, 'restored')];
+  makeTree(source, 7, options);
+  makeTree(target, 7, options);
+  mkdirSync(join(target, 'mine'));
+  writeFileSync(join(target, 'mine', 'own'), 'own');
+  await archive.backup(source);
+  mutateTree(target, 70, { changes: 5 });
+  await archive.restore(target, { inPlace: true });
+  assert.equal(readFileSync(join(target, 'mine', 'own'), 'utf8'), 'own');
+  await archive.restore(target, both);
+  assert.ok(!existsSync(join(target, 'mine')));
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+});
+
+function setUp(t: TestContext) {
+  const base = tempDir(t);
+  const archive = createTestArchive(base);
+  const [source, target] = [join(base, 'source'), join(base, 'restored')];
+  mkdirSync(join(source, 'folder'), { recursive: true });
+  writeFileSync(join(source, 'folder', 'same'), 'x'.repeat(300_000));
+  writeFileSync(join(source, 'folder', 'tail'), `${'y'.repeat(300_000)}old`);
+  writeFileSync(join(source, 'folder', 'long'), 'z'.repeat(100_000));
+  symlinkSync('there', join(source, 'link'));
+  return { base, archive, source, target };
+}
+
+test('what is the same keeps inode and ctime, and nothing of it is written', async t => {
+  const { archive, source, target } = setUp(t);
+  await archive.backup(source);
+  await archive.restore(target);
+  const identity = (path: string) => {
+    const { ino, ctimeNs } = lstatSync(join(target, path), { bigint: true });
+    return `${ino} ${ctimeNs}`;
+  };
+  const same = ['folder/same', 'link'];
+  const before = same.map(identity);
+  const touched = statSync(join(target, 'folder/long'));
+  utimesSync(join(target, 'folder/long'), 5, 5);
+  writeFileSync(join(target, 'folder', 'tail'), `${'y'.repeat(300_000)}NEW and longer`);
+  archive.host.clear();
+  assert.equal(await archive.restore(target, { inPlace: true }), 0);
+  assert.deepEqual(same.map(identity), before);
+  const long = statSync(join(target, 'folder/long'));
+  assert.deepEqual([long.ino, long.mtimeMs], [touched.ino, Math.floor(touched.mtimeMs / 1000) * 1000]);
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+  const told = archive.host.reports.find(({ code }) => code === 'restored-in-place');
+  assert.deepEqual(told?.facts, { written: 1, kept: 3, deleted: 0 });
+  writeFileSync(join(target, 'folder', 'long'), 'z'.repeat(99_999));
+  await archive.restore(target, { inPlace: true });
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+});
+
+test('nothing outside the folder is touched through a link in it', async t => {
+  const { base, archive, source, target } = setUp(t);
+  const outside = join(base, 'outside');
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'same'), 'precious');
+  await archive.backup(source);
+  await archive.restore(target);
+  rmSync(join(target, 'folder'), { recursive: true });
+  symlinkSync(outside, join(target, 'folder'));
+  symlinkSync(outside, join(target, 'other'));
+  await archive.restore(target, both);
+  assert.deepEqual(readdirSync(outside), ['same']);
+  assert.equal(readFileSync(join(outside, 'same'), 'utf8'), 'precious');
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+});
+
+test('nothing is deleted when a part of the backup is lost', async t => {
+  const { base, archive, source, target } = setUp(t);
+  await archive.backup(source);
+  await archive.restore(target);
+  writeFileSync(join(target, 'mine'), 'mine');
+  const folder = join(base, 'target');
+
+  renameSync(readVolume(folder)!, join(base, 'away'));
+  assert.equal(await archive.restore(target, both), 1);
+  assert.equal(readFileSync(join(target, 'mine'), 'utf8'), 'mine');
+  assert.ok(archive.host.reports.some(({ code }) => code === 'not-deleted'));
+});
+
+function readVolume(folder: string): string | undefined {
+  if (!statSync(folder).isDirectory()) return undefined;
+  const name = readdirSync(folder).find(file => /vol1/.test(file));
+  return name && join(folder, name);
+}
+
+test('a folder that holds the archive itself is not cleared', async t => {
+  const { base, archive, source } = setUp(t);
+  await archive.backup(source);
+  await assert.rejects(archive.restore(base, both), /target.* lies in .*would be deleted/);
+  await assert.rejects(archive.restore(join(base, 'target'), both), /would be deleted/);
+  assert.ok(readVolume(join(base, 'target')));
+});
+
+test('of several paths only what lies below them is deleted', async t => {
+  const { archive, source, target } = setUp(t);
+  mkdirSync(join(source, 'other'));
+  writeFileSync(join(source, 'other', 'a'), 'a');
+  await archive.backup(source);
+  await archive.restore(target);
+  writeFileSync(join(target, 'mine'), '');
+  writeFileSync(join(target, 'folder', 'mine'), '');
+  assert.equal(await archive.restore(target, { ...both, paths: ['folder', 'other'] }), 0);
+  assert.ok(existsSync(join(target, 'mine')) && !existsSync(join(target, 'folder', 'mine')));
+  writeFileSync(join(target, 'mine'), '');
+  assert.equal(await archive.restore(join(target, 'folder'), { ...both, paths: ['folder'] }), 0);
+  assertSameTree(snapshotTree(join(target, 'folder')), snapshotTree(join(source, 'folder')));
+});
+
+test('the options do what they say from the command line', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  writeFileSync(join(program.home, 'source', 'a'), 'a');
+  expectStatus(await program.run(['full', '--no-encryption', 'source', 'file://target']));
+  mkdirSync(join(program.home, 'out'));
+  writeFileSync(join(program.home, 'out', 'b'), 'b');
+  const refused = await program.run(['restore', '--delete', 'file://target', 'out']);
+  assert.match(expectStatus(refused, 2).stderr, /^Error: --delete goes with --in-place only\n$/);
+  const done = await program.run(['restore', '--in-place', '--delete', 'file://target', 'out']);
+  assert.match(
+    expectStatus(done).stdout,
+    /1 files and links were written, 0 were the same already, 1 were deleted/,
+  );
+  assert.deepEqual(readdirSync(join(program.home, 'out')), ['a']);
+});
