@@ -78,6 +78,9 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'restore': {
       requireOrder(action, first, second);
+      if (values.delete === true && values.rename !== undefined) {
+        throw new BackupError('usage', '--delete and --rename do not go together');
+      }
       if (values.delete === true && values['in-place'] !== true) {
         throw new BackupError('usage', '--delete goes with --in-place only');
       }
@@ -93,6 +96,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           url: first,
           target: pathFromText(second),
           force: values.force === true,
+          rename: renamed(values),
           inPlace: values['in-place'] === true,
           deleteOthers: values.delete === true,
           dryRun: values['dry-run'] === true,
@@ -238,6 +242,13 @@ function requireOrder(action: string, url: string, path: string): void {
     throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
   }
   if (isUrl(path)) throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
+}
+
+function renamed(values: Readonly<Record<string, OptionValue>>): (readonly [string, string])[] {
+  return ((values.rename ?? []) as readonly string[]).map(pair => {
+    const [from, to] = pair.split('\0').map(relativePath) as [string, string];
+    return [from, to];
+  });
 }
 
 /** A path inside the backup: slashes at both ends do not matter; `.` is the whole. */

@@ -5,7 +5,7 @@
 
 export interface ForeignOption {
   readonly long: string;
-  readonly takes: 'nothing' | 'value' | 'two values';
+  readonly takes: 'nothing' | 'value';
   readonly fate: 'ignored' | 'refused';
   /** What to tell, a part of a sentence. */
   readonly reason: string;
@@ -45,7 +45,6 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),
   ...all('refused', 'nothing', 'symlinks are stored as symlinks', 'copy-links'),
-  ...all('refused', 'two values', 'restore into another folder and move what you like', 'rename'),
   ...all(
     'refused',
     'value',

@@ -206,7 +206,8 @@ export function knows({ action, does = [] }: ActionSpec, { actions: known }: Opt
   return !known || known.includes(action) || does.some(part => known.includes(part));
 }
 
-export type OptionKind = 'flag' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
+/** `pair`: two words follow it. */
+export type OptionKind = 'flag' | 'pair' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
 
 /** The S3 options of duplicity's, and those that only we have; see docs/s3.md. */
 const s3 = 'S3: ';
@@ -457,6 +458,14 @@ export const options: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'restore: into a folder that is not empty; removals: really delete',
     actions: ['restore', ...removals],
+  },
+  {
+    long: 'rename',
+    kind: 'pair',
+    value: 'OLD NEW',
+    repeatable: true,
+    help: 'restore what is at OLD (relative to DIR) as NEW instead; may be repeated',
+    actions: ['restore'],
   },
   {
     long: 'in-place',
@@ -802,6 +811,6 @@ export const options: readonly OptionSpec[] = [
 ];
 
 /** Those that a profile may hold. */
-export const optionNames: readonly string[] = options.flatMap(({ long, aliases = [], hidden }) =>
-  hidden || long === 'profile' ? [] : [long, ...aliases],
+export const optionNames: readonly string[] = options.flatMap(({ long, kind, aliases = [], hidden }) =>
+  hidden || long === 'profile' || kind === 'pair' ? [] : [long, ...aliases],
 );

@@ -209,6 +209,10 @@ function convert(spec: OptionSpec, text: string): string | number {
     case 'time':
       parseTimeArgument(text, Date.now() / 1000); // a slip is told before anything is touched
       return text;
+    case 'pair': {
+      if (text.split('\0').length !== 2) throw wrong('two paths');
+      return text;
+    }
     default: {
       if (text === '') throw wrong('something that is not empty');
       return text;
@@ -247,7 +251,7 @@ function acceptForeign(command: Command, action: ActionSpec, notices: string[], 
     }
   }
   for (const { long, takes, fate, reason } of foreignOptions) {
-    const flags = { nothing: '', value: ' <value>', 'two values': ' <values...>' }[takes];
+    const flags = takes === 'nothing' ? '' : ' <value>';
     const option = new Option(`--${long}${flags}`).hideHelp();
     option.negate = false;
     option.attributeName = () => FOREIGN;

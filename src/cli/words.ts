@@ -5,7 +5,7 @@
 
 import { BackupError } from '../errors.ts';
 import { foreignOptions } from './foreign-options.ts';
-import { type Action, actions, options } from './options.ts';
+import { type Action, actions, type OptionKind, options } from './options.ts';
 
 /** Short names of newer duplicities. */
 const aliases: Readonly<Record<string, Action>> = {
@@ -32,13 +32,15 @@ interface Known {
   readonly meaning: string;
 }
 
+const wordsAfter: Partial<Record<OptionKind, number>> = { flag: 0, pair: 2 };
+
 const knownOptions: readonly Known[] = [
   ...options.flatMap(({ long, aliases: others = [], kind }) =>
-    [long, ...others].map(name => ({ long: name, values: kind === 'flag' ? 0 : 1, meaning: long })),
+    [long, ...others].map(name => ({ long: name, values: wordsAfter[kind] ?? 1, meaning: long })),
   ),
   ...foreignOptions.map(({ long, takes }) => ({
     ...{ long, meaning: long },
-    values: { nothing: 0, value: 1, 'two values': 2 }[takes],
+    values: takes === 'nothing' ? 0 : 1,
   })),
   ...['help', 'version'].map(long => ({ long, values: 0, meaning: long })),
 ];
@@ -73,8 +75,10 @@ export function regularWords(argv: readonly string[]): Words {
     const option = fullOption(word);
     const values = argv.slice(i + 1, i + 1 + option.values);
     i += values.length;
-    rest.push(option.word, ...values);
-    typed.push(option.word, ...values);
+    // Two words are made one: no word of a command line holds a NUL.
+    const whole = values.length === 2 ? [`${option.word}=${values.join('\0')}`] : [option.word, ...values];
+    rest.push(...whole);
+    typed.push(...whole);
   }
   const first = positionals[0];
   const isBeforeArguments = first !== undefined && !rest.slice(0, first.at).includes('--');

@@ -26,6 +26,8 @@ export interface Wanted {
   readonly time?: string | undefined;
   /** Bytes as latin1 strings, relative to the backed up folder; everything if empty. */
   readonly paths: readonly string[];
+  /** Places below the target that get another name. */
+  readonly rename?: readonly (readonly [from: string, to: string])[];
 }
 
 /** A set of the wanted state with the volumes to read. */
@@ -173,7 +175,7 @@ export async function replayInto(
       sets: sets.map(piecesOf),
       sink: several ? noticing(sink, find) : sink,
       wanted: wanted.paths,
-      locate: createLocator(wanted.paths),
+      locate: renaming(createLocator(wanted.paths), wanted.rename ?? []),
       onLost,
       patches,
       signal: host.signal,
@@ -244,6 +246,20 @@ function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }:
   const held = isGuessed(volume) ? '' : `; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
   const message = `${error.message}${held}`;
   reporter.report({ level: 'error', code: error.code, message, facts: { volume: volume.number } });
+}
+
+/** The longest leading path that has another name decides. */
+function renaming(
+  locate: (path: string) => string | undefined,
+  renamed: NonNullable<Wanted['rename']>,
+): (path: string) => string | undefined {
+  if (renamed.length === 0) return locate;
+  const longestFirst = renamed.toSorted(([a], [b]) => b.length - a.length);
+  return path => {
+    const place = locate(path);
+    const match = longestFirst.find(([from]) => place !== undefined && isWithin(place, from));
+    return match ? `${match[1]}${place!.slice(match[0].length)}` : place;
+  };
 }
 
 /** Where a path of the archive goes below the target: one wanted path becomes the target itself. */
