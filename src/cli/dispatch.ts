@@ -130,6 +130,15 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       const { check } = await import('../commands/check.ts');
       return check({ ...common, url: first, sample: sampleOf(values) }, host);
     }
+    case 'replicate': {
+      for (const url of [first, second]) {
+        if (!isUrl(url))
+          throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
+      }
+      if (first === second) throw new BackupError('usage', 'the two URLs are the same');
+      const { replicate } = await import('../commands/replicate.ts');
+      return replicate({ ...common, url: first, to: second, time: wanted().time }, host);
+    }
     case 'prune': {
       const { remove } = await import('../commands/remove.ts');
       const count = (name: string) => values[`keep-${name}`] as number | undefined;

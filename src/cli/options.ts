@@ -18,6 +18,7 @@ export type Action =
   | 'remove-all-inc-of-but-n-full'
   | 'cleanup'
   | 'prune'
+  | 'replicate'
   | 'run'
   | 'init'
   | 'config'
@@ -26,7 +27,17 @@ export type Action =
   | 'completion';
 
 /** What ends with `?` may be left out. */
-export type Positional = 'SOURCE' | 'URL' | 'DIR' | 'TIME' | 'N' | 'VERB' | 'NAME' | 'NAME?' | 'SHELL';
+export type Positional =
+  | 'SOURCE'
+  | 'URL'
+  | 'DIR'
+  | 'TIME'
+  | 'N'
+  | 'VERB'
+  | 'NAME'
+  | 'NAME?'
+  | 'SHELL'
+  | 'URL2';
 
 export interface ActionSpec {
   readonly action: Action;
@@ -141,6 +152,14 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL'],
     summary: 'remove what interrupted backups left at URL',
     detail: 'Without --force it only shows what would go.',
+    dataOnStdout: true,
+  },
+  {
+    action: 'replicate',
+    positionals: ['URL', 'URL2'],
+    summary: 'copy the backup sets at URL to URL2',
+    detail:
+      'Object by object, byte for byte: the same passphrase or keys open the copy. What is there already is passed over, so\nthat it can be broken off, and made again to bring what is new. With --time only sets up to then.\n\nExample:\n  tsbackup replicate file:///mnt/nas/pictures s3://bucket/pictures',
     dataOnStdout: true,
   },
   {
@@ -428,7 +447,7 @@ export const options: readonly OptionSpec[] = [
     kind: 'time',
     value: 'TIME',
     help: 'state at TIME: now, 2024-12-24, 2024-12-24T18:00:00Z, or ago: 3D, 1W2D, 5h (now)',
-    actions: readers,
+    actions: [...readers, 'replicate'],
   },
   {
     long: 'path-to-restore',

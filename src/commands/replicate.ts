@@ -1,0 +1,97 @@
+/**
+ * replicate: the sets of an archive at another target too, object by object, byte for byte, so that the same passphrase
+ * or keys open both. A set's manifest comes last: until then the copy looks like a backup that was not finished. What is
+ * there already is passed over, so that a copy that was broken off is continued, and one made again brings what is new.
+ */
+
+import { displayPath } from '../bytes.ts';
+import { acquireRunLock } from '../cache/lock.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import { endOf } from '../manifest/names.ts';
+import { type BackupSet, byTime, describeSet, namesOf } from '../manifest/sets.ts';
+import { parseTimeArgument } from '../manifest/time.ts';
+import type { Storage } from '../storage/storage.ts';
+import { formatSize } from '../text.ts';
+import { openArchive } from './archive.ts';
+import type { CommonOptions, Host } from './host.ts';
+import { requireTarget } from './require-target.ts';
+
+export interface ReplicateRequest extends CommonOptions {
+  readonly url: string;
+  /** Where the copy goes. */
+  readonly to: string;
+  /** In the user's grammar; sets that are newer are left. */
+  readonly time?: string | undefined;
+}
+
+/** @returns the exit status */
+export async function replicate(request: ReplicateRequest, host: Host): Promise<number> {
+  const from = await openArchive(request.url, request, host);
+  const to = await openArchive(request.to, { ...request, name: undefined }, host);
+  try {
+    await requireTarget(from.storage);
+    const lock = await acquireRunLock(to.cache.folder);
+    try {
+      const latest =
+        request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
+      const { chains } = await from.collection();
+      const sets = chains.flatMap(chain => chain.sets).filter(({ id }) => endOf(id) <= latest);
+      if (sets.length === 0) {
+        throw new BackupError(
+          'nothing-to-restore',
+          `there is no backup to copy at ${from.storage.description}`,
+        );
+      }
+      const there = new Map<string, number>();
+      for await (const { name, size } of to.storage.list()) there.set(name, size);
+      for (const set of sets.sort(byTime)) await copySet(set, from.storage, to.storage, there, host);
+      return exitStatus.done;
+    } finally {
+      lock.release();
+    }
+  } finally {
+    await from.close();
+    await to.close();
+  }
+}
+
+async function copySet(
+  set: BackupSet,
+  from: Storage,
+  to: Storage,
+  there: ReadonlyMap<string, number>,
+  host: Host,
+): Promise<void> {
+  let objects = 0;
+  let bytes = 0;
+  for (const name of namesOf(set).reverse()) {
+    host.signal.throwIfAborted();
+    const known = await from.stat(name);
+    if (known && there.get(name) === known.size) continue;
+    const isVolume = [...set.volumes.values()].some(volume => volume.name === name);
+    const kind = isVolume ? 'volume' : 'metadata';
+    const { size } = await to.put(name, from.get(name, { signal: host.signal }), {
+      signal: host.signal,
+      kind,
+    });
+    if (known && size !== known.size) {
+      await to.delete(name);
+      throw new BackupError(
+        'damaged',
+        `${displayPath(name)} has ${known.size} bytes at ${from.description}, but ${size} came; run again`,
+      );
+    }
+    objects++;
+    bytes += size;
+  }
+  const what = objects === 0 ? 'is there already' : `is copied: ${objects} objects (${formatSize(bytes)})`;
+  await host.print(`The ${describeSet(set.id)} ${what}.\n`, () => [
+    {
+      type: 'copied',
+      kind: set.id.type === 'full' ? 'full' : 'incremental',
+      time: endOf(set.id),
+      objects,
+      bytes,
+    },
+  ]);
+}

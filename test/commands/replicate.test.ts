@@ -1,0 +1,61 @@
+/** `replicate`: a copy that works as the archive does, whenever it is broken off. */
+
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createDuplicity } from '../support/duplicity.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { needTool } from '../support/tools.ts';
+
+const passphrase = 'secret';
+
+async function setUp(t: TestContext) {
+  const program = createProgram(t);
+  const at = (...parts: string[]) => join(program.home, ...parts);
+  mkdirSync(at('source'));
+  for (const [index, text] of ['one', 'two', 'three'].entries()) {
+    writeFileSync(at('source', 'a'), text);
+    const words = ['backup', '--current-time', String(1_600_000_000 + 1000 * index)];
+    expectStatus(await program.run([...words, at('source'), `file://${at('archive')}`], { passphrase }));
+  }
+  const copy = (...words: string[]) => program.run(['replicate', 'file://archive', 'file://copy', ...words]);
+  return { program, at, copy };
+}
+
+test('a copy holds the same objects, without a passphrase, and the real duplicity restores it', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const { program, at, copy } = await setUp(t);
+  const { stdout } = expectStatus(await copy());
+  assert.match(stdout, /^The full backup of 20200913T122640Z is copied: 3 objects/);
+  assert.deepEqual(readdirSync(at('copy')).sort(), readdirSync(at('archive')).sort());
+  for (const name of readdirSync(at('copy'))) {
+    assert.deepEqual(readFileSync(at('copy', name)), readFileSync(at('archive', name)));
+  }
+  const duplicity = createDuplicity(t);
+  expectStatus(await duplicity.run(['restore', `file://${at('copy')}`, at('out')], { passphrase }));
+  assertSameTree(snapshotTree(at('out')), snapshotTree(at('source')));
+  assert.match(expectStatus(await copy()).stdout, /^(The .* is there already\.\n){3}$/);
+  assert.match((await program.run(['check', 'file://copy'], { passphrase })).stdout, /no fault found/);
+});
+
+test('a copy that was broken off is continued, and looks unfinished until then', async t => {
+  const { program, at, copy } = await setUp(t);
+  expectStatus(await copy('--time', '2020-09-13T12:26:41Z'));
+  assert.equal(readdirSync(at('copy')).length, 3, 'only the full set is that old');
+  const rest = readdirSync(at('archive')).filter(name => /inc.*vol1/.test(name));
+  copyFileSync(at('archive', rest[0]!), at('copy', rest[0]!));
+  const listed = await program.run(['collection-status', 'file://copy']);
+  assert.match(listed.stdout, /1 incomplete backup set/);
+  writeFileSync(at('copy', rest[0]!), 'cut short');
+  expectStatus(await copy());
+  assert.match((await program.run(['check', 'file://copy'], { passphrase })).stdout, /no fault found/);
+  rmSync(at('archive'), { recursive: true });
+  assert.equal((await copy()).status, 13);
+  assert.match(
+    expectStatus(await program.run(['replicate', 'file://copy', 'file://copy']), 2).stderr,
+    /the same/,
+  );
+});
