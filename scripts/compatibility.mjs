@@ -1,4 +1,4 @@
-// docs/duplicity-compatibility.md from the tables of the command line; `node scripts/compatibility.mjs` after a build.
+// docs/duplicity-compatibility.md and docs/profile.schema.json from the tables of the command line; `node scripts/compatibility.mjs` after a build.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -93,6 +93,9 @@ ${rows.join('\n')}
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { actions, options } = await import('../dist/src/cli/options.js');
   const { foreignOptions } = await import('../dist/src/cli/foreign-options.js');
+  const { profileSchema } = await import('../dist/src/profiles/schema.js');
+  const schema = `${JSON.stringify(profileSchema(options), undefined, 2)}\n`;
+  writeFileSync(new URL('../docs/profile.schema.json', import.meta.url), schema);
   writeFileSync(
     new URL('../docs/duplicity-compatibility.md', import.meta.url),
     compatibilityPage({ actions, options, foreignOptions }),

@@ -15,7 +15,9 @@ export type KeyKind =
   /** `Mon 21:15`; see schedule/calendar.ts. */
   | 'calendar'
   /** Text that must not be seen: under this name in the profile only if the user insists; see secrets.ts. */
-  | 'secret';
+  | 'secret'
+  /** An address that may be secret: given as a secret is, or openly. */
+  | 'address';
 
 export interface KeySpec {
   readonly key: string;
@@ -102,13 +104,13 @@ export const tables: readonly TableSpec[] = [
   {
     ...{ table: 'ping', many: true },
     help: 'A service that waits for a sign of life, as healthchecks.io does',
-    keys: [{ key: 'url', kind: 'secret', required: true, help: url }],
+    keys: [{ key: 'url', kind: 'address', required: true, help: url }],
   },
   {
     ...{ table: 'webhook', many: true },
     help: 'A service that takes the result as JSON',
     keys: [
-      { key: 'url', kind: 'secret', required: true, help: url },
+      { key: 'url', kind: 'address', required: true, help: url },
       { key: 'authorization', kind: 'secret', help: 'value of the header Authorization' },
     ],
   },
@@ -116,7 +118,7 @@ export const tables: readonly TableSpec[] = [
     table: 'ntfy',
     help: 'A notice on a phone through ntfy',
     keys: [
-      { key: 'url', kind: 'secret', required: true, help: 'https://ntfy.sh/TOPIC' },
+      { key: 'url', kind: 'address', required: true, help: 'https://ntfy.sh/TOPIC' },
       { key: 'token', kind: 'secret', help: 'access token' },
       {
         ...{ key: 'on', kind: 'texts', choices: ['always', 'error', 'change'] },
@@ -125,6 +127,11 @@ export const tables: readonly TableSpec[] = [
     ],
   },
 ];
+
+/** Whether it may be given in these forms. */
+export function hasForms(kind: KeyKind): boolean {
+  return kind === 'secret' || kind === 'address';
+}
 
 /** How a secret `X` is given: as `X-file = "…"` and so on. */
 export const secretForms = ['file', 'command', 'env', 'credential'] as const;

@@ -6,7 +6,15 @@ import { parse, TomlError } from 'smol-toml';
 import { BackupError } from '../errors.ts';
 import { parseInterval } from '../manifest/time.ts';
 import { closest } from '../text.ts';
-import { INLINE_SECRETS, type KeySpec, secretForms, type TableSpec, tables } from './keys.ts';
+import {
+  hasForms,
+  INLINE_SECRETS,
+  type KeyKind,
+  type KeySpec,
+  secretForms,
+  type TableSpec,
+  tables,
+} from './keys.ts';
 import type { SecretSource } from './secrets.ts';
 
 export type ProfileValue = string | number | readonly string[] | SecretSource;
@@ -75,10 +83,9 @@ export function parseProfile(
       const known = keyOf(spec, key) ?? fail(unknown(key, namesOf(spec), spec.table));
       const place = spec.table === '' ? key : `${spec.table}.${key}`;
       if (values[known.spec.key] !== undefined) fail(`${place}: it is given twice`);
-      values[known.spec.key] =
-        known.spec.kind === 'secret'
-          ? secretOf(value, known.form, place)
-          : typedValue(value, known.spec, place);
+      values[known.spec.key] = hasForms(known.spec.kind)
+        ? secretOf(value, known.form, known.spec.kind, place)
+        : typedValue(value, known.spec, place);
     }
     for (const { key, required } of spec.keys) {
       const place = spec.table === '' ? '' : ` in [${spec.table}]`;
@@ -112,9 +119,9 @@ export function parseProfile(
     return kind === 'path' ? pathIn(value) : value;
   }
 
-  function secretOf(value: unknown, form: SecretSource['form'], place: string): SecretSource {
+  function secretOf(value: unknown, form: SecretSource['form'], kind: KeyKind, place: string): SecretSource {
     if (typeof value !== 'string' || value === '') return fail(`${place} takes a text in quotation marks`);
-    if (form === 'inline' && !allowsInline) {
+    if (form === 'inline' && kind === 'secret' && !allowsInline) {
       const safer = secretForms.map(name => `${place}-${name}`).join(', ');
       fail(`${place} would be a secret in this file; use one of ${safer}, or say ${INLINE_SECRETS} = true`);
     }
@@ -168,7 +175,7 @@ function keyOf(
 ): { readonly spec: KeySpec; readonly form: SecretSource['form'] } | undefined {
   for (const spec of keys) {
     if (spec.key === name) return { spec, form: 'inline' };
-    const form = secretForms.find(form => spec.kind === 'secret' && name === `${spec.key}-${form}`);
+    const form = secretForms.find(form => hasForms(spec.kind) && name === `${spec.key}-${form}`);
     if (form) return { spec, form };
   }
   return undefined;
@@ -176,7 +183,7 @@ function keyOf(
 
 function namesOf({ table, keys }: TableSpec): string[] {
   const own = keys.flatMap(({ key, kind }) =>
-    kind === 'secret' ? secretForms.map(form => `${key}-${form}`) : [key],
+    hasForms(kind) ? secretForms.map(form => `${key}-${form}`) : [key],
   );
   return table === '' ? [...own, 'options', ...tables.map(spec => spec.table).filter(name => name)] : own;
 }

@@ -1,6 +1,6 @@
 /** A JSON Schema (draft 2020-12) of profiles, for editors that check TOML against one. */
 
-import { INLINE_SECRETS, type KeySpec, secretForms, type TableSpec, tables } from './keys.ts';
+import { hasForms, INLINE_SECRETS, type KeySpec, secretForms, type TableSpec, tables } from './keys.ts';
 
 /** An option of the command line, as far as a schema needs to know. */
 export interface SchemaOption {
@@ -35,7 +35,7 @@ function objectOf(spec: TableSpec, more: Schema = {}): Schema {
     properties[table.table.split('.').at(-1)!] = table.many ? { type: 'array', items: own } : own;
   }
   // A secret may come in any of its forms.
-  const required = spec.keys.filter(key => key.required && key.kind !== 'secret').map(({ key }) => key);
+  const required = spec.keys.filter(key => key.required && !hasForms(key.kind)).map(({ key }) => key);
   return {
     ...{ type: 'object', description: `${spec.help}.`, properties, additionalProperties: false },
     ...(required.length > 0 && { required }),
@@ -51,7 +51,7 @@ function isDirectlyIn(table: string, parent: string): boolean {
 function propertiesOf({ key, kind, choices, help }: KeySpec): Schema {
   const description = `${help}.`;
   const text = { type: 'string', minLength: 1, ...(choices && { enum: choices }) };
-  if (kind === 'secret') {
+  if (hasForms(kind)) {
     return Object.fromEntries(
       [key, ...secretForms.map(form => `${key}-${form}`)].map(name => [name, { ...text, description }]),
     );

@@ -10,7 +10,7 @@ import { manPage } from '../../src/cli/man-page.ts';
 import { actions, options } from '../../src/cli/options.ts';
 import { BackupError } from '../../src/errors.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { haveTool, needTool } from '../support/tools.ts';
+import { needTool } from '../support/tools.ts';
 
 test('bash completes actions, options of the action, files and profiles', t => {
   if (!needTool(t, 'bash')) return;
@@ -34,7 +34,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsbackup; printf '%s\\n' "\${COMPREP
 
 for (const shell of ['bash', 'zsh', 'fish']) {
   test(`${shell} finds nothing wrong with its completion script`, t => {
-    if (!haveTool(shell)) return t.skip(`${shell} is not installed`);
+    if (!needTool(t, shell)) return;
     const file = join(tempDir(t), 'script');
     writeFileSync(file, completionFor(shell));
     assert.equal(execFileSync(shell, ['-n', file], { encoding: 'utf8', stdio: 'pipe' }), '');
@@ -61,7 +61,7 @@ test('manPage() has every action and option, and is read without a warning', t =
   for (const { long, hidden } of options) {
     assert.equal(page.includes(`\\-\\-${long.replaceAll('-', '\\-')}`), !hidden, long);
   }
-  if (!haveTool('groff')) return t.diagnostic('groff is not installed');
+  if (!needTool(t, 'groff')) return;
   const said = execFileSync('groff', ['-man', '-ww', '-z', '-Tutf8'], {
     input: page,
     encoding: 'utf8',

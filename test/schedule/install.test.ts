@@ -19,7 +19,7 @@ import {
 } from '../../src/schedule/install.ts';
 import { serviceUnit, timerUnit } from '../../src/schedule/systemd.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { haveTool, needTool } from '../support/tools.ts';
+import { needTool } from '../support/tools.ts';
 
 interface Machine extends ScheduleHost {
   readonly calls: string[];
@@ -99,7 +99,7 @@ test("a user's units lie in the user's folder and are without what only root's m
 });
 
 test('systemd itself finds nothing wrong with the units', t => {
-  if (!haveTool('systemd-analyze')) return t.skip('systemd-analyze is not installed');
+  if (!needTool(t, 'systemd-analyze')) return;
   const dir = tempDir(t);
   const host = { ...machine(t), node: process.execPath, script: process.argv[1]! };
   writeFileSync(join(dir, 'tsbackup-pics.service'), serviceUnit({ ...facts, credentials: [] }, host));
