@@ -11,7 +11,7 @@ export interface PathMatcher {
   /** Whether the path, or a folder above it, is what the pattern says. */
   covers(text: string, isFolder: boolean): boolean;
   /** Whether the path is spelled like the beginning of something covered, so that such may lie below it. */
-  leadsTo(text: string): boolean;
+  leadsTo(text: string, isFolder: boolean): boolean;
 }
 
 /** Why a pattern can't be read. */
@@ -26,11 +26,12 @@ export function compileGlob(text: string, ignoreCase = false): PathMatcher | Pat
   const prefix = 'ignorecase:';
   const prefixed = text.slice(0, prefix.length).toLowerCase() === prefix;
   const caseless = ignoreCase || prefixed;
-  const pattern = prefixed ? text.slice(prefix.length) : text;
+  // In small letters, and so `İ` becomes two characters that it does not match itself; duplicity does the same.
+  const pattern = prefixed ? text.slice(prefix.length).toLowerCase() : text;
   if (pattern === '') return 'empty';
   const foldersOnly = pattern.endsWith('/');
   const glob = foldersOnly ? pattern.slice(0, -1) : pattern;
-  if (glob.includes('//')) return 'double-slash';
+  if (fixedPart(glob).includes('//')) return 'double-slash';
   const itself = globSource(glob, caseless);
   const leading = leadingParts(glob).map(part => globSource(part, caseless));
   if (itself === undefined || leading.includes(undefined)) return 'backward-range';
@@ -40,7 +41,8 @@ export function compileGlob(text: string, ignoreCase = false): PathMatcher | Pat
   const lead = new RegExp(`^(?:${leading.join('|')})${end}`, flags);
   return {
     covers: (path, isFolder) => whole.test(path) && (isFolder || !onlyItself?.test(path)),
-    leadsTo: path => lead.test(path),
+    // What has the pattern's own name and is no folder says nothing at all.
+    leadsTo: (path, isFolder) => lead.test(path) && (isFolder || !onlyItself?.test(path)),
   };
 }
 
@@ -56,11 +58,17 @@ export function compileLiteral(text: string, ignoreCase = false): PathMatcher | 
   return { covers: candidate => whole.test(candidate), leadsTo: candidate => lead.test(candidate) };
 }
 
+/** Up to the first `**`, and with it. */
+function fixedPart(glob: string): string {
+  const stars = glob.indexOf('**');
+  return stars < 0 ? glob : glob.slice(0, stars + 2);
+}
+
 /** Every folder that something covered may lie in, as globs: one a part, up to the first `**`. */
 function leadingParts(glob: string): string[] {
-  const stars = glob.indexOf('**');
-  const fixed = stars < 0 ? glob : glob.slice(0, stars + 2);
-  return fixed.split('/').map((_, index, all) => all.slice(0, index + 1).join('/') || '/');
+  return fixedPart(glob)
+    .split('/')
+    .map((_, index, all) => all.slice(0, index + 1).join('/') || '/');
 }
 
 function globSource(glob: string, ignoreCase: boolean): string | undefined {

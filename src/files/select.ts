@@ -69,7 +69,7 @@ export function createSelection(rules: readonly SelectionRule[], source: string)
     const matcher = compile(pattern, syntax, modes.ignoreCase, root);
     add((entry, text) => {
       if (matcher.covers(text, entry.type === 'directory')) return include ? 'take' : 'skip';
-      return include && matcher.leadsTo(text) ? 'scan' : undefined;
+      return include && matcher.leadsTo(text, entry.type === 'directory') ? 'scan' : undefined;
     });
     if (include) lastInclude = pattern;
   }
@@ -149,7 +149,7 @@ function compile(pattern: string, syntax: Modes['syntax'], ignoreCase: boolean, 
   if (syntax === 'regexp') return compileRegExp(pattern, ignoreCase);
   const matcher = (syntax === 'literal' ? compileLiteral : compileGlob)(pattern, ignoreCase);
   if (typeof matcher === 'string') throw patternError(pattern, matcher);
-  if (!matcher.covers(root, true) && !matcher.leadsTo(root)) {
+  if (!matcher.covers(root, true) && !matcher.leadsTo(root, true)) {
     throw ruleError(
       'outside',
       `The pattern ${quoted(pattern)} can't match anything in ${quoted(root)}: begin it as the source is written, or with '**'.`,

@@ -1,7 +1,7 @@
 /** Random selection rules and small trees that they bite on, for our selection and for a program's command line. */
 
 import { spawnSync } from 'node:child_process';
-import { lutimesSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lutimesSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOf, pathFromText } from '../../src/bytes.ts';
 import type { SelectionRule } from '../../src/files/select-rules.ts';
@@ -99,7 +99,7 @@ export function makeSmallTree(root: string, random: Random): TestTree {
       symlinkSync('a', place);
     } else if (random.chance(0.05)) {
       spawnSync('mkfifo', [join(root, 'fifo')]);
-      spawnSync('mv', ['--', join(root, 'fifo'), `${root}/${path}`]);
+      renameSync(join(root, 'fifo'), place);
     } else {
       writeFileSync(place, '');
     }
