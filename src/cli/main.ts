@@ -182,7 +182,8 @@ async function createHost(
     ...output,
     sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
-      interruption.whileUnheard(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms));
+      interruption.unheard();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
     },
     random: size => randomBytes(size),
     hostname,
@@ -236,8 +237,8 @@ const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 interface Interruption {
   readonly signal: AbortSignal;
   status(): number | undefined;
-  /** Work that holds up the event loop: a signal ends the process meanwhile, as it does by nature. */
-  whileUnheard(work: () => void): void;
+  /** Until the event loop turns, a signal ends the process, as it does by nature: nobody would hear it. */
+  unheard(): void;
   close(): void;
 }
 
@@ -245,6 +246,8 @@ interface Interruption {
 function listenForSignals(): Interruption {
   const controller = new AbortController();
   let status: number | undefined;
+  let isOpen = false;
+  let isOver = false;
   const handlers = Object.entries(signalNumbers).map(([name, number]) => {
     const handler = () => {
       if (status !== undefined) {
@@ -257,23 +260,26 @@ function listenForSignals(): Interruption {
     return [name, handler] as const;
   });
   const open = () => {
+    if (isOpen || isOver) return;
+    isOpen = true;
     for (const [name, handler] of handlers) process.on(name, handler);
   };
   const close = () => {
+    isOpen = false;
     for (const [name, handler] of handlers) process.off(name, handler);
   };
   open();
   return {
     signal: controller.signal,
     status: () => status,
-    whileUnheard(work) {
+    unheard() {
+      if (!isOpen) return;
       close();
-      try {
-        work();
-      } finally {
-        open();
-      }
+      setImmediate(open);
     },
-    close,
+    close() {
+      isOver = true;
+      close();
+    },
   };
 }

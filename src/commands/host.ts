@@ -15,7 +15,10 @@ export interface Host {
   now(): number;
   /** Waits; used where two sets would get the same second. */
   sleep(ms: number): Promise<void>;
-  /** The same in the midst of synchronous work: nothing else goes on, and a signal ends the process at once. */
+  /**
+   * The same in the midst of synchronous work: nothing else goes on, and until that is over a signal ends the process
+   * at once.
+   */
   pause(ms: number): void;
   random(size: number): Uint8Array;
   hostname(): string;
@@ -38,13 +41,17 @@ export interface Host {
 
 /** What a packer needs of a host. While it waits for a source that is away the watchdog lets it be. */
 export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host): PackerOptions {
+  const ownThread = cores > 1;
   let resume = () => {};
   const report = (event: Report) => {
-    if (event.code === 'source-away') resume = watchdog.pause();
+    if (event.code === 'source-away') {
+      resume = watchdog.pause();
+      if (!ownThread) pause(0); // so that a signal that follows on the message ends the wait
+    }
     if (event.code === 'source-back') resume();
     reporter.report(event);
   };
-  return { ownThread: cores > 1, pause, signal, report };
+  return { ownThread, pause, signal, report };
 }
 
 /** Keys as the user named them; see keys/keys.ts. */

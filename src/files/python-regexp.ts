@@ -51,7 +51,7 @@ export function compilePythonRegExp(expression: string, ignoreCase = false): Reg
   try {
     return new RegExp(source, flags.has('i') ? 'svi' : 'sv');
   } catch (cause) {
-    const [, reason = 'it is malformed'] = /\/: (.*)$/s.exec((cause as Error).message) ?? [];
+    const [, reason = 'it is malformed'] = /.*\/[a-z]*: (.*)$/s.exec((cause as Error).message) ?? [];
     throw new RegExpFault(reason.toLowerCase(), { cause });
   }
 }
@@ -110,7 +110,7 @@ function translate(expression: string, flags: ReadonlySet<string>): string {
     else if (char === '[') source += translateClass(accept);
     else if (char === '\\') {
       const reference = /^0/.test(rest) || /^[0-3][0-7]{2}/.test(rest) ? undefined : accept(/^[1-9]\d?/);
-      const single = accept(/^[AZbBdDsSwW]/)?.[0];
+      const single = reference ? undefined : accept(/^[AZbBdDsSwW]/)?.[0];
       if (reference) source += `(?:\\${reference[0]})`;
       else if (single) source += anchors[single] ?? classes[single];
       else source += literalSource(escaped(accept), ignoreCase);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Fault, s3Error, startFaultProxy } from '../support/fault-proxy.ts';
+import { type Fault, type Seen, s3Error, startFaultProxy } from '../support/fault-proxy.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram, type ProgramOptions } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
@@ -26,8 +26,8 @@ test('from init to the seventh week: every mail that a person would have got', a
   const program = createProgram(t);
   const server = await startS3Server();
   t.after(() => server.close());
-  let fault: Fault | undefined;
-  const proxy = await startFaultProxy(server.port, () => fault);
+  let choose: ((seen: Seen) => Fault | undefined) | undefined;
+  const proxy = await startFaultProxy(server.port, seen => choose?.(seen));
   t.after(() => proxy.close());
   const { options, fail, heal } = createSleepingSource(program);
 
@@ -78,8 +78,13 @@ test('from init to the seventh week: every mail that a person would have got', a
   const run = () => program.run(command(), runOptions);
 
   // Week 1: the power fails while the second volume is on its way.
+  const log = join(program.home, '.local/state/tsbackup/photos/log');
+  const isOnItsWay = ({ method, url }: Seen) => method !== 'GET' && url.includes('.vol2.');
+  choose = seen => (isOnItsWay(seen) ? { kind: 'hang' } : undefined);
   const first = program.start(command(), runOptions);
-  while (!proxy.seen.some(({ method, url }) => method !== 'GET' && url.includes('.vol2.'))) await sleep(5);
+  const isStored = () => existsSync(log) && readFileSync(log, 'utf8').includes('Processed volume 1\n');
+  while (!isStored() || !proxy.seen.some(isOnItsWay)) await sleep(5);
+  choose = undefined;
   first.kill('SIGKILL');
   await first.done;
   assert.deepEqual(readdirSync(mails), [], 'a dead process sends nothing');
@@ -107,9 +112,9 @@ test('from init to the seventh week: every mail that a person would have got', a
   writeFileSync(volume, whole);
   // Week 6: the credentials have expired.
   week++;
-  fault = s3Error(403, 'ExpiredToken');
+  choose = () => s3Error(403, 'ExpiredToken');
   expectStatus(await run(), 13);
-  fault = undefined;
+  choose = undefined;
   // Week 7: all is well.
   week++;
   expectStatus(await run());
@@ -124,7 +129,7 @@ test('from init to the seventh week: every mail that a person would have got', a
     { env },
   );
   assert.match(expectStatus(late, 1).stdout, /the last success is too old/);
-  assert.equal(existsSync(join(program.home, '.local/state/tsbackup/photos/log')), true);
+  assert.match(readFileSync(log, 'utf8'), / INFO Processed volume 2\n/);
 
   // And what it was all for.
   const back = join(program.home, 'back');
