@@ -192,6 +192,10 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       const { config } = await import('./profile-config.ts');
       return config(first, second, host);
     }
+    case 'recovery-kit': {
+      const { printRecoveryKit } = await import('./recovery-kit.ts');
+      return printRecoveryKit(first, invocation, host);
+    }
     case 'completion': {
       const { completionFor } = await import('./completion.ts');
       const script = completionFor(first);

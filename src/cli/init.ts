@@ -109,6 +109,7 @@ async function ask(
   }
   questions.say(`The first backup:           tsbackup run ${name}`);
   if (schedule !== undefined) questions.say(`From then on by itself:     tsbackup schedule install ${name}`);
+  questions.say(`A page for the worst case:  tsbackup recovery-kit ${name}`);
   questions.say(`To get everything back:     tsbackup restore --profile ${name} FOLDER`);
   return status;
 }

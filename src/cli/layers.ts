@@ -4,6 +4,7 @@
  * the profile.
  */
 
+import { dirname, resolve } from 'node:path';
 import type { OptionValue } from '../profiles/parse.ts';
 import { atHome } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
@@ -11,6 +12,8 @@ import { type ActionSpec, knows, type OptionSpec, options } from './options.ts';
 
 /** What of a profile every action may use. */
 export interface ProfileLayer {
+  /** In its folder relative paths begin, as nobody knows where cron calls us. */
+  readonly file: string;
   readonly source: string;
   readonly target: string;
   readonly options: ReadonlyMap<string, OptionValue>;
@@ -18,6 +21,9 @@ export interface ProfileLayer {
 
 /** Never from the environment: they have to be meant each time. */
 const typedOnly = ['force', 'allow-mass-delete', 'dry-run', 'current-time', 'profile'];
+
+/** Paths that do not begin in the folder of a profile: one in the backup, and a program that the shell finds. */
+const elsewhere = ['path-to-restore', 'gpg-binary'];
 
 /**
  * The words of an action with all layers.
@@ -30,16 +36,19 @@ export function layered(
   profile: ProfileLayer | undefined,
 ): string[] {
   const given = new Set(words.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? shortOf(word) ?? []));
-  const layers = [fromEnvironment(environment), profile?.options ?? new Map<string, OptionValue>()];
+  const layers = [
+    { values: fromEnvironment(environment) },
+    { values: profile?.options ?? new Map<string, OptionValue>(), folder: profile && dirname(profile.file) },
+  ];
   const plain: string[] = [];
   const ordered: string[] = [];
-  for (const layer of layers) {
-    for (const [name, value] of layer) {
+  for (const { values, folder } of layers) {
+    for (const [name, value] of values) {
       const option = options.find(({ long, aliases }) => long === name || aliases?.includes(name));
       if (!option || !knows(spec, option) || (given.has(option.long) && !option.ordered)) continue;
-      (option.ordered ? ordered : plain).push(...wordsOf(option, value));
+      (option.ordered ? ordered : plain).push(...wordsOf(option, value, folder));
     }
-    for (const [name] of layer) given.add(name);
+    for (const [name] of values) given.add(name);
   }
   // The first rule that says something decides: what was typed comes first. Nothing is an option after `--`.
   const end = words.indexOf('--');
@@ -48,10 +57,11 @@ export function layered(
     : [...plain, ...words.slice(0, end), ...ordered, ...words.slice(end)];
 }
 
-function wordsOf({ long, kind }: OptionSpec, value: OptionValue): string[] {
+function wordsOf({ long, kind }: OptionSpec, value: OptionValue, folder: string | undefined): string[] {
   if (kind === 'flag') return value === true ? [`--${long}`] : [];
-  const values = Array.isArray(value) ? value : [value];
-  return values.map(one => `--${long}=${atHome(String(one))}`);
+  const values = (Array.isArray(value) ? value : [value]).map(one => atHome(String(one)));
+  const inFolder = folder !== undefined && kind === 'path' && !elsewhere.includes(long);
+  return values.map(one => `--${long}=${inFolder ? resolve(folder, one) : one}`);
 }
 
 function shortOf(word: string): string | undefined {

@@ -24,6 +24,7 @@ export type Action =
   | 'config'
   | 'schedule'
   | 'status'
+  | 'recovery-kit'
   | 'completion';
 
 /** What ends with `?` may be left out. */
@@ -209,6 +210,14 @@ export const actions: readonly ActionSpec[] = [
     summary: 'check or show the profile NAME',
     detail:
       'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema\n(with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
+    dataOnStdout: true,
+  },
+  {
+    action: 'recovery-kit',
+    positionals: ['NAME'],
+    summary: 'a page to print: how to get the backup of the profile NAME back on a new machine',
+    detail:
+      'With stock duplicity and gpg, with tsbackup, and with neither. Secrets are named, not shown, unless --with-secrets is\ngiven. A file whose name ends in .html becomes a page for a browser and its printer.\n\nExample:\n  tsbackup recovery-kit --output pictures-recovery.html pictures',
     dataOnStdout: true,
   },
   {
@@ -519,6 +528,19 @@ export const options: readonly OptionSpec[] = [
     value: 'INTERVAL',
     help: 'keep sets that are less than INTERVAL older than the newest, for example 3M',
     actions: ['prune'],
+  },
+  {
+    long: 'with-secrets',
+    kind: 'flag',
+    help: 'let the page hold the passphrase, private keys and S3 credentials',
+    actions: ['recovery-kit'],
+  },
+  {
+    long: 'output',
+    kind: 'path',
+    value: 'FILE',
+    help: 'write the page to FILE, which must not exist yet (standard output)',
+    actions: ['recovery-kit'],
   },
   {
     long: 'numeric-owner',
