@@ -1,7 +1,6 @@
 /** `init [NAME]`: a few questions, the answers tried, and a profile written. */
 
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
 import { probe } from '../commands/probe.ts';
@@ -40,8 +39,7 @@ async function ask(
   questions: Questions,
   host: Host,
 ): Promise<number> {
-  const uid = userInfo().uid;
-  const folder = profileFolder(process.env, uid);
+  const folder = profileFolder(process.env, process.geteuid?.());
   const freeName = (name: string) => {
     requireProfileName(name);
     if (profileNames(process.env).includes(name)) {

@@ -1,7 +1,7 @@
 /** `schedule install|remove|show NAME`. */
 
 import { mkdirSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { type UserInfo, userInfo } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
@@ -92,7 +92,7 @@ export async function schedule(
 const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME'];
 
 function scheduleHost(): ScheduleHost {
-  const { username, homedir, uid } = userInfo();
+  const { username, homedir, uid } = user();
   return {
     ...{ root: '', uid, user: username, home: homedir },
     environment: Object.fromEntries(
@@ -136,4 +136,14 @@ function shown({ files, commands, crontab }: SchedulePlan): string {
     ...(crontab === undefined ? [] : [`# crontab\n${crontab}`]),
     ...commands.map(command => `# then: ${command.join(' ')}\n`),
   ].join('');
+}
+
+function user(): UserInfo<string> {
+  try {
+    return userInfo();
+  } catch (cause) {
+    const uid = process.geteuid?.();
+    const message = `the user with the number ${uid} has no name on this machine, so nothing can be scheduled for them`;
+    throw new BackupError('usage', message, {}, { cause });
+  }
 }

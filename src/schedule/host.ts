@@ -1,7 +1,7 @@
 /** What a schedule is installed on, and how it is reached; handed in, so that tests have a host of their own. */
 
 import { execFile } from 'node:child_process';
-import { BackupError } from '../errors.ts';
+import { BackupError, systemCode } from '../errors.ts';
 
 export interface ScheduleHost {
   /** What stands before absolute paths: '' but in tests. */
@@ -27,7 +27,8 @@ export function runProgram(program: string, args: readonly string[], input?: str
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      const words = stderr.trim().split('\n').at(-1) || error.message.split('\n')[0]!;
+      const isMissing = systemCode(error) === 'ENOENT';
+      const words = isMissing ? 'it is not installed' : lastLine(stderr) || error.message.split('\n')[0]!;
       reject(
         new BackupError('local-io', `${program} ${args[0] ?? ''} failed: ${words}`, {}, { cause: error }),
       );
@@ -35,4 +36,8 @@ export function runProgram(program: string, args: readonly string[], input?: str
     child.stdin?.on('error', () => {}); // it may not want any
     child.stdin?.end(input ?? '');
   });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)!;
 }

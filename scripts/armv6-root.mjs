@@ -1,0 +1,75 @@
+// A folder that holds Debian's armel port with its Node.js, for qemu's emulation of an ARM1176, the processor of the
+// first Raspberry Pis. Debian's apt downloads it in an area of its own; nothing of the machine changes.
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+export const QEMU = '/usr/bin/qemu-arm-static';
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/**
+ * Makes the root if it is not there yet.
+ * @param folder for the packages and the root
+ * @param source a line for apt in place of Debian 13 from where this machine has its packages
+ * @returns the root's folder
+ */
+export function makeRoot(folder, source = `deb [arch=armel signed-by=${KEYRING}] ${mirror()} trixie main`) {
+  const root = join(folder, 'root');
+  if (existsSync(join(root, 'usr/bin/node'))) return root;
+  for (const part of ['lists/partial', 'cache/archives/partial', 'root']) {
+    mkdirSync(join(folder, part), { recursive: true });
+  }
+  writeFileSync(join(folder, 'status'), '');
+  writeFileSync(join(folder, 'sources.list'), `${source}\n`);
+  const settings = {
+    'Dir::Etc::sourcelist': join(folder, 'sources.list'),
+    'Dir::Etc::sourceparts': '-',
+    'Dir::State::lists': join(folder, 'lists'),
+    'Dir::State::status': join(folder, 'status'),
+    'Dir::Cache': join(folder, 'cache'),
+    'APT::Architecture': 'armel',
+    'APT::Architectures::': 'armel',
+    'APT::Get::Download-Only': 'true',
+  };
+  const apt = (...words) =>
+    run('apt-get', [
+      '-q',
+      ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
+      ...words,
+    ]);
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', 'nodejs', 'libc6');
+  const archives = join(folder, 'cache/archives');
+  for (const name of readdirSync(archives).filter(name => name.endsWith('.deb'))) {
+    run('dpkg', ['-x', join(archives, name), root]);
+  }
+  for (const name of ['lib', 'bin', 'sbin']) {
+    if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
+  }
+  for (const name of ['proc', 'dev', 'tmp', 'opt', 'home']) mkdirSync(join(root, name), { recursive: true });
+  mkdirSync(join(root, 'etc'), { recursive: true });
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  copyFileSync(QEMU, join(root, QEMU));
+  return root;
+}
+
+/** Where this machine has its Debian packages from. */
+function mirror() {
+  const sources = '/etc/apt/sources.list.d/debian.sources';
+  const uri = existsSync(sources) && /^URIs:\s*(\S+)/m.exec(readFileSync(sources, 'utf8'))?.[1];
+  return uri || 'http://deb.debian.org/debian';
+}
+
+export function run(command, args, options = {}) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', ...options });
+  if (error || status !== 0) throw new Error(`${command} ${args[0]}: ${error?.message ?? stderr.trim()}`);
+  return stdout;
+}

@@ -1,0 +1,196 @@
+// npm run test:armv6 [-- FOLDER]: the packaged program on an emulated ARM1176 with one core, as on a Raspberry Pi B+:
+// backs up, is killed, continues, restores, to a folder and to S3, with the WebAssembly kernel and without. Prints what
+// docs/raspberry-pi.md shows. Needs root (for chroot), Debian, qemu-user-static and g++-arm-linux-gnueabi. FOLDER keeps
+// the emulated root for the next time (default: in ~/.cache). ARMEL_SOURCE is another line for apt.
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeRoot, QEMU, run } from './armv6-root.mjs';
+
+process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const node = `node${process.versions.node.split('.')[0]}`;
+const folder = resolve(process.argv[2] ?? join(homedir(), '.cache', 'tsbackup-armv6'));
+const root = makeRoot(folder, process.env.ARMEL_SOURCE);
+const tarball = `dist/tsbackup-${version}-${node}-linux-armel.tar.gz`;
+process.stderr.write('packaging for armel\n');
+run(process.execPath, ['scripts/package.mjs', 'armel']);
+rmSync(join(root, 'opt/tsbackup'), { recursive: true, force: true });
+run('tar', ['-xzf', tarball, '-C', join(root, 'opt')]);
+
+const home = '/home/pi';
+for (const place of [home, 'etc/tsbackup']) rmSync(join(root, place), { recursive: true, force: true });
+mkdirSync(join(root, home), { recursive: true });
+const { createRandom } = await import('../dist/test/support/random.js');
+const { startS3Server } = await import('../dist/test/support/s3-server.js');
+makeSource(join(root, home, 'photos'));
+
+const rows = [];
+const server = await startS3Server();
+mount('proc');
+mount('dev');
+try {
+  await scenario();
+} finally {
+  for (const name of ['proc', 'dev']) spawnSync('umount', [join(root, name)]);
+  await server.close();
+}
+const memory = rows.flatMap(({ peak }) => peak ?? []);
+console.log('| on the emulated ARM1176 | seconds | peak RSS, MB |\n|---|---|---|');
+for (const { what, seconds, peak } of rows) {
+  console.log(`| ${what} | ${seconds.toFixed(1)} | ${peak === undefined ? '–' : Math.round(peak)} |`);
+}
+console.log(`\nPeak of all: ${Math.round(Math.max(...memory))} MB, the emulator's own share included.`);
+
+async function scenario() {
+  const url = `file://${home}/nas`;
+  const photos = `${home}/photos`;
+  const s3 = ['s3://bucket/pi', '--s3-endpoint-url', server.url];
+  const what = 'volsize 5 MiB, encrypted';
+  await step('emulated `node -e 0`', ['-e', '0'], { bare: true });
+  await step('`tsbackup --version`', ['--version']);
+  await step(`full, ${what}`, ['full', '--volsize', '5', photos, url]);
+  await step('incremental, nothing changed', ['incremental', photos, url]);
+  change(join(root, photos), 'once');
+  await step('incremental, a file changed and one came', ['incremental', photos, url]);
+  await step('restore', ['restore', url, `${home}/back`]);
+  same('back');
+  await killed(['full', '--volsize', '5', photos, url]);
+  const resumed = await step('the full backup that was killed, continued', [
+    'full',
+    '--volsize',
+    '5',
+    photos,
+    url,
+  ]);
+  if (!resumed.includes('Continuing the full backup')) throw new Error(`not continued:\n${resumed}`);
+  await step('verify, contents compared', ['verify', '--compare-data', url, photos]);
+  await step('check', ['check', url]);
+  change(join(root, photos), 'twice');
+  await step('incremental without WebAssembly', ['incremental', photos, url], { node: ['--jitless'] });
+  await step('restore without WebAssembly', ['restore', url, `${home}/jitless`], { node: ['--jitless'] });
+  same('jitless');
+  await step('full to S3', ['full', '--volsize', '5', photos, ...s3]);
+  await step('restore from S3', ['restore', ...s3, `${home}/from-s3`]);
+  same('from-s3');
+  await guide(photos);
+  if (spawnSync('duplicity', ['--version']).error) return;
+  const place = join(folder, 'by-duplicity');
+  rmSync(place, { recursive: true, force: true });
+  const options = ['--archive-dir', join(folder, 'duplicity-cache')];
+  run('duplicity', ['restore', ...options, `file://${join(root, home, 'nas')}`, place], {
+    env: { ...process.env, PASSPHRASE: 'pi' },
+  });
+  run('diff', ['-r', place, join(root, photos)]);
+  rmSync(place, { recursive: true, force: true });
+  process.stderr.write('the real duplicity restores it equal\n');
+}
+
+/** The commands of docs/raspberry-pi.md. */
+async function guide(photos) {
+  const answers = [photos, `file://${home}/usb`, 'generated', 'Mon 21:15', ''];
+  await step('init', ['init', 'photos'], { input: `${answers.join('\n')}\n` });
+  await step('config check', ['config', 'check', 'photos']);
+  await step('run', ['run', 'photos']);
+  const timer = ['schedule', 'install', 'photos', '--print', '--kind', 'systemd'];
+  const unit = await step('schedule install --print', timer);
+  if (!unit.includes('OnCalendar=Mon *-*-* 21:15')) throw new Error(`not the timer:\n${unit}`);
+  await step('status', ['status', 'photos']);
+  const kit = await step('recovery-kit', ['recovery-kit', 'photos']);
+  if (!kit.includes('duplicity restore')) throw new Error(`not the kit:\n${kit}`);
+  await step('restore of the profile', ['restore', '--profile', 'photos', `${home}/from-profile`]);
+  same('from-profile');
+}
+
+/** A call of the program (or of Node alone) in the root, with one core; its time and memory become a row. */
+async function step(what, words, { bare = false, node = [], input = '' } = {}) {
+  const report = join(tmpdir(), `tsbackup-armv6-${process.pid}`);
+  const begun = Date.now();
+  const child = start(bare ? words : [...node, '/opt/tsbackup/bin/tsbackup', ...words], [
+    '/usr/bin/time',
+    '-f',
+    '%M',
+    '-o',
+    report,
+  ]);
+  child.process.stdin.end(input);
+  const { status, output } = await child.ended;
+  if (status !== 0) throw new Error(`${what}: status ${status}\n${output}`);
+  const peak = existsSync(report) ? Number(readFileSync(report, 'utf8')) / 1000 : undefined;
+  rmSync(report, { force: true });
+  rows.push({ what, seconds: (Date.now() - begun) / 1000, peak });
+  process.stderr.write(`${what}: ${((Date.now() - begun) / 1000).toFixed(1)} s, ${Math.round(peak)} MB\n`);
+  return output;
+}
+
+/** Ended by SIGKILL once a volume is at the target. */
+async function killed(words) {
+  const child = start(['/opt/tsbackup/bin/tsbackup', '-v', 'info', ...words], []);
+  await child.says('Processed volume 1');
+  child.process.kill('SIGKILL');
+  await child.ended;
+}
+
+function start(words, wrapper) {
+  const env = {
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: home,
+    PASSPHRASE: 'pi',
+    LC_ALL: 'C.UTF-8',
+    AWS_ACCESS_KEY_ID: 'S3RVER',
+    AWS_SECRET_ACCESS_KEY: 'S3RVER',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+  const [command, ...args] = [...wrapper, 'taskset', '-c', '0', 'chroot', root, QEMU, '-cpu', 'arm1176'];
+  const child = spawn(command, [...args, '/usr/bin/node', ...words], {
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let heard = () => {};
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', text => {
+      output += text;
+      heard();
+    });
+  }
+  const ended = new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', status => done({ status, output }));
+  });
+  const says = text =>
+    new Promise((done, fail) => {
+      heard = () => output.includes(text) && done();
+      ended.then(() => fail(new Error(`it ended before it said '${text}':\n${output}`)));
+    });
+  return { process: child, ended, says };
+}
+
+/** 300 small files, and 24 MB in photographs. */
+function makeSource(place) {
+  const random = createRandom(6);
+  for (let i = 0; i < 300; i++) {
+    mkdirSync(join(place, 'notes', `${i % 10}`), { recursive: true });
+    writeFileSync(join(place, 'notes', `${i % 10}`, `${i}.txt`), `note ${i}\n`.repeat(200));
+  }
+  mkdirSync(join(place, '2014'));
+  for (let i = 0; i < 8; i++) writeFileSync(join(place, '2014', `IMG_${i}.jpg`), random.bytes(3_000_000));
+}
+
+function change(place, how) {
+  const file = join(place, '2014', 'IMG_3.jpg');
+  const bytes = readFileSync(file);
+  bytes.write(`changed ${how}`, 1_500_000);
+  writeFileSync(file, bytes);
+  cpSync(file, join(place, '2014', `copy, ${how}.jpg`));
+}
+
+function same(name) {
+  run('diff', ['-r', join(root, home, 'photos'), join(root, home, name)]);
+}
+
+function mount(name) {
+  run('mount', ['--bind', `/${name}`, join(root, name)]);
+}
