@@ -20,7 +20,7 @@ export interface Packing {
 }
 
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
-const SLABS = 10;
+const SLABS = 8;
 
 /** Numbers that are shared with the thread: not 0 once the run is to end, which wakes a thread that waits; its beats. */
 export const ENDING = 0;
@@ -115,7 +115,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
     // A thread's heap starts large; this one works in slabs and needs little.
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 },
     workerData: shared,
   });
   worker.unref(); // until it has a job, it keeps nobody from leaving

@@ -27,7 +27,7 @@ const MAX_HELD = 1024 * 1024;
 const MAX_SEGMENTS = 2;
 /** More than that many segments of ours hold. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
-const OUTPUT_PIECE = 128 * 1024;
+const OUTPUT_PIECE = 640 * 1024;
 const WIDTH = 3;
 
 /** A part of the stream between two boundaries. */
