@@ -52,6 +52,7 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
       ownership: request.ownership,
       inPlace: request.inPlace,
       clearsFolders: request.deleteOthers,
+      aside: host.cores > 1,
       onPlaced: wasThere => void (wasThere ? kept++ : written++),
       onProblem({ path, systemCode, message, restored }) {
         if (restored && isAbove(path, request.paths)) return;

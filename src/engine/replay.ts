@@ -14,7 +14,8 @@ export interface TreeSink {
   /** @returns whether `data` and `finish` matter; calling them all the same is harmless */
   begin(entry: Entry): boolean;
   data(bytes: Uint8Array): void;
-  finish(): void;
+  /** @returns a promise if the next call has to wait for it */
+  finish(): Promise<void> | void;
   /** The entry under way is not to be had after all. */
   abandon(): void;
 }
@@ -117,7 +118,7 @@ async function direct(cursor: SetCursor, entry: Entry, { sink, onLost }: ReplayO
   sink.begin(entry);
   const complete = await cursor.drain(bytes => sink.data(bytes));
   if (complete) {
-    sink.finish();
+    await sink.finish();
     if (cutShort) onLost({ path, ...storedInPart });
     return true;
   }
@@ -149,7 +150,7 @@ async function patched(
     bytes => sink.data(bytes),
   );
   if (problem === undefined) {
-    sink.finish();
+    await sink.finish();
     if (cutShort) onLost({ path, ...storedInPart });
     return true;
   }

@@ -11,6 +11,8 @@ export interface Twin {
   /** Whether the next bytes are these; if not, the place stays before them. */
   continuesWith(bytes: Uint8Array): boolean;
   isAtEnd(): boolean;
+  /** Bytes that were the same. */
+  length(): number;
   /** Writes all that was the same. */
   copyTo(fd: number): void;
   close(): void;
@@ -50,6 +52,7 @@ export function openTwin(place: string): Twin | undefined {
       return true;
     },
     isAtEnd: () => fstatSync(fd).size === same,
+    length: () => same,
     copyTo(to) {
       for (let at = 0; at < same; ) {
         const count = readFully(fd, at, Math.min(slab.length, same - at));

@@ -18,7 +18,6 @@ import {
   readlinkSync,
   type Stats,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
@@ -33,6 +32,7 @@ import { pinPlace, type TargetFolder } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
 import { makeTemporary, placeOfTemporary, putInPlace, removeTemporary, type Temporary } from './temporary.ts';
 import { openTwin, type Twin } from './twin.ts';
+import { createWriteBehind } from './write-behind.ts';
 
 export interface WriteProblem {
   readonly path: string;
@@ -58,6 +58,8 @@ export interface TreeWriterOptions {
   onPlaced?(kept: boolean): void;
   /** Have every file and directory on the disk before going on (slow). */
   readonly sync?: boolean;
+  /** Whether libuv's threads may write, while this one has more to do; `finish` may then return a promise. */
+  readonly aside?: boolean;
   /** Where open files have paths, '' for nowhere; found by itself. */
   readonly fdFolder?: string;
 }
@@ -72,8 +74,6 @@ interface OpenFile {
   output: { readonly temporary: Temporary; readonly fd: number; closed: boolean } | undefined;
 }
 
-const slabSize = 256 * 1024;
-
 /** After these the next entry would fail as well. */
 const endingCodes = new Set(['ENOSPC', 'EROFS', 'EDQUOT']);
 
@@ -86,8 +86,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   const fdFolder = options.fdFolder ?? findFdFolder();
   const names = options.names ?? createIdNames();
   const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
-  const slab = Buffer.allocUnsafeSlow(slabSize);
-  let filled = 0;
+  const content = createWriteBehind(options.aside === true);
   let file: OpenFile | undefined;
 
   const tree = createTargetTree(target, {
@@ -133,14 +132,13 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** From here on the file is written anew; what was the same so far is copied. */
-  function beginOutput(current: OpenFile): number {
+  function beginOutput(current: OpenFile): void {
     const temporary = makeTemporary(current.folder, place => openSync(place, newFile, 0o600));
     current.output = { temporary, fd: temporary.made, closed: false };
-    filled = 0;
+    content.start(temporary.made, current.twin?.length() ?? 0);
     current.twin?.copyTo(temporary.made);
     current.twin?.close();
     current.twin = undefined;
-    return temporary.made;
   }
 
   /** Sets attributes right, if they are not: what is as it should be keeps its ctime too. */
@@ -206,11 +204,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     }
     if (!current.output) beginOutput(current);
     const output = current.output!;
-    writeAll(output.fd, slab, 0, filled);
     dress(holdOpen(output.fd), entry);
     if (options.sync) fsyncSync(output.fd);
     output.closed = true;
-    closeSync(output.fd); // some file systems say only here that the disk is full
+    content.close();
     putInPlace(output.temporary, current.name, options.clearsFolders);
     options.onPlaced?.(false);
   }
@@ -222,7 +219,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     const { twin, output } = current;
     try {
       twin?.close();
-      if (output && !output.closed) closeSync(output.fd);
+      if (output && !output.closed) content.close();
     } catch {
       // It is thrown away; the reason for that was reported.
     }
@@ -255,23 +252,28 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       if (!current) return;
       attempt(current.entry.path, () => {
         if (current.twin?.continuesWith(bytes)) return;
-        const fd = current.output?.fd ?? beginOutput(current);
-        if (filled + bytes.length > slabSize) {
-          writeAll(fd, slab, 0, filled);
-          filled = 0;
-        }
-        if (bytes.length > slabSize) {
-          writeAll(fd, bytes, 0, bytes.length);
-        } else {
-          slab.set(bytes, filled);
-          filled += bytes.length;
-        }
+        if (!current.output) beginOutput(current);
+        content.push(bytes);
       });
     },
     finish() {
       const current = file;
-      if (!current) return;
-      if (attempt(current.entry.path, () => seal(current))) file = undefined;
+      if (!current) return undefined;
+      const { path } = current.entry;
+      const end = () => {
+        if (attempt(path, () => seal(current))) file = undefined;
+      };
+      let rest: Promise<void> | undefined;
+      const isGood = attempt(path, () => {
+        if (current.output) rest = content.finish();
+      });
+      if (!isGood) return undefined;
+      if (!rest) return end();
+      return rest.then(end, error => {
+        attempt(path, () => {
+          throw error;
+        });
+      });
     },
     abandon: discard,
     close() {
@@ -288,8 +290,4 @@ function codeOf(error: unknown): string | undefined {
   if (error instanceof BackupError) return undefined;
   const code = (error as { code?: unknown }).code;
   return systemName(error) ?? (typeof code === 'string' && code.startsWith('ERR_') ? 'EINVAL' : undefined);
-}
-
-function writeAll(fd: number, bytes: Uint8Array, start: number, end: number): void {
-  for (let at = start; at < end; ) at += writeSync(fd, bytes, at, end - at);
 }
