@@ -26,7 +26,7 @@ import type { Storage } from '../storage/storage.ts';
 import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
-import { prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
+import { prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, openArchive } from './archive.ts';
 import {
@@ -160,13 +160,13 @@ interface Setting {
   readonly archive: Archive;
   readonly root: SourceRoot;
   readonly packer: Packer;
-  /** Fails if the passphrase is not that of the sets that are there. */
-  readonly checked: Promise<void>;
+  /** The salt of the key of the newest set; fails if the passphrase is not that of the sets that are there. */
+  readonly checked: Promise<Uint8Array | undefined>;
 }
 
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
-  let checked = Promise.resolve();
+  let checked: Setting['checked'] = Promise.resolve(undefined);
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
     checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
@@ -296,11 +296,16 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   const { set, base, journal } = task;
   const { request, host, archive, bytesTotal, checked } = setting;
   const { storage, cache, prefixes } = archive;
+  const salt = set.type === 'inc' ? await checked : undefined;
   await checked;
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();
-  const envelopes = createEnvelopes(request, form, set, host, await sealingOf(request, archive));
+  const envelopeOptions = createEnvelopes(request, form, set, host, {
+    ...(await sealingOf(request, archive)),
+    secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
+    salt,
+  });
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
     hostname: host.hostname(),
@@ -308,7 +313,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   };
   const writer = await createSetWriter({
     ...{ cache, storage, header, journal },
-    envelope: envelopes.forMetadata,
+    envelope: envelopeOptions,
     signal: host.signal,
   });
   const last = journal?.checkpoints.at(-1);
@@ -343,7 +348,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
       width: Math.max(2, host.cores + 2),
       uploads: 1,
       nameOf,
-      createEnvelope: async () => createEnvelope(await envelopes.forVolume()),
+      createEnvelope: async () => createEnvelope(await envelopeOptions()),
       onTaken: batch => writer.add(batch),
       onConsumed: batch => packing.recycle(batch.difftar),
       mark: () => writer.mark(),
@@ -406,36 +411,27 @@ async function sealingOf({ encrypt, keys: choice }: BackupRequest, { keys }: Arc
   return { recipients: await ring.recipients(), signer: await ring.signer() };
 }
 
-/** Objects of a set beside its volumes, whose keys are kept back for them: signatures and manifest. */
-const METADATA_OBJECTS = 2;
-
-/** Each object has its own key; the first ones, all that a small set needs, are made while the source is looked at. */
+/**
+ * Objects for public keys have a key each. With a passphrase a set has one, and all sets of a chain the same: to make one
+ * takes seconds on a small board, for whoever writes and for whoever restores.
+ */
 function createEnvelopes(
   request: BackupRequest,
   form: EnvelopeForm,
   set: SetId,
   host: Host,
-  { recipients, signer }: Sealing,
+  { recipients, signer, secrets, salt }: Sealing & KeyOfSet,
 ) {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level, dictionary: false };
-  const secrets = { passphrase: () => host.passphrase(true) };
-  const makeKey = () =>
-    recipients ? recipients.prepareSessionKey(host.random) : prepareSessionKey(secrets, host.random);
-  const ready: Promise<SealingKey>[] = [];
-  const prepare = () => {
-    // One after the other: the first is needed first.
-    const key = (ready.at(-1) ?? Promise.resolve()).then(makeKey);
-    key.catch(() => {}); // it is reported when its turn comes
-    ready.push(key);
-  };
-  if (form === 'gpg') for (let i = 0; i < 1 + METADATA_OBJECTS; i++) prepare();
+  const shared = form === 'gpg' && !recipients ? prepareSessionKey(secrets, host.random, salt) : undefined;
+  shared?.catch(() => {}); // it is reported when its turn comes
   const next = async (): Promise<EnvelopeOptions> => {
     if (form === 'plain') return { form };
     if (form === 'gz') return { form, mtimeSeconds, deflate };
     return {
       form,
-      key: await ready.shift()!,
+      key: await (shared ?? recipients!.prepareSessionKey(host.random)),
       random: host.random,
       mtimeSeconds,
       deflate,
@@ -443,13 +439,13 @@ function createEnvelopes(
       signer,
     };
   };
-  return {
-    forMetadata: next,
-    forVolume() {
-      if (form === 'gpg' && ready.length <= METADATA_OBJECTS) prepare();
-      return next();
-    },
-  };
+  return next;
+}
+
+interface KeyOfSet {
+  readonly secrets: Secrets;
+  /** Of the key that the chain has; undefined: a new one. */
+  readonly salt: Uint8Array | undefined;
 }
 
 function warn(batch: PackBatch, { reporter }: Host, bytesTotal: number | undefined): void {

@@ -1,10 +1,12 @@
 /** A mistyped passphrase must not begin a chain that nobody can read together with what is there already. */
 
+import { Readable } from 'node:stream';
 import { BackupError } from '../errors.ts';
 import type { Collection } from '../manifest/chains.ts';
 import { endOf } from '../manifest/names.ts';
 import type { BackupSet } from '../manifest/sets.ts';
 import { openEnvelope } from '../volumes/envelope.ts';
+import { keySaltOf, MESSAGE_HEAD } from '../volumes/openpgp-open.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
@@ -21,16 +23,28 @@ export async function askPassphrase(collection: Collection, host: Host): Promise
 
 /**
  * Opens the newest encrypted manifest with the passphrase of this run.
+ * @returns the salt of its key, if it is one of ours; see `prepareSessionKey`
  * @throws BackupError `wrong-passphrase` if it does not open; what else is wrong with it is not our business here
  */
-export async function checkPassphrase(archive: Archive, collection: Collection): Promise<void> {
+export async function checkPassphrase(
+  archive: Archive,
+  collection: Collection,
+): Promise<Uint8Array | undefined> {
   const newest = newestEncrypted(collection);
-  if (!newest) return;
+  if (!newest) return undefined;
   const name = newest.manifest!.name;
+  let head = new Uint8Array();
+  async function* stored() {
+    for await (const chunk of archive.storage.get(name)) {
+      if (head.length < MESSAGE_HEAD) head = Buffer.concat([head, chunk.subarray(0, MESSAGE_HEAD)]);
+      yield chunk;
+    }
+  }
   try {
-    for await (const _ of openEnvelope(archive.storage.get(name), 'gpg', archive.secrets));
+    for await (const _ of openEnvelope(stored(), 'gpg', archive.secrets));
+    return await keySaltOf(Readable.from([head]));
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'wrong-passphrase') return;
+    if (!(error instanceof BackupError) || error.code !== 'wrong-passphrase') return undefined;
     throw new BackupError(
       'wrong-passphrase',
       'the passphrase is not the one of the backup sets at the target; to begin anew with another passphrase use another folder',

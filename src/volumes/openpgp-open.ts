@@ -30,6 +30,7 @@ import {
   decodeRecipientPacket,
   HIDDEN_KEY_ID,
   newerEncryption,
+  ownSalt,
   PASSPHRASE_PACKET_MAX,
   RECIPIENT_PACKET_MAX,
   recoverSessionKey,
@@ -94,6 +95,23 @@ export async function deriveAhead(head: Chunks, secrets: Secrets): Promise<void>
     const { candidates } = await readUpToEncrypted(message);
     if (candidates.length === 1) await recoverSessionKey(candidates[0]!, secrets);
   } catch {
+  } finally {
+    await message.close();
+  }
+}
+
+/**
+ * What a message that we sealed tells of its key, for `prepareSessionKey`; undefined for a message of others. Never
+ * fails.
+ * @param head the first MESSAGE_HEAD bytes, or more
+ */
+export async function keySaltOf(head: Chunks): Promise<Uint8Array | undefined> {
+  const message = new ByteSource(dearmor(head));
+  try {
+    const { candidates, recipients } = await readUpToEncrypted(message);
+    return candidates.length === 1 && recipients.length === 0 ? ownSalt(candidates[0]!) : undefined;
+  } catch {
+    return undefined;
   } finally {
     await message.close();
   }

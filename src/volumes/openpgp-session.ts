@@ -15,8 +15,8 @@ import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } fr
 export interface Secrets {
   /** Bytes of the passphrase, without line end. */
   passphrase(): Promise<Uint8Array>;
-  /** Keys that were derived from it, by what they were derived with; without it each message costs a derivation. */
-  readonly derived?: Map<string, Promise<Uint8Array>>;
+  /** Keys that were derived from it, by what they were derived with; without it each use of one costs a derivation. */
+  readonly derived?: Map<string, Promise<Uint8Array>> | undefined;
   /**
    * Asks private keys for the session key of a message to public keys; absent where there are none.
    * @param packets all of the message's, at least one; given
@@ -77,19 +77,45 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
 }
 
 /**
- * A fresh AES-256 key for one message: a new salt, so no two messages share a key. The S2K output is the session key
- * itself, as gpg does it. Takes some 30 to 200 ms, in turns with other work.
+ * An AES-256 key for messages. The S2K output is the session key itself, as gpg does it. It may seal many messages, as
+ * each begins with random bytes that the cipher is led by. Takes some 40 ms on a PC and seconds on a small board, in
+ * turns with other work, unless the secrets have it already.
+ * @param salt as `ownSalt` gives it, for the key that was made with it; default: a new one
  */
-export async function prepareSessionKey(secrets: Secrets, random: RandomBytes): Promise<SealingKey> {
-  // SHA-256 gives 32 bytes in one go where SHA-1, gpg's default, must hash everything twice.
-  const hash = hashIds.sha256;
-  const salt = random(8);
+export async function prepareSessionKey(
+  secrets: Secrets,
+  random: RandomBytes,
+  salt = random(SALT_LENGTH),
+): Promise<SealingKey> {
+  const hash = OWN_HASH;
   const { keyLength } = cipherTraits(AES256);
-  const s2k: S2k = { hash, salt, count: decodeCount(CODED_COUNT_MAX) };
-  const key = await deriveKeyInTurns(await secrets.passphrase(), s2k, keyLength);
+  const key = await derive({ hash, salt, count: decodeCount(CODED_COUNT_MAX) }, keyLength, secrets);
   const body = [4, AES256, 3, hash, ...salt, CODED_COUNT_MAX];
   const packets = encodePacket(tags.passphraseSession, Uint8Array.from(body));
   return { packets, key, algorithm: AES256 };
+}
+
+// SHA-256 gives 32 bytes in one go where SHA-1, gpg's default, must hash everything twice.
+const OWN_HASH = hashIds.sha256;
+const SALT_LENGTH = 8;
+
+/** The salt of a key as `prepareSessionKey` makes them; undefined for what others made. */
+export function ownSalt({ algorithm, s2k, encrypted }: PassphrasePacket): Uint8Array | undefined {
+  const isOwn =
+    algorithm === AES256 &&
+    encrypted.length === 0 &&
+    s2k.hash === OWN_HASH &&
+    s2k.count === decodeCount(CODED_COUNT_MAX) &&
+    s2k.salt.length === SALT_LENGTH;
+  return isOwn ? s2k.salt : undefined;
+}
+
+/** A key from the passphrase; each one is derived once, if the secrets keep them. */
+function derive(s2k: S2k, keyLength: number, { derived, passphrase }: Secrets): Promise<Uint8Array> {
+  const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
+  const key = derived?.get(name) ?? passphrase().then(secret => deriveKeyInTurns(secret, s2k, keyLength));
+  derived?.set(name, key);
+  return key;
 }
 
 /** A symmetric-key encrypted session key packet (RFC 9580 §5.3.1). */
@@ -147,13 +173,7 @@ export async function recoverSessionKey(
   { algorithm, s2k, encrypted }: PassphrasePacket,
   secrets: Secrets,
 ): Promise<SessionKey | undefined> {
-  const { keyLength } = cipherTraits(algorithm);
-  const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
-  const derived =
-    secrets.derived?.get(name) ??
-    secrets.passphrase().then(passphrase => deriveKeyInTurns(passphrase, s2k, keyLength));
-  secrets.derived?.set(name, derived);
-  const key = await derived;
+  const key = await derive(s2k, cipherTraits(algorithm).keyLength, secrets);
   if (encrypted.length === 0) return { algorithm, key };
   const inner = createCfbDecipher({ algorithm, key }).update(encrypted);
   if (ciphers[inner[0]!]?.keyLength !== inner.length - 1) return undefined;
