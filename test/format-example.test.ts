@@ -118,7 +118,7 @@ async function writeSet(
     kernel: createKernel(),
     open: ({ path }) => sourceFile(contents[path]!),
     signatureAt: () => signatureOf(firstContents.hello),
-    takeSlab: pool.take,
+    buffers: pool,
     fingerprintOf: () => '',
     recorder: { stored() {}, unchanged() {}, removed() {} },
     maxBlockLength: 2048,

@@ -288,6 +288,7 @@ async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
     warn(batch, host, bytesTotal);
     counts = batch.counts;
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
+    if (batch.sigtar.length > 0) packing.recycleRecords(batch.sigtar);
   }
   return { counts, stored: 0 };
 }
@@ -322,12 +323,17 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
   let volumes = last?.volume ?? 0;
 
+  const add = async (batch: PackBatch) => {
+    await writer.add(batch);
+    if (batch.sigtar.length > 0) packing.recycleRecords(batch.sigtar);
+  };
+
   async function* told(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of watched(packing, setting)) {
       host.signal.throwIfAborted();
       warn(batch, host, bytesTotal);
       counts = batch.counts;
-      if (batch.difftar.length === 0) await writer.add(batch);
+      if (batch.difftar.length === 0) await add(batch);
       yield batch;
     }
     // Before the last volume is finished: a source that has gone must not become a set that says so.
@@ -349,7 +355,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
       uploads: 1,
       nameOf,
       createEnvelope: async () => createEnvelope(await envelopeOptions()),
-      onTaken: batch => writer.add(batch),
+      onTaken: add,
       onConsumed: batch => packing.recycle(batch.difftar),
       mark: () => writer.mark(),
       async onStored(volume) {

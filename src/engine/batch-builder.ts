@@ -28,18 +28,26 @@ export interface BatchMark {
   readonly last: Place | undefined;
 }
 
+/** What is filled and given away; nobody else uses it. */
+export interface BatchBuffers {
+  /** Of SLAB_SIZE bytes. */
+  takeSlab(): Uint8Array;
+  /** Of any length. */
+  takeRecords(): Buffer;
+}
+
 export class BatchBuilder {
   readonly counts: Counts = createCounts();
   /** Bytes of sigtar members so far, of all batches. */
   sigtarLength = 0;
-  private readonly takeSlab: () => Uint8Array;
+  private readonly buffers: BatchBuffers;
   private readonly member = createMember();
   private slab: Buffer;
   private used = 0;
   private serial = 0;
   private first: Place | undefined;
   private last: Place | undefined;
-  private readonly sigtar = new Growable(SLAB_SIZE);
+  private readonly sigtar: Growable;
   private readonly filelist = new Growable(4096);
   private filelistLines = 0;
   private readonly fingerprints = new Growable(4096);
@@ -47,10 +55,10 @@ export class BatchBuilder {
   private incomplete: string[] = [];
   private warnings: PackWarning[] = [];
 
-  /** @param takeSlab gives a slab of SLAB_SIZE bytes that nobody else uses */
-  constructor(takeSlab: () => Uint8Array) {
-    this.takeSlab = takeSlab;
-    this.slab = asBuffer(takeSlab());
+  constructor(buffers: BatchBuffers) {
+    this.buffers = buffers;
+    this.slab = asBuffer(buffers.takeSlab());
+    this.sigtar = new Growable(buffers.takeRecords());
   }
 
   /** Whether the next member might not fit, or the batch has grown large otherwise. */
@@ -156,12 +164,12 @@ export class BatchBuilder {
   /** What was gathered, and a new beginning. A slab without members stays for the next batch. */
   take(): PackBatch {
     const difftar = this.used === 0 ? new Uint8Array(0) : this.slab.subarray(0, this.used);
-    if (this.used > 0) this.slab = asBuffer(this.takeSlab());
+    if (this.used > 0) this.slab = asBuffer(this.buffers.takeSlab());
     const batch: PackBatch = {
       difftar,
       first: this.first,
       last: this.last,
-      sigtar: this.sigtar.take(),
+      sigtar: this.sigtar.length === 0 ? new Uint8Array(0) : this.sigtar.swap(this.buffers.takeRecords()),
       filelist: this.filelist.take(),
       filelistLines: this.filelistLines,
       fingerprints: this.fingerprints.take(),

@@ -16,7 +16,7 @@ export interface PackBatch {
   /** Places of the first and last member in `difftar`; absent if it is empty. */
   readonly first: Place | undefined;
   readonly last: Place | undefined;
-  /** Whole sigtar members of the entries that were finished in this batch; given. */
+  /** Whole sigtar members of the entries that were finished in this batch; given, its buffer goes back as well. */
   readonly sigtar: Uint8Array;
   /** Manifest lines (see manifest room) of the same entries, and their number; given. */
   readonly filelist: Uint8Array;

@@ -3,8 +3,9 @@ export class Growable {
   private buffer: Buffer;
   length = 0;
 
-  constructor(capacity: number) {
-    this.buffer = Buffer.allocUnsafeSlow(capacity);
+  /** @param capacity bytes to begin with, or a buffer that nobody else uses */
+  constructor(capacity: number | Buffer) {
+    this.buffer = typeof capacity === 'number' ? Buffer.allocUnsafeSlow(capacity) : capacity;
   }
 
   /** Makes room for `size` more bytes and returns the buffer to write them into, from `length` on. */
@@ -30,6 +31,14 @@ export class Growable {
   /** A view, lent until the next push. */
   peek(from: number, length: number): Uint8Array {
     return this.buffer.subarray(from, from + length);
+  }
+
+  /** What was pushed, in the buffer itself, which is given away; an empty one takes its place. */
+  swap(empty: Buffer): Uint8Array {
+    const bytes = this.buffer.subarray(0, this.length);
+    this.buffer = empty;
+    this.length = 0;
+    return bytes;
   }
 
   /** A copy of what was pushed (given, exactly as long as it is), and the buffer is empty again. */

@@ -87,7 +87,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
       kernel: createKernel(),
       open: entry => openSource(anchors, entry.path, patience),
       signatureAt: signatures.at,
-      takeSlab: pool.take,
+      buffers: pool,
       maxBlockLength: job.maxBlockLength,
       recorder: createCatalogRecorder(catalog, stableInodes),
       fingerprintOf: entry => fingerprintOf(entry, stableInodes),

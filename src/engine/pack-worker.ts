@@ -19,6 +19,9 @@ port.on('message', (request: PackRequest) => {
     case 'slab':
       pool!.giveBack(request.slab);
       return;
+    case 'records':
+      pool!.giveBackRecords(request.records);
+      return;
     case 'commit':
       guard(() => {
         packer!.commit(request.pieces);

@@ -18,7 +18,7 @@ import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner } from '../rsync/signature.ts';
 import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
 import type { OpenFile, PackBatch } from './batch.ts';
-import { BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
+import { type BatchBuffers, BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
 import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
@@ -30,8 +30,7 @@ export interface PackOptions {
   open(entry: SourceEntry): SourceFile;
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
   signatureAt(place: SignaturePlace, path: string): Uint8Array | undefined;
-  /** Gives a slab of SLAB_SIZE bytes that nobody else uses. */
-  takeSlab(): Uint8Array;
+  readonly buffers: BatchBuffers;
   readonly recorder: Recorder;
   /** See catalog/fingerprint.ts. */
   fingerprintOf(entry: SourceEntry): string;
@@ -77,8 +76,8 @@ export async function* pack(
 }
 
 function createPacker(options: PackOptions) {
-  const { kernel, open, signatureAt, takeSlab, recorder, maxBlockLength, resume } = options;
-  const builder = new BatchBuilder(takeSlab);
+  const { kernel, open, signatureAt, buffers, recorder, maxBlockLength, resume } = options;
+  const builder = new BatchBuilder(buffers);
   const { counts } = builder;
   let cut = resume?.cut;
   if (resume) {
@@ -87,7 +86,7 @@ function createPacker(options: PackOptions) {
   }
   const signer = createSigner(kernel);
   const delta = createDelta(kernel);
-  const buffers = createDeltaBuffers();
+  const deltaBuffers = createDeltaBuffers();
 
   function seen(entry: SourceEntry): void {
     counts.sourceFiles++;
@@ -200,7 +199,7 @@ function createPacker(options: PackOptions) {
     const signature = signatureAt(place, entry.path);
     if (!signature) return whole(entry, 'replaced');
     return content(entry, 'changed', source => {
-      const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers });
+      const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers: deltaBuffers });
       const ready = deltaSource.prepare(PART_SIZE);
       if (!mustStore && deltaSource.isWholeCopy()) return undefined;
       // A small file that changes again and again: whoever restores it then needs none of its older versions.

@@ -15,6 +15,8 @@ export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
   readonly batches: AsyncIterable<PackBatch>;
   recycle(difftar: Uint8Array): void;
+  /** The same for `sigtar`. */
+  recycleRecords(sigtar: Uint8Array): void;
   /** The set is complete at the target: the catalog is to say so. @param pieces of the set's cached sigtar */
   commit(pieces: readonly Piece[]): Promise<void>;
 }
@@ -74,6 +76,9 @@ function createLocal(options: Omit<PackHost, 'beat'>): Packer {
         async recycle(difftar) {
           (await local).pool.giveBack(difftar);
         },
+        async recycleRecords(sigtar) {
+          (await local).pool.giveBackRecords(sigtar);
+        },
         async commit(pieces) {
           (await local).packer.commit(pieces);
         },
@@ -108,6 +113,7 @@ export type PackMessage =
 export type PackRequest =
   | { readonly type: 'start'; readonly job: PackJob; readonly slabs: number }
   | { readonly type: 'slab'; readonly slab: Uint8Array }
+  | { readonly type: 'records'; readonly records: Uint8Array }
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
   | { readonly type: 'close' };
 
@@ -175,6 +181,9 @@ function createThread({ report, signal }: PackerOptions): Packer {
         })(),
         recycle(difftar) {
           if (!hasExited) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
+        },
+        recycleRecords(sigtar) {
+          if (!hasExited) tell({ type: 'records', records: sigtar }, [sigtar.buffer as ArrayBuffer]);
         },
         async commit(pieces) {
           tell({ type: 'commit', pieces });

@@ -22,6 +22,7 @@ import { gunzip } from '../volumes/gzip.ts';
 import { endOfArchive } from '../volumes/sigtar.ts';
 import type { OpenFile, PackBatch, Place } from './batch.ts';
 import { type Counts, createCounts } from './counts.ts';
+import { Growable } from './growable.ts';
 import {
   formatCheckpoint,
   formatJournalHeader,
@@ -107,24 +108,23 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   }
   const pieces: Piece[] = done.flatMap(({ mark }) => mark.pieces);
   let markedPieces = pieces.length;
-  let pending: Uint8Array[] = [];
-  let pendingLength = 0;
+  const pending = new Growable(PIECE);
+  let spare: Buffer | undefined; // what was deflated last; records are gathered in two buffers by turns
 
   const flushSignatures = async () => {
-    if (pendingLength === 0) return;
-    const piece = Buffer.concat(pending, pendingLength);
+    if (pending.length === 0) return;
     const plainOffset = deflater.length;
     const gzipOffset = signatures.size;
-    pending = [];
-    pendingLength = 0;
+    const piece = pending.swap(spare ?? Buffer.allocUnsafeSlow(PIECE));
+    spare = undefined;
     await signatures.append(gzip.push(await deflater.push(piece)));
+    spare = Buffer.from(piece.buffer);
     pieces.push({ plainOffset, gzipOffset, gzipEnd: signatures.size });
   };
   const addSignatures = async (bytes: Uint8Array) => {
     if (bytes.length === 0) return;
     pending.push(bytes);
-    pendingLength += bytes.length;
-    if (pendingLength >= PIECE) await flushSignatures();
+    if (pending.length >= PIECE) await flushSignatures();
   };
 
   /** The signatures as they go to the target: the deflated pieces are those of the cache, only their frame differs. */
@@ -200,7 +200,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       isResumable = true;
     },
     async commit(learn) {
-      await addSignatures(endOfArchive(deflater.length + pendingLength));
+      await addSignatures(endOfArchive(deflater.length + pending.length));
       await flushSignatures();
       await signatures.append(gzip.end(deflater));
       await put(signaturesName(set, form, prefixes), remoteSignatures());

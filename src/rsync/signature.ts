@@ -68,7 +68,7 @@ export interface Signer {
   start(blockLength: number): void;
   /** Takes the next bytes of the file, as many as there are; lent. */
   push(bytes: Uint8Array): void;
-  /** The whole signature file of the bytes since `start`; given. */
+  /** The whole signature file of the bytes since `start`; lent until the next one. */
   end(): Uint8Array;
 }
 
@@ -84,6 +84,7 @@ export function createSigner(kernel: Kernel): Signer {
   let filled = 0;
   let entries = new Uint8Array(0); // of full windows; grows
   let entriesLength = 0;
+  let result = new Uint8Array(0);
 
   function start(length: number): void {
     assert(length >= 1 && length <= MAX_BLOCK_LENGTH, 'block length out of bounds');
@@ -131,7 +132,10 @@ export function createSigner(kernel: Kernel): Signer {
   function end(): Uint8Array {
     assert(workspace, 'start() comes first');
     const last = sumWindow(workspace);
-    const signature = new Uint8Array(SIGNATURE_HEADER + entriesLength + last.length);
+    const length = SIGNATURE_HEADER + entriesLength + last.length;
+    // Thousands of little ones would be thousands of pieces outside of the heap, which garbage collection overlooks.
+    if (length > result.length || result.length > KEPT) result = new Uint8Array(length + (length >> 1));
+    const signature = result.subarray(0, length);
     putUint32(signature, 0, MAGIC);
     putUint32(signature, 4, blockLength);
     putUint32(signature, 8, STRONG_LENGTH);
