@@ -50,6 +50,13 @@ function chosen<T extends { readonly name: string }>(
   });
 }
 
+/**
+ * Nothing is removed before the end: where many files were removed lately, a file system may be slow to make new ones
+ * (ext4 without a journal looks at each inode to see how long it has been free).
+ */
+const allWork = join(root, 'work');
+let turns = 0;
+
 /** One program's turn: a sample for each operation. `expected` is given when the restored tree is to be checked. */
 async function takeTurn(
   program: Program,
@@ -57,8 +64,7 @@ async function takeTurn(
   place: CorpusPlace,
   expected: SnapshotEntry[] | undefined,
 ): Promise<Sample[]> {
-  const work = join(root, 'work');
-  removeTree(work);
+  const work = join(allWork, `${turns++}`);
   const space = makeSpace(work);
   const samples: Sample[] = [];
   let takeBack = () => {};
@@ -80,7 +86,6 @@ async function takeTurn(
   } finally {
     takeBack();
     await quitAgents(space);
-    removeTree(work);
   }
   return samples;
 }
@@ -125,6 +130,7 @@ const present = chosen(programs, values.programs, [...programs]).filter(program 
   return version !== undefined;
 });
 
+removeTree(allWork); // of a run that died
 const samples: Sample[] = [];
 const trees: Record<string, string> = {};
 for (const corpus of wantedCorpora) {
@@ -145,14 +151,14 @@ if (wantsScenario('chain')) {
   console.log('chain: one file of 1 full and 20 incrementals');
   const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'a')!, root);
   for (const program of present.filter(({ name }) => name === 'tsbackup' || name === 'duplicity')) {
-    samples.push(...(await measureChain(program, tree, join(root, 'work'))));
+    samples.push(...(await measureChain(program, tree, join(allWork, `${turns++}`))));
   }
 }
 let s3Table = '';
 if (wantsScenario('s3')) {
   console.log('s3: corpus b into a bucket on loopback');
   const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'b')!, root);
-  s3Table = formatS3(await measureS3(tree, join(root, 'work')));
+  s3Table = formatS3(await measureS3(tree, join(allWork, 's3')));
 }
 
 const medians = mediansOf(samples);
@@ -180,3 +186,4 @@ writeFileSync(join(results, 'latest.md'), markdown);
 console.log(
   `\n${facts.join('\n')}\n\n${formatText(rows)}\n\n${s3Table}\n\nalso in ${results}/latest.json and latest.md`,
 );
+removeTree(allWork);

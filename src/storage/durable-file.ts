@@ -127,20 +127,34 @@ export async function* readFileChunks(
   signal?.throwIfAborted();
   // Without O_NONBLOCK a fifo of that name would hang us for ever.
   const file = await explained(explain, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  let ahead: Promise<Buffer> | undefined;
   try {
     const stat = await explained(explain, file.stat());
     if (!stat.isFile()) throw explain(Object.assign(new Error('not a regular file'), { code: 'ENOENT' }));
-    const slab = Buffer.allocUnsafeSlow(Math.max(1, Math.min(SLAB, length, stat.size - offset)));
     const end = offset + length;
+    const size = Math.max(1, Math.min(SLAB, length, stat.size - offset));
+    const slabs: Buffer[] = [];
+    /** By turns into one of two slabs. */
+    const read = async (position: number) => {
+      const slab = slabs.length < 2 ? Buffer.allocUnsafeSlow(size) : slabs.shift()!;
+      slabs.push(slab);
+      const { bytesRead } = await file.read(slab, 0, Math.min(size, end - position), position);
+      return slab.subarray(0, bytesRead);
+    };
     for (let position = offset; position < end; ) {
-      const wanted = Math.min(slab.length, end - position);
-      const { bytesRead } = await explained(explain, file.read(slab, 0, wanted, position));
+      const bytes = await explained(explain, ahead ?? read(position));
+      ahead = undefined;
       signal?.throwIfAborted();
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      yield slab.subarray(0, bytesRead);
+      if (bytes.length === 0) return;
+      position += bytes.length;
+      if (position < Math.min(end, stat.size)) {
+        ahead = read(position); // while these are being used
+        ahead.catch(() => {});
+      }
+      yield bytes;
     }
   } finally {
+    await ahead?.catch(() => {});
     await file.close();
   }
 }
