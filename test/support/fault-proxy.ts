@@ -40,6 +40,8 @@ export interface Seen {
   readonly url: string;
   readonly headers: IncomingMessage['headers'];
   readonly index: number;
+  /** Bytes of the body that have arrived. */
+  received: number;
 }
 
 export interface FaultProxy {
@@ -74,8 +76,11 @@ export async function startFaultProxy(
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming;
-    const note = { method, url, headers, index: seen.length };
+    const note: Seen = { method, url, headers, index: seen.length, received: 0 };
     seen.push(note);
+    incoming.on('data', (chunk: Buffer) => {
+      note.received += chunk.length;
+    });
     const fault = choose(note);
     if (fault?.kind === 'hang') {
       incoming.resume();
