@@ -208,13 +208,27 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'collection-status': {
       const { status } = await import('../commands/status.ts');
-      return status({ ...common, url: first }, host);
+      const file = values['file-changed'] as string | undefined;
+      const fileChanged = file === undefined ? undefined : relativePath(file);
+      return status({ ...common, url: first, fileChanged, changesInSet: setIndexOf(values) }, host);
     }
     case 'list-current-files': {
       const { list } = await import('../commands/list.ts');
       return list({ ...common, url: first, time: wanted().time }, host);
     }
   }
+}
+
+function setIndexOf(values: Readonly<Record<string, OptionValue>>): number | undefined {
+  const text = values['show-changes-in-set'] as string | undefined;
+  if (text === undefined) return undefined;
+  if (!/^(?:-1|\d{1,9})$/.test(text)) {
+    throw new BackupError(
+      'usage',
+      `--show-changes-in-set takes 0 for the newest set, 1 for the one before it and so on, or -1 for all, not '${text}'`,
+    );
+  }
+  return Number(text);
 }
 
 function sampleOf(values: Readonly<Record<string, OptionValue>>): CheckRequest['sample'] {

@@ -106,7 +106,8 @@ export const actions: readonly ActionSpec[] = [
     action: 'collection-status',
     positionals: ['URL'],
     summary: 'show the backup chains and sets at URL',
-    detail: 'Needs no passphrase.\n\nExample:\n  tsbackup collection-status file:///mnt/nas/pictures',
+    detail:
+      'Needs no passphrase, but for the lists of what has changed.\n\nExamples:\n  tsbackup collection-status file:///mnt/nas/pictures\n  tsbackup collection-status --show-changes-in-set 0 file:///mnt/nas/pictures',
     dataOnStdout: true,
   },
   {
@@ -467,6 +468,20 @@ export const options: readonly OptionSpec[] = [
     repeatable: true,
     help: 'only this file or folder, relative to the backed up folder; may be repeated',
     actions: ['restore', 'verify'],
+  },
+  {
+    long: 'file-changed',
+    kind: 'path',
+    value: 'PATH',
+    help: 'in which sets of the newest chain this file changed; relative to the backed up folder',
+    actions: ['collection-status'],
+  },
+  {
+    long: 'show-changes-in-set',
+    kind: 'text',
+    value: 'N',
+    help: 'what changed in a set of the newest chain: 0 is the newest set, -1 all of them',
+    actions: ['collection-status'],
   },
   {
     long: 'sample',

@@ -1,19 +1,42 @@
-/** collection-status: the chains and sets at a target, from names alone; no passphrase is needed. */
+/** collection-status: the chains and sets at a target, from names alone; no passphrase is needed for that. */
 
 import { readdirSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { exitStatus } from '../errors.ts';
-import { statusItems, statusLines } from '../manifest/status-text.ts';
+import { BackupError, exitStatus } from '../errors.ts';
+import { continuable } from '../manifest/chains.ts';
+import { lastFullLine, statusItems, statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
+import { printChanges, printHistory } from './changes.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { requireTarget } from './require-target.ts';
 
-export async function status(request: CommonOptions & { readonly url: string }, host: Host): Promise<number> {
+export interface StatusRequest extends CommonOptions {
+  readonly url: string;
+  /** The history of this path in the newest chain in place of the chains. */
+  readonly fileChanged?: string | undefined;
+  /** The changes of this set of the newest chain in place of the chains: 0 is the newest, -1 stands for all. */
+  readonly changesInSet?: number | undefined;
+}
+
+export async function status(request: StatusRequest, host: Host): Promise<number> {
   const archive = await openArchive(request.url, request, host);
   try {
     await requireTarget(archive.storage);
     const collection = await archive.collection();
+    const { changesInSet, fileChanged } = request;
+    if (changesInSet !== undefined || fileChanged !== undefined) {
+      const next = continuable(collection);
+      const chain = 'chain' in next ? next.chain : collection.chains.at(-1);
+      if (!chain) {
+        throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+      }
+      await host.print(`${lastFullLine(collection)}\n`, () => []);
+      await (changesInSet === undefined
+        ? printHistory(fileChanged!, chain, archive, host)
+        : printChanges(changesInSet, chain, archive, host));
+      return exitStatus.done;
+    }
     const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
     const lines = [...statusLines(collection, place), ...catalogLines(archive.cache.folder)];
     await host.print(`${lines.join('\n')}\n`, () => statusItems(collection));

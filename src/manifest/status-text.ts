@@ -62,6 +62,10 @@ export function lastFullTime(chains: readonly Chain[]): number | undefined {
   return chains.length === 0 ? undefined : Math.max(...chains.map(chain => chain.start));
 }
 
+export function setKind(set: BackupSet): 'Full' | 'Incremental' {
+  return set.id.type === 'full' ? 'Full' : 'Incremental';
+}
+
 function chainLines(chain: Chain, discarded?: BackupSet): string[] {
   const sets = chain.sets.filter(set => set !== discarded);
   const volumes = sets.reduce((sum, set) => sum + set.volumes.size, 0);
@@ -72,14 +76,12 @@ function chainLines(chain: Chain, discarded?: BackupSet): string[] {
     `Number of contained backup sets: ${sets.length}`,
     `Total number of contained volumes: ${volumes}`,
     row('Type of backup set:', 'Time:', 'Num volumes:'),
-    ...sets.map(({ id, volumes }) =>
-      row(id.type === 'full' ? 'Full' : 'Incremental', asctime(endOf(id)), String(volumes.size)),
-    ),
+    ...sets.map(set => row(setKind(set), asctime(endOf(set.id)), String(set.volumes.size))),
     RULE,
   ];
 }
 
-const RULE = '-------------------------';
+export const RULE = '-------------------------';
 
 function row(type: string, time: string, volumes: string): string {
   return `${type.padStart(20)}   ${time.padStart(30)}   ${volumes.padStart(15)}`;
