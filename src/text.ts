@@ -38,6 +38,14 @@ export function formatAge(seconds: number): string {
   return `${Math.floor(seconds / size)} ${name}`;
 }
 
+/** `2014-12-15 23:59:01`, local time; from seconds since 1970. */
+export function stampOf(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
 /** The one that a mistyped word was most likely meant to be: by the fewest letters to change, at most a third of them. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -45,7 +45,6 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),
   ...all('refused', 'nothing', 'symlinks are stored as symlinks', 'copy-links'),
-  ...all('refused', 'nothing', 'a log service like journald adds times', 'log-timestamp'),
   ...all('refused', 'nothing', 'such names are read, but no longer written', 'old-filenames short-filenames'),
   ...all(
     'refused',

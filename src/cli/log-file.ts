@@ -8,6 +8,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, statSync
 import { dirname } from 'node:path';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Report, Reporter } from '../report.ts';
+import { stampOf } from '../text.ts';
 import { rank } from './reporters.ts';
 
 export interface LogFileOptions {
@@ -102,12 +103,4 @@ export function openLogFile(options: LogFileOptions): LogFile {
 /** `WARNING text`, without its time. */
 export function logLine({ level, message }: Report): string {
   return `${level.toUpperCase()} ${message}`;
-}
-
-/** `2014-12-15 23:59:01`, local time. */
-export function stampOf(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

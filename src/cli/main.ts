@@ -26,7 +26,13 @@ import { type Action, actions, optionNames } from './options.ts';
 import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { createTextReporter, teeReporter } from './reporters.ts';
+import {
+  createTextReporter,
+  plainMark,
+  stampMark,
+  type TextReporterOptions,
+  teeReporter,
+} from './reporters.ts';
 
 const NOTICE = 3;
 const DEBUG = 9;
@@ -52,6 +58,7 @@ export async function main(
   let watchdog: Watchdog | undefined;
   let logs: Logs | undefined;
   let json: JsonOutput | undefined;
+  let mark = plainMark;
   /** The last words on every channel. */
   const end = async (status: number, error?: unknown): Promise<number> => {
     const isTheirs = asDuplicityDoes && error !== undefined;
@@ -91,7 +98,8 @@ export async function main(
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
     const now = clockOf(invocation.values['current-time'] as string | undefined);
-    const plain = json?.reporter ?? textReporter(action, verbosity, progress);
+    if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
+    const plain = json?.reporter ?? textReporter(action, { verbosity, progress, mark });
     logs = openLogs({
       ...{ values: invocation.values, isDuplicity, verbosity, now },
       otherwise: await ownLogFile(invocation),
@@ -115,7 +123,7 @@ export async function main(
       return await end(interrupted);
     }
     const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
-    process.stderr.write(`Error: ${describeFailure(first)}\n`);
+    process.stderr.write(`${mark('error')}${describeFailure(first)}\n`);
     if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
     return await end(statusOf(first), first);
   } finally {
@@ -208,9 +216,12 @@ function clockOf(start: string | undefined): () => number {
   return () => Number(start) + (Date.now() - began) / 1000;
 }
 
-function textReporter(action: Action, verbosity: number, progress: ProgressDisplay | undefined): Reporter {
+function textReporter(
+  action: Action,
+  options: Pick<TextReporterOptions, 'verbosity' | 'progress' | 'mark'>,
+): Reporter {
   const notices = printsData(action) ? process.stderr : process.stdout;
-  return createTextReporter({ verbosity, notices, alerts: process.stderr, progress });
+  return createTextReporter({ ...options, notices, alerts: process.stderr });
 }
 
 function printTo(stream: NodeJS.WritableStream): Host['print'] {

@@ -755,6 +755,11 @@ export const options: readonly OptionSpec[] = [
     help: 'write a log as well: each event with its time, notices and below at least to level info',
   },
   {
+    long: 'log-timestamp',
+    kind: 'flag',
+    help: 'begin each line that tells what happens with the time and its level',
+  },
+  {
     long: 'log-fd',
     kind: 'count',
     value: 'N',

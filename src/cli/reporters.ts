@@ -1,6 +1,7 @@
 /** Reporters for people: one line per event, on the stream where scripts written for duplicity look for it. */
 
 import type { Report, Reporter } from '../report.ts';
+import { stampOf } from '../text.ts';
 import type { ProgressDisplay } from './progress.ts';
 
 /** By the verbosity that shows them. */
@@ -33,17 +34,35 @@ export interface TextReporterOptions {
   readonly alerts: NodeJS.WritableStream;
   /** Absent without --progress. */
   readonly progress?: ProgressDisplay | undefined;
+  /** What a line begins with; default `plainMark`. */
+  readonly mark?: Mark | undefined;
 }
 
-/** Prints events up to the verbosity; warnings and errors are prefixed by what they are. */
+/** What a line that tells something of a level begins with. */
+export type Mark = (level: Report['level']) => string;
+
+/** Tells warnings and errors apart from all else. */
+export const plainMark: Mark = level =>
+  level === 'error' ? 'Error: ' : level === 'warning' ? 'Warning: ' : '';
+
+/** `--log-timestamp`: the local time to a millisecond and the level, as duplicity has it. @param now seconds since 1970 */
+export function stampMark(now: () => number): Mark {
+  return level => {
+    const seconds = now();
+    const millis = String(Math.trunc(seconds * 1000) % 1000).padStart(3, '0');
+    return `${stampOf(seconds)},${millis} ${level.toUpperCase()} `;
+  };
+}
+
+/** Prints events up to the verbosity. */
 export function createTextReporter(options: TextReporterOptions): Reporter {
+  const { mark = plainMark } = options;
   return {
     report(event: Report) {
       if (rank[event.level] > options.verbosity) return;
       options.progress?.clear();
-      if (event.level === 'error') options.alerts.write(`Error: ${event.message}\n`);
-      else if (event.level === 'warning') options.alerts.write(`Warning: ${event.message}\n`);
-      else options.notices.write(`${event.message}\n`);
+      const isAlert = event.level === 'error' || event.level === 'warning';
+      (isAlert ? options.alerts : options.notices).write(`${mark(event.level)}${event.message}\n`);
     },
     progress: progress => options.progress?.show(progress),
   };

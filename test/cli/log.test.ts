@@ -140,3 +140,14 @@ test('machineRecord() never breaks the form of a record, whatever the text and t
     }),
   );
 });
+
+test('--log-timestamp begins each line with the time and the level, as duplicity has it', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const options = ['--log-timestamp', '--no-encryption', '--current-time', '1418687940'];
+  const env = { TZ: 'UTC' };
+  const done = await program.run(['full', ...options, 'source', 'file://target'], { env });
+  assert.match(expectStatus(done).stdout, /^2014-12-15 23:59:0\d,\d{3} NOTICE Last full backup date: none$/m);
+  const failed = await program.run(['full', ...options, 'absent', 'file://target'], { env });
+  assert.match(expectStatus(failed, 75).stderr, /^2014-12-15 23:59:0\d,\d{3} ERROR .*absent/);
+});
