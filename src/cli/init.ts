@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:
 import { join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
 import { probe } from '../commands/probe.ts';
-import { BackupError, exitStatus, messageOf } from '../errors.ts';
+import { BackupError, exitStatus, messageOf, systemCode } from '../errors.ts';
 import { sendMail } from '../notices/mail.ts';
 import { noticeSettings } from '../profiles/notice-settings.ts';
 import { atHome } from '../profiles/parse.ts';
@@ -117,6 +117,7 @@ function sourceOf(text: string): string {
   try {
     statSync(path);
   } catch (error) {
+    if (systemCode(error) === 'ENOENT') throw new BackupError('usage', `there is no ${path}`);
     throw new BackupError('usage', `${path} can't be looked at: ${messageOf(error)}`);
   }
   return path;

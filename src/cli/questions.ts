@@ -71,7 +71,9 @@ export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.Writabl
         output.write(`${question}: \n`);
         return nextLine();
       }
+      lines?.pause(); // one of two readers of a terminal would get what is meant for the other
       const typed = await askOnTerminal(`${question}: `);
+      lines?.resume();
       return Buffer.from(typed ?? '').toString('utf8');
     },
     say: text => void output.write(`${text}\n`),

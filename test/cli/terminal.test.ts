@@ -1,0 +1,96 @@
+/** What people see who type: questions on a real terminal. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { converse } from '../support/terminal.ts';
+import { needTool } from '../support/tools.ts';
+
+test('init asks until the answers can be used, hides what is secret, and writes a profile that works', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  const source = join(program.home, 'pictures');
+  mkdirSync(source);
+  writeFileSync(join(source, 'one'), 'first');
+  const { status, screen } = await converse(
+    program,
+    ['init'],
+    [
+      ['Name of the profile', 'no/name'],
+      ['Name of the profile', 'photos'],
+      ['What to back up', '~/absent'],
+      ['What to back up', '~/pictures'],
+      ['Where to', '~/target'],
+      ['Encrypt with', 'what?'],
+      ['Encrypt with', 'pass'],
+      ['Passphrase: ', 'grün und blau'],
+      ['The same once more: ', 'grün und gelb'],
+      ['Passphrase: ', 'grün und blau'],
+      ['The same once more: ', 'grün und blau'],
+      ['When (', 'sometimes'],
+      ['When (', 'Mon 21:15'],
+      ['Who gets a mail', ''],
+    ],
+  );
+  assert.equal(status, 0, screen);
+  assert.doesNotMatch(screen, /grün/);
+  for (const said of [/there is no .*absent/, /'what\?' is none of these/, /The two differ; once more/]) {
+    assert.match(screen, said);
+  }
+  assert.match(screen, /schedule install photos$/m);
+  const folder = join(program.home, '.config', 'tsbackup');
+  const secret = join(folder, 'photos.passphrase');
+  assert.equal(readFileSync(secret, 'utf8'), 'grün und blau\n');
+  assert.equal(statSync(secret).mode & 0o777, 0o600);
+  assert.match(readFileSync(join(folder, 'photos.toml'), 'utf8'), /^schedule = "Mon 21:15"$/m);
+  expectStatus(await program.run(['run', 'photos']));
+  expectStatus(await program.run(['restore', '--profile', 'photos', 'back']));
+  assertSameTree(snapshotTree(join(program.home, 'back')), snapshotTree(source));
+});
+
+test('a backup asks for its passphrase twice, a restore once; neither shows it', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'one'), 'first');
+  const backedUp = await converse(
+    program,
+    ['full', 'source', 'file://target'],
+    [
+      ['Passphrase of the backup: ', ''],
+      ['Passphrase of the backup: ', 'hidden\u007fn'], // backspace takes a letter back
+      ['The same once more: ', 'hidden'],
+      ['Passphrase of the backup: ', 'hidden'],
+      ['The same once more: ', 'hidden'],
+    ],
+  );
+  assert.equal(backedUp.status, 0, backedUp.screen);
+  assert.match(backedUp.screen, /An empty passphrase would protect nothing/);
+  const restored = await converse(
+    program,
+    ['restore', 'file://target', 'back'],
+    [['Passphrase of the backup: ', 'hidden']],
+  );
+  assert.equal(restored.status, 0, restored.screen);
+  assert.doesNotMatch(backedUp.screen + restored.screen, /hidd/);
+  assertSameTree(snapshotTree(join(program.home, 'back')), snapshotTree(source));
+});
+
+test('Ctrl-C at a hidden question leaves the terminal as it was, and touches nothing', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const { status, screen } = await converse(
+    program,
+    ['full', 'source', 'file://target'],
+    [['Passphrase of the backup: ', '\u0003']],
+  );
+  assert.notEqual(status, 0);
+  assert.match(screen, /no passphrase was given/);
+  assert.equal(statSync(join(program.home, 'target'), { throwIfNoEntry: false }), undefined);
+});
