@@ -1,7 +1,7 @@
 // npm run build: the WebAssembly kernel, then TypeScript → dist/ (what the tests run), then one bundle → dist/bin
 // (what people run: a handful of files loads faster than a hundred).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 function run(command, ...args) {
@@ -13,25 +13,29 @@ function run(command, ...args) {
 run(process.execPath, 'scripts/build-wasm.mjs');
 run(process.execPath, 'node_modules/typescript/bin/tsc');
 rmSync('dist/bin', { recursive: true, force: true });
-// What every run loads is in the bundle; the rest stays where it is.
-const dependencies = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies);
+const external = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies)
+  .filter(name => name !== 'commander') // which every run loads
+  .flatMap(name => [name, `${name}/*`]);
+const common = { bundle: true, format: 'cjs', platform: 'node', target: 'node20', legalComments: 'none' };
 await build({
-  entryPoints: ['src/cli.ts', 'src/engine/pack-worker.ts', 'src/engine/hash-worker.ts'],
-  entryNames: '[name]',
-  outdir: 'dist/bin',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  external: dependencies.filter(name => name !== 'commander').flatMap(name => [name, `${name}/*`]),
-  // Commander is CommonJS.
+  ...common,
+  entryPoints: ['src/cli/parts.ts'],
+  outfile: 'dist/bin/tsbackup.cjs',
+  external,
+  charset: 'ascii',
+  supported: { 'dynamic-import': false }, // `require` is sooner done, and all are there for it
+  define: { 'import.meta.url': 'bundleUrl' },
   banner: {
-    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    js: "(function (module, require, __filename) {const bundleUrl = require('node:url').pathToFileURL(__filename).href;",
   },
-  legalComments: 'none',
-  logLevel: 'warning',
+  footer: { js: '})' },
 });
+await build({ ...common, entryPoints: ['src/cli/launch.ts'], outfile: 'dist/bin/cli.js' });
+writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
+for (const name of ['pack-worker', 'hash-worker', 'warm-up'])
+  cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
+run(process.execPath, 'dist/bin/warm-up.js');
+rmSync('dist/bin/warm-up.js');
 chmodSync('dist/bin/cli.js', 0o755);
 
 // The manual page, from the table of options.

@@ -37,7 +37,8 @@ function killAfter(ms: number): void {
 const PATIENCE_MS = 5000;
 
 // Set before libuv starts its threads: more of them than processors would only cost memory.
-process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, availableParallelism())));
+const cores = availableParallelism();
+process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, cores)));
 
 const argv = process.argv.slice(2);
 /** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
@@ -45,11 +46,15 @@ const isDuplicity = basename(process.argv[1] ?? '') === 'duplicity';
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(isDuplicity ? 'duplicity 0.8.22\n' : `tsbackup ${version()}\n`);
 } else {
+  void run();
+}
+
+async function run(): Promise<void> {
   const { main } = await import('./cli/main.ts').catch(error => {
     process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
     return process.exit(1);
   });
-  const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter };
+  const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter, cores };
   process.exitCode = await main(argv, surroundings);
   killAfter(PATIENCE_MS);
 }

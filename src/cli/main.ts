@@ -1,7 +1,7 @@
 /** One invocation from argv to exit status: the host for the command, its errors as one line, signals. */
 
 import { randomBytes } from 'node:crypto';
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../commands/host.ts';
@@ -45,12 +45,14 @@ export interface Surroundings {
   exit(status: number): never;
   /** Ends it in so many milliseconds, whatever hangs. */
   killAfter(ms: number): void;
+  /** Processors that we may use. */
+  readonly cores: number;
 }
 
 /** @returns the exit status */
 export async function main(
   argv: readonly string[],
-  { version, isDuplicity, exit, killAfter }: Surroundings,
+  { version, isDuplicity, exit, killAfter, cores }: Surroundings,
 ): Promise<number> {
   let verbosity = NOTICE;
   let progress: ProgressDisplay | undefined;
@@ -111,7 +113,7 @@ export async function main(
       reporter: logs ? teeReporter(plain, logs) : plain,
       print: json ? printItems(json) : printTo(process.stdout),
     };
-    const host = await createHost(invocation, output, interruption, watchdog);
+    const host = await createHost(invocation, { ...output, cores }, interruption, watchdog);
     const status = await dispatch(invocation, host);
     progress?.stop();
     return await end(interruption.status() ?? status);
@@ -160,7 +162,7 @@ function whatStays(action: Action | undefined): string {
 
 async function createHost(
   invocation: Invocation,
-  output: Pick<Host, 'now' | 'reporter' | 'print'>,
+  given: Pick<Host, 'now' | 'reporter' | 'print' | 'cores'>,
   interruption: Interruption,
   watchdog: Watchdog,
 ): Promise<Host> {
@@ -187,7 +189,7 @@ async function createHost(
     askOnTerminal,
   );
   return {
-    ...output,
+    ...given,
     sleep: ms => unwatched(() => sleep(ms, undefined, { signal })),
     pause(ms) {
       interruption.unheard();
@@ -203,7 +205,6 @@ async function createHost(
     ),
     watchdog,
     signal,
-    cores: availableParallelism(),
   };
 }
 

@@ -1,0 +1,8 @@
+/** What the bundle holds: the program and its threads, each run by being loaded. */
+
+export const parts = {
+  cli: () => import('../cli.ts'),
+  'pack-worker': () => import('../engine/pack-worker.ts'),
+  'hash-worker': () => import('../engine/hash-worker.ts'),
+  'warm-up': () => import('./warm-up.ts'),
+};
