@@ -160,7 +160,7 @@ async function sealed(manifest: Uint8Array, compress: boolean) {
   const random = createCounter();
   const key = await prepareSessionKey({ passphrase: async () => Buffer.from(PASSPHRASE) }, random);
   const envelope = createEnvelope({ form: 'gpg', key, random, mtimeSeconds: endOf(full), compress });
-  const parts = [envelope.start(), await envelope.push(manifest), await envelope.end()];
+  const parts = [await envelope.start(), await envelope.push(manifest), await envelope.end()];
   const message = Buffer.concat(parts);
   return { message, inside: await decrypted(message, key) };
 }
@@ -238,7 +238,7 @@ async function makeBlocks(t: Scope): Promise<Map<string, string>> {
     ['message', hexdump(message)],
     ['inside', hexdump(inside)],
     ['compressed-head', spaced(compressed.inside.subarray(0, 32))],
-    ['empty-gzip', spaced(Buffer.concat([gz.start(), await gz.end()]))],
+    ['empty-gzip', spaced(Buffer.concat([await gz.start(), await gz.end()]))],
   ]);
 }
 

@@ -5,11 +5,12 @@
 
 import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
-import type { PackBatch } from '../engine/batch.ts';
+import { type PackBatch, SLAB_SIZE } from '../engine/batch.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Journal, partialNames } from '../engine/journal.ts';
 import type { PackResume } from '../engine/pack-source.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
+import { createSealingThread } from '../engine/sealing-thread.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError, exitStatus } from '../errors.ts';
@@ -25,7 +26,13 @@ import { lastFullLine } from '../manifest/status-text.ts';
 import type { Storage } from '../storage/storage.ts';
 import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
-import { createEnvelope, type EnvelopeForm, type EnvelopeOptions } from '../volumes/envelope.ts';
+import {
+  createEnvelope,
+  type EnvelopeForm,
+  type EnvelopeOptions,
+  type OpenSealer,
+} from '../volumes/envelope.ts';
+import { isIncompressible } from '../volumes/incompressible.ts';
 import { prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -293,6 +300,14 @@ async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
   return { counts, stored: 0 };
 }
 
+/**
+ * Whether a volume is better sealed on another thread: there is more to come than its first batch, and it does not
+ * shrink. Where it does, threads are busy deflating, and little is left to seal.
+ */
+function isWorthAThread(first: PackBatch | undefined): boolean {
+  return first !== undefined && first.difftar.length >= SLAB_SIZE / 2 && isIncompressible(first.difftar);
+}
+
 async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
   const { request, host, archive, bytesTotal, checked } = setting;
@@ -307,6 +322,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
     secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
     salt,
   });
+  const sealing = form === 'gpg' && host.cores > 1 ? createSealingThread() : undefined;
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
     hostname: host.hostname(),
@@ -314,7 +330,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   };
   const writer = await createSetWriter({
     ...{ cache, storage, header, journal },
-    envelope: envelopeOptions,
+    envelope: () => envelopeOptions(),
     signal: host.signal,
   });
   const last = journal?.checkpoints.at(-1);
@@ -354,7 +370,9 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
       width: Math.max(2, host.cores + 2),
       uploads: 1,
       nameOf,
-      createEnvelope: async () => createEnvelope(await envelopeOptions()),
+      createEnvelope: async first => {
+        return createEnvelope(await envelopeOptions(isWorthAThread(first) ? sealing?.openSealer : undefined));
+      },
       onTaken: add,
       onConsumed: batch => packing.recycle(batch.difftar),
       mark: () => writer.mark(),
@@ -375,6 +393,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
     if (error instanceof BackupError && saysFalse.has(error.code)) writer.discard();
     throw error;
   } finally {
+    await sealing?.close();
     await writer.close();
     if (!writer.mayBeComplete && !writer.isResumable) await withdraw(volumes, nameOf, storage);
   }
@@ -432,7 +451,7 @@ function createEnvelopes(
   const deflate = { level: request.level, dictionary: false };
   const shared = form === 'gpg' && !recipients ? prepareSessionKey(secrets, host.random, salt) : undefined;
   shared?.catch(() => {}); // it is reported when its turn comes
-  const next = async (): Promise<EnvelopeOptions> => {
+  return async (openSealer?: OpenSealer): Promise<EnvelopeOptions> => {
     if (form === 'plain') return { form };
     if (form === 'gz') return { form, mtimeSeconds, deflate };
     return {
@@ -443,9 +462,9 @@ function createEnvelopes(
       deflate,
       compress: request.compress,
       signer,
+      openSealer,
     };
   };
-  return next;
 }
 
 interface KeyOfSet {

@@ -227,7 +227,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
 
 async function* sealed(plain: Chunks, how: EnvelopeOptions): Chunks & AsyncGenerator<Uint8Array> {
   const envelope = createEnvelope(how);
-  yield envelope.start();
+  yield await envelope.start();
   for await (const bytes of plain) yield await envelope.push(bytes);
   yield await envelope.end();
 }

@@ -3,7 +3,6 @@
  * volume ends depends on sizes alone, never on timing, so the same tree gives the same volumes.
  */
 
-import { createHash } from 'node:crypto';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import type { Envelope } from '../volumes/envelope.ts';
@@ -35,7 +34,8 @@ export interface VolumeOptions {
   /** Volumes that may still be on their way while the next one is built. */
   readonly uploads: number;
   nameOf(volume: number): string;
-  createEnvelope(): Promise<Envelope>;
+  /** @param first of the volume; undefined for an empty one */
+  createEnvelope(first: PackBatch | undefined): Promise<Envelope>;
   /** Told of a batch when it goes into a volume; in order. */
   onTaken(batch: PackBatch): Promise<void>;
   /** Told when the bytes of a batch's members are not needed any more. */
@@ -65,8 +65,9 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
       number === 1 || (await cursor.peek()) !== undefined;
       number++
     ) {
-      const start = (await cursor.peek())?.first ?? { path: '' };
-      const volume = createVolumeStream(cursor, await options.createEnvelope(), options, lastPlace);
+      const first = await cursor.peek();
+      const start = first?.first ?? { path: '' };
+      const volume = createVolumeStream(cursor, await options.createEnvelope(first), options, lastPlace);
       const put = options.storage.put(options.nameOf(number), volume.chunks, {
         signal: options.signal,
         kind: 'volume',
@@ -118,7 +119,6 @@ function createVolumeStream(
   options: VolumeOptions,
   lastPlace: Place,
 ) {
-  const hash = createHash('sha1');
   const tidy = createTidier();
   let end = lastPlace;
   let ending!: Pick<StoredVolume, 'end' | 'sha1' | 'mark' | 'isLast'>;
@@ -136,13 +136,11 @@ function createVolumeStream(
       const bytes = await oldest.bytes;
       pending -= oldest.atMost;
       stored += bytes.length;
-      hash.update(bytes);
       tidy(3 * bytes.length); // deflated, sealed, and the pieces that zlib made of it
       return bytes;
     };
-    const head = envelope.start();
+    const head = await envelope.start();
     stored += head.length;
-    hash.update(head);
     yield head;
     let isLast = false;
     for (;;) {
@@ -168,8 +166,7 @@ function createVolumeStream(
     }
     while (inFlight.length > 0) yield await finish();
     const tail = await envelope.end();
-    hash.update(tail);
-    ending = { end, sha1: hash.digest('hex'), mark: await options.mark(), isLast };
+    ending = { end, sha1: envelope.sha1(), mark: await options.mark(), isLast };
     seal();
     yield tail;
   }

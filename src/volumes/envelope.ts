@@ -3,13 +3,13 @@
  * and framing are apart: both framings wrap the same raw deflate segments, so one pass of deflate can feed two files.
  */
 
+import { createHash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
-import type { DeflateOptions } from './deflate.ts';
-import { createDeflater, deflateEnd } from './deflate.ts';
+import { createDeflater, type DeflateOptions, type Deflater, deflateEnd } from './deflate.ts';
 import { gunzip, gzipHeader, gzipTrailer } from './gzip.ts';
 import { type OpenOptions, openMessage } from './openpgp-open.ts';
-import { createSealer, literalHead } from './openpgp-seal.ts';
+import { createSealer, literalHead, type Sealer, type SealOptions } from './openpgp-seal.ts';
 import type { RandomBytes, SealingKey, Secrets } from './openpgp-session.ts';
 import { createSignedContent, type Signer } from './openpgp-signed.ts';
 
@@ -75,6 +75,17 @@ export function createSegmentWrapper(options: WrapOptions): SegmentWrapper {
   };
 }
 
+/** Does what a Sealer does, perhaps elsewhere and later; in call order. What goes in is given, as is what comes out. */
+export interface AsyncSealer {
+  start(): Promise<Uint8Array>;
+  push(bytes: Uint8Array): Promise<Uint8Array>;
+  end(): Promise<Uint8Array>;
+  /** SHA-1 of all that came out, lower-case hex; when `end` is done. */
+  sha1(): string;
+}
+
+export type OpenSealer = (key: SealingKey, options: SealOptions) => AsyncSealer;
+
 export type EnvelopeOptions =
   | { readonly form: 'plain' }
   | (WrapOptions & {
@@ -83,11 +94,13 @@ export type EnvelopeOptions =
       readonly compress?: boolean;
       /** Signs the content, for `gpg`; default not. Such an envelope must be made from plain bytes. */
       readonly signer?: Signer | undefined;
+      /** Who seals, for `gpg`; default: the thread at hand. */
+      readonly openSealer?: OpenSealer | undefined;
     });
 
 /** Stored bytes of one file. Called in this order: start, push any number of times, end. What comes out is given. */
 export interface Envelope {
-  start(): Uint8Array;
+  start(): Promise<Uint8Array>;
   /**
    * Several may be in flight. The lengths of the results, counted in push order, say how much is stored so far; they
    * depend on the chunks alone, never on timing. OpenPGP keeps back up to 64 KiB, which come with a later push.
@@ -97,61 +110,99 @@ export interface Envelope {
   push(chunk: Uint8Array): Promise<Uint8Array>;
   /** Waits for what is in flight; fails as the first push that failed. */
   end(): Promise<Uint8Array>;
+  /** SHA-1 of all that came out, lower-case hex; when `end` is done. */
+  sha1(): string;
 }
 
+/** What stands around the segments or plain bytes of an envelope. */
+type Frame = AsyncSealer;
+
 export function createEnvelope(options: EnvelopeOptions): Envelope {
-  if (options.form === 'plain')
-    return {
-      start: () => new Uint8Array(0),
-      push: async chunk => Buffer.from(chunk), // the chunk is only lent, and may be overwritten before this is stored
-      end: async () => new Uint8Array(0),
-    };
   if (options.form === 'gpg' && options.signer) return createSignedEnvelope(options, options.signer);
-  if (options.form === 'gpg' && options.compress === false) {
-    const { key, random, mtimeSeconds: literalTimeSeconds } = options;
-    const sealer = createSealer(key, { compressed: false, random, literalTimeSeconds });
-    return {
-      start: sealer.start,
-      push: async chunk => sealer.push(chunk),
-      end: async () => sealer.end(),
-    };
+  const deflater = isDeflated(options) ? createDeflater(options.deflate) : undefined;
+  const frame = createFrame(options, deflater);
+  const order = createOrder(frame.push);
+  return {
+    start: frame.start,
+    push: chunk => order.push(deflater ? deflater.push(chunk) : copyOf(chunk)),
+    async end() {
+      await order.allHandedOn();
+      return frame.end();
+    },
+    sha1: frame.sha1,
+  };
+}
+
+type Deflated = Exclude<EnvelopeOptions, { form: 'plain' }>;
+
+function isDeflated(options: EnvelopeOptions): options is Deflated {
+  return options.form === 'gz' || (options.form === 'gpg' && options.compress !== false);
+}
+
+/** A chunk is only lent, and may be overwritten before it is stored. */
+async function copyOf(chunk: Uint8Array): Promise<Uint8Array> {
+  return Uint8Array.from(chunk);
+}
+
+function createFrame(options: EnvelopeOptions, deflater: Deflater | undefined): Frame {
+  if (options.form === 'gpg') {
+    const { key, random, mtimeSeconds: literalTimeSeconds, openSealer = sealHere } = options;
+    const sealer = openSealer(key, { compressed: deflater !== undefined, random, literalTimeSeconds });
+    return deflater ? { ...sealer, end: () => endDeflated(sealer) } : sealer;
   }
-  const deflater = createDeflater(options.deflate);
+  if (options.form === 'plain')
+    return hashed({ start: () => nothing, push: given => given, end: () => nothing });
   const wrapper = createSegmentWrapper(options);
+  return hashed({ ...wrapper, end: () => wrapper.end(deflater!) });
+}
+
+const nothing = new Uint8Array(0);
+
+async function endDeflated(sealer: AsyncSealer): Promise<Uint8Array> {
+  return Buffer.concat(await Promise.all([sealer.push(Uint8Array.from(deflateEnd)), sealer.end()]));
+}
+
+const sealHere: OpenSealer = (key, options) => hashed(createSealer(key, options));
+
+function hashed({ start, push, end }: Sealer): AsyncSealer {
+  const hash = createHash('sha1');
+  const counted = (bytes: Uint8Array) => {
+    hash.update(bytes);
+    return bytes;
+  };
+  return {
+    start: async () => counted(start()),
+    push: async bytes => counted(push(bytes)),
+    end: async () => counted(end()),
+    sha1: () => hash.digest('hex'),
+  };
+}
+
+/** Hands on what promises come to, in the order in which they were given. */
+function createOrder(hand: (bytes: Uint8Array) => Promise<Uint8Array>) {
   let last: Promise<unknown> = Promise.resolve();
   return {
-    start: wrapper.start,
-    push(chunk) {
-      const segment = deflater.push(chunk);
-      const stored = Promise.all([segment, last]).then(([bytes]) => wrapper.push(bytes));
+    push(pushed: Promise<Uint8Array>): Promise<Uint8Array> {
+      // Wrapped, so that the next one need not wait for what comes of it.
+      const handed = Promise.all([pushed, last]).then(([bytes]) => ({ stored: hand(bytes) }));
+      const stored = handed.then(result => result.stored);
       stored.catch(() => {}); // who awaits it, or `end`, hears of it
-      last = stored;
+      last = handed;
       return stored;
     },
-    async end() {
-      await last;
-      return wrapper.end(deflater);
-    },
+    allHandedOn: () => last,
   };
 }
 
 /** The content gets its packets and is hashed before it is deflated. */
-function createSignedEnvelope(
-  { key, random, mtimeSeconds, deflate, compress }: Extract<EnvelopeOptions, { form: 'gpg' }>,
-  signer: Signer,
-): Envelope {
-  const compressed = compress !== false;
-  const sealer = createSealer(key, { compressed, framed: true, random, literalTimeSeconds: mtimeSeconds });
-  const content = createSignedContent(signer, literalHead(mtimeSeconds));
-  const deflater = createDeflater(deflate);
-  let last: Promise<unknown> = Promise.resolve();
-  const seal = (framed: Uint8Array): Promise<Uint8Array> => {
-    const segment = compressed ? deflater.push(framed) : framed;
-    const stored = Promise.all([segment, last]).then(([bytes]) => sealer.push(bytes));
-    stored.catch(() => {}); // who awaits it, or `end`, hears of it
-    last = stored;
-    return stored;
-  };
+function createSignedEnvelope(options: Extract<EnvelopeOptions, { form: 'gpg' }>, signer: Signer): Envelope {
+  const { key, random, mtimeSeconds: literalTimeSeconds, openSealer = sealHere } = options;
+  const compressed = options.compress !== false;
+  const sealer = openSealer(key, { compressed, framed: true, random, literalTimeSeconds });
+  const content = createSignedContent(signer, literalHead(literalTimeSeconds));
+  const deflater = createDeflater(options.deflate);
+  const order = createOrder(sealer.push);
+  const seal = (framed: Uint8Array) => order.push(compressed ? deflater.push(framed) : copyOf(framed));
   let opening = content.start(); // a few bytes that are deflated with what comes first
   const opened = (framed: Uint8Array): Uint8Array => {
     if (opening.length === 0) return framed;
@@ -164,8 +215,8 @@ function createSignedEnvelope(
     push: chunk => seal(opened(content.push(chunk))),
     async end() {
       const rest = await seal(opened(await content.end()));
-      const parts = compressed ? [rest, sealer.push(deflateEnd)] : [rest];
-      return Buffer.concat([...parts, sealer.end()]);
+      return Buffer.concat([rest, await (compressed ? endDeflated(sealer) : sealer.end())]);
     },
+    sha1: sealer.sha1,
   };
 }

@@ -98,7 +98,7 @@ export async function seal(
     mtimeSeconds: 1_700_000_000,
     ...options,
   });
-  const out: Promise<Uint8Array>[] = [Promise.resolve(envelope.start())];
+  const out: Promise<Uint8Array>[] = [envelope.start()];
   for (let from = 0; from < plain.length; from += size)
     out.push(envelope.push(plain.subarray(from, from + size)));
   out.push(envelope.end());

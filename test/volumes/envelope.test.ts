@@ -35,7 +35,7 @@ async function store(
   oneByOne = false,
 ): Promise<Buffer[]> {
   const envelope = createEnvelope(options);
-  const out = [Buffer.from(envelope.start())];
+  const out = [Buffer.from(await envelope.start())];
   const inFlight: Promise<Uint8Array>[] = [];
   for (let from = 0; from < bytes.length; from += size) {
     const stored = envelope.push(bytes.subarray(from, from + size));

@@ -1,0 +1,28 @@
+/** What the sealing thread is told and says: an answer to each request, in order. */
+
+import type { SealOptions } from '../volumes/openpgp-seal.ts';
+import type { SealingKey } from '../volumes/openpgp-session.ts';
+
+/** `message` tells the OpenPGP messages apart that are under way. */
+export type SealRequest = { readonly message: number } & (
+  | {
+      readonly step: 'start';
+      readonly key: SealingKey;
+      readonly options: Omit<SealOptions, 'random'>;
+      /** The random block that a message begins with. */
+      readonly prefix: Uint8Array;
+    }
+  | { readonly step: 'push'; readonly bytes: Uint8Array }
+  | { readonly step: 'end' }
+);
+
+export interface SealAnswer {
+  readonly bytes: Uint8Array;
+  /** Of all that came out for the message, lower-case hex; with its end. */
+  readonly sha1?: string;
+}
+
+/** Given bytes in a buffer of their own, which can go to another thread: themselves, or a copy. */
+export function whole(bytes: Uint8Array): Uint8Array {
+  return bytes.length === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+}
