@@ -282,17 +282,37 @@ const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the catalog is random bytes': cache =>
     withCatalog(cache, file => writeFileSync(file, createRandom(1).bytes(50_000))),
   'the catalog is cut short': cache => withCatalog(cache, file => truncateSync(file, 9000)),
-  'a page of the catalog is overwritten': cache =>
+  'all pages of the catalog but the first are overwritten': cache =>
+    withCatalog(cache, file => overwritePages(file, 1)),
+  'the catalog is broken where nobody looks before the run is under way': cache =>
+    withCatalog(cache, file => overwritePages(file, rootPageOf(file, 'current') - 1)),
+  'a folder in the catalog is none': cache =>
     withCatalog(cache, file => {
-      const bytes = readFileSync(file);
-      createRandom(2).bytes(4096).copy(bytes, 8192);
-      writeFileSync(file, bytes);
+      const db = new Sqlite(file);
+      const { changes } = db.prepare("UPDATE current SET folder = NULL WHERE name = 'a-dir'").run();
+      db.close();
+      assert.equal(changes, 1);
     }),
   'the catalog is another database': cache =>
     withCatalog(cache, file =>
       writeFileSync(file, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4080)])),
     ),
 };
+
+/** @param from number of the first page, counted from 0 */
+function overwritePages(file: string, from: number, to = Number.POSITIVE_INFINITY): void {
+  const bytes = readFileSync(file);
+  const part = bytes.subarray(from * 4096, to * 4096);
+  createRandom(2).bytes(part.length).copy(part);
+  writeFileSync(file, bytes);
+}
+
+function rootPageOf(file: string, table: string): number {
+  const db = new Sqlite(file, { readonly: true });
+  const page = db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table) as number;
+  db.close();
+  return page;
+}
 
 function withSignatures(cache: string, work: (file: string) => void): void {
   const files = readdirSync(join(cache, 'n')).filter(name => name.endsWith('.sigtar.gz'));
