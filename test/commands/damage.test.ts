@@ -202,6 +202,52 @@ for (const [what, row, damage] of [
   });
 }
 
+for (const [what, pattern] of [
+  ['full', /duplicity-full.*manifest$/],
+  ['middle incremental', /\.20231114T224320Z\.manifest$/],
+] as const) {
+  test(`restore, verify and list see the newest state where the ${what} set has lost its manifest`, async t => {
+    const program = createProgram(t);
+    const source = join(program.home, 'source');
+    makeSource(source);
+    const folder = join(program.home, 'target');
+    const url = `file://${folder}`;
+    for (const [index, time] of [1_700_000_000, 1_700_001_800, 1_700_003_600].entries()) {
+      writeFileSync(join(source, 'e'), `version ${index}`);
+      const args = ['--no-encryption', '--volsize', '1', '--current-time', String(time), source, url];
+      expectStatus(await program.run(args));
+    }
+    rmSync(objectOf(folder, pattern));
+    const row = 'a manifest is missing that the archive cache has';
+    const outputs = ['with the cache', 'without the cache'].map(name => join(program.home, name));
+    assertTold(await program.run(['restore', url, outputs[0]!]), row);
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    const without = 'a manifest is missing, and later backups build on its set';
+    assertTold(await program.run(['restore', url, outputs[1]!]), without);
+    for (const out of outputs) assertSameTree(snapshotTree(out), snapshotTree(source));
+    assertTold(await program.run(['verify', url, source]), without);
+    assert.equal((await program.run(['check', url])).status, 1);
+    const listed = await program.run(['list-current-files', url]);
+    assert.equal(listed.stdout.split('\n').length - 1, snapshotTree(source).length);
+  });
+}
+
+test('the newest set counts as complete where only the archive cache has its manifest', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  writeFileSync(join(source, 'e'), 'the newest');
+  archive.host.set(1_700_002_000);
+  assert.equal(await archive.backup(source), 0);
+  rmSync(objectOf(archive.folder, /duplicity-inc.*manifest$/));
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+  assert.equal(await archive.check(), 1);
+  assert.match(told(archive), /the manifest of the incremental backup of \S+ is not at the target/);
+});
+
 /** Cuts a text file before the first place where `mark` stands. */
 function cut(file: string, mark: string): void {
   truncateSync(file, readFileSync(file).indexOf(mark));
