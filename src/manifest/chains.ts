@@ -74,8 +74,8 @@ export function collectSets(
 }
 
 /**
- * Sets that were complete once: complete ones build on them, or the caller knows. One whose place another set has taken
- * is none of them.
+ * Sets that were complete once: others build on them, be these complete or not, or the caller knows. One whose place
+ * another set has taken is none of them.
  */
 function withLostManifest(
   sets: readonly BackupSet[],
@@ -83,18 +83,15 @@ function withLostManifest(
 ): ReadonlySet<BackupSet> {
   const complete = sets.filter(set => set.manifest);
   const ends = new Set(complete.map(({ id }) => endOf(id)));
-  const starts = new Set(complete.flatMap(({ id }) => (id.type === 'inc' ? id.start : [])));
-  const needed = new Set(starts);
-  const lost = new Set<BackupSet>();
-  for (const set of [...sets].sort(byTime).reverse()) {
-    const { id } = set;
-    if (set.manifest || set.volumes.size === 0 || (id.type === 'inc' && starts.has(id.start))) continue;
-    const isBuiltOn = needed.has(endOf(id)) && !ends.has(endOf(id));
-    if (!isBuiltOn && !wasComplete(id)) continue;
-    lost.add(set);
-    if (id.type === 'inc') needed.add(id.start);
-  }
-  return lost;
+  const startsOf = (some: readonly BackupSet[]) =>
+    new Set(some.flatMap(({ id }) => (id.type === 'inc' ? id.start : [])));
+  const taken = startsOf(complete);
+  const builtOn = startsOf(sets);
+  const isLost = ({ id, manifest, volumes }: BackupSet) => {
+    if (manifest || volumes.size === 0 || (id.type === 'inc' && taken.has(id.start))) return false;
+    return (builtOn.has(endOf(id)) && !ends.has(endOf(id))) || wasComplete(id);
+  };
+  return new Set(sets.filter(isLost));
 }
 
 interface Draft {

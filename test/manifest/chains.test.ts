@@ -45,10 +45,11 @@ test('collectSets() for readers counts sets as complete that have lost nothing b
     );
   const bare = (set: ReturnType<typeof full>) => [signatures(set), volume(set)];
   const chain = read([], bare(full(0)), bare(inc(0, 5)), whole(inc(5, 9)), bare(inc(9, 12)));
-  assert.deepEqual(chain.chains.map(ends), [[0, 5, 9]], 'those that a complete set builds on');
+  assert.deepEqual(chain.chains.map(ends), [[0, 5, 9]], 'those that another set builds on');
   assert.deepEqual(codes(chain), []);
   assert.deepEqual(ends(read([inc(0, 5)], whole(full(0)), bare(inc(0, 5))).chains[0]), [0, 5], 'a known one');
   assert.deepEqual(ends(read([], whole(full(0)), bare(inc(0, 5))).chains[0]), [0]);
+  assert.deepEqual(ends(read([], bare(full(0)), bare(inc(0, 5))).chains[0]), [0], 'also an unfinished one');
   const replaced = read([inc(0, 5)], whole(full(0)), bare(inc(0, 5)), whole(inc(5, 7)), whole(inc(0, 9)));
   assert.deepEqual(ends(replaced.chains[0]), [0, 9], 'none whose place another set has taken');
   assert.deepEqual(read([], signatures(full(0)), whole(inc(0, 5))).chains, [], 'none without volumes');
