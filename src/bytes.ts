@@ -13,10 +13,41 @@ export function pathOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** A path from text that a person typed (UTF-8). */
+/** A path from text that a person typed (UTF-8); a lone surrogate of `textFromPath` becomes its byte again. */
 export function pathFromText(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
+  const pieces = text.split(/([\udc80-\udcff])/u); // which matches no half of a pair
+  const pathOfPiece = (piece: string, index: number) =>
+    index % 2 === 1
+      ? String.fromCharCode(piece.charCodeAt(0) - SURROGATES)
+      : Buffer.from(piece, 'utf8').toString('latin1');
+  return pieces.map(pathOfPiece).join('');
 }
+
+/** Any path as text: each byte that is no UTF-8 as a lone surrogate (U+DC00 + byte), as Python has it. */
+export function textFromPath(path: string): string {
+  return decodeWithEscapes(path, SURROGATES);
+}
+
+const SURROGATES = 0xdc00;
+
+// One well-formed UTF-8 sequence per match; what is between matches is escaped byte by byte.
+const SEQUENCES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: bytes are what is looked for
+  /[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|[\x80-\xff]/g;
+
+/** A path as UTF-8; bytes that are none, or that are one of these escapes, become the characters `escapes` + byte. */
+export function decodeWithEscapes(path: string, escapes: number): string {
+  return path.replace(SEQUENCES, sequence => {
+    try {
+      const text = exactUtf8.decode(bytesOf(sequence));
+      const code = text.charCodeAt(0);
+      if (code < escapes || code > escapes + 0xff) return text;
+    } catch {} // not UTF-8 after all (surrogates, overlong)
+    return sequence.replace(/./gs, byte => String.fromCharCode(escapes + byte.charCodeAt(0)));
+  });
+}
+
+const exactUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Order of a sorted depth-first walk: byte order with `/` ranked lowest, so that a directory comes directly before

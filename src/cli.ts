@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
+import { rawWords } from './cli/raw-words.ts';
 import { messageOf, tooManyFiles } from './errors.ts';
 
 /** The version in package.json, two folders above the compiled file. */
@@ -40,7 +41,7 @@ const PATIENCE_MS = 5000;
 const cores = availableParallelism();
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, cores)));
 
-const argv = process.argv.slice(2);
+const argv = rawWords(process.argv.slice(2));
 /** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
 const isDuplicity = basename(process.argv[1] ?? '') === 'duplicity';
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {

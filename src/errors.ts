@@ -43,6 +43,8 @@ const codes = {
   'no-chain': { exit: exitStatus.failed, retry: false },
   /** A cached copy is not what the target has: to be copied again. */
   'cache-damaged': { exit: exitStatus.failed, retry: true },
+  /** The index in the archive cache says what can't be: to be made again from the signatures. */
+  'catalog-damaged': { exit: exitStatus.failed, retry: true },
   /** The file in the middle of which a run broke off is another one now: to be begun anew. */
   'cut-file-changed': { exit: exitStatus.failed, retry: true },
   /** What an interrupted run left in the archive cache can't be used. */

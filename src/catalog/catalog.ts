@@ -6,8 +6,9 @@
 
 import { closeSync, existsSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
-import { bytesOf } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
 import type { Attributes, EntryType } from '../entry.ts';
+import { catalogDamaged } from './failure.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
 
 type Database = BetterSqlite3.Database;
@@ -226,7 +227,7 @@ function createCatalog(db: Database): Catalog {
   const lookUp = (path: string): number => {
     const parent = path === '' ? ROOT_PARENT : lookUp(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
     const found = find.get(parent, nameOf(path)) as [number | null, number] | undefined;
-    if (found?.[0] == null) throw new Error(`the catalog has no folder ${JSON.stringify(path)}`);
+    if (found?.[0] == null) throw catalogDamaged(`the catalog has no folder ${displayPath(path)}`);
     return found[0];
   };
   /** What comes below `path` next finds its parent, even if the folder itself has just been removed. */
@@ -239,7 +240,7 @@ function createCatalog(db: Database): Catalog {
     const way: { path: string; parent: number; name: string; folder: number | undefined }[] = [];
     let parent: number | undefined = ROOT_PARENT;
     for (const step of path === '' ? [''] : ['', ...ancestorsOf(path), path]) {
-      if (parent === undefined) throw new Error(`the catalog has no way to ${JSON.stringify(path)}`);
+      if (parent === undefined) throw catalogDamaged(`the catalog has no way to ${displayPath(path)}`);
       const name = nameOf(step);
       const folder = (folderBefore.get(parent, name, set) ?? folderNow.get(parent, name) ?? undefined) as
         | number
@@ -283,6 +284,9 @@ function createCatalog(db: Database): Catalog {
         const path = level.prefix + row[0];
         yield entryOf(row, path);
         const folder = row[1];
+        if ((folder !== null) !== (row[2] === 'directory')) {
+          throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
+        }
         if (folder !== null) {
           levels.push({
             rows: childrenOf.all(folder) as Row[],
@@ -374,8 +378,7 @@ function createCatalog(db: Database): Catalog {
       (db.pragma('page_count', { simple: true }) as number) *
       (db.pragma('page_size', { simple: true }) as number),
     close() {
-      if (inTransaction) db.exec('ROLLBACK');
-      db.close();
+      db.close(); // which takes back what was not committed, also where the file is too broken for a ROLLBACK
     },
   };
 }

@@ -11,7 +11,7 @@ import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
-import { cacheName, type Form, type Prefixes } from '../manifest/names.ts';
+import { cacheName, type Form, type Prefixes, type SetId } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
 import { openStorage } from '../storage/open.ts';
@@ -35,9 +35,11 @@ export interface Archive {
   keys(): Promise<Keys>;
   /** The sets at the target, from a fresh listing; what is odd about them is reported. */
   collection(): Promise<Collection>;
+  /** The same for readers: sets that have lost their manifest, and only that, count as complete. */
+  readableCollection(): Promise<Collection>;
   /** Copies manifests and signatures of a chain that the cache lacks from the target. */
   synchronize(collection: Collection, chain: Chain): Promise<void>;
-  /** @throws BackupError of the target, or `damaged` naming the set */
+  /** @throws BackupError of the target, `damaged` naming the set, or `object-missing` if it is nowhere */
   manifestOf(set: BackupSet): Promise<Manifest>;
   /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
   sigtarOf(set: BackupSet): Promise<Chunks>;
@@ -108,6 +110,16 @@ export async function openArchive(
     void deriveAhead(storage.get(object.name, { length: MESSAGE_HEAD, signal }), secrets);
   };
 
+  const collect = async (wasComplete?: (id: SetId) => boolean) => {
+    const listing: { name: string; size: number }[] = [];
+    for await (const object of storage.list()) listing.push(object);
+    const collection = collectSets(listing, prefixes, wasComplete);
+    for (const { code, message } of collection.problems) {
+      reporter.report({ level: 'warning', code, message });
+    }
+    return collection;
+  };
+
   const readManifest = async (localName: string) => {
     const reader = createManifestReader();
     for await (const chunk of cache.read(localName, { signal })) reader.push(chunk);
@@ -120,13 +132,10 @@ export async function openArchive(
     prefixes,
     secrets,
     keys,
-    async collection() {
-      const listing: { name: string; size: number }[] = [];
-      for await (const object of storage.list()) listing.push(object);
-      const collection = collectSets(listing, prefixes);
-      for (const { code, message } of collection.problems)
-        reporter.report({ level: 'warning', code, message });
-      return collection;
+    collection: () => collect(),
+    async readableCollection() {
+      const manifests = new Set(await cache.list());
+      return collect(id => manifests.has(cacheName('manifest', id, 'final', prefixes)));
     },
     async synchronize(collection, chain) {
       const remote = collection.chains.flatMap(({ sets }) => sets.flatMap(metadataNames));
@@ -147,7 +156,15 @@ export async function openArchive(
       );
     },
     async manifestOf(set) {
-      const object = set.manifest!;
+      const object = set.manifest;
+      if (!object) {
+        const copy = cacheName('manifest', set.id, 'final', prefixes);
+        if (await cache.has(copy)) return readManifest(copy);
+        throw new BackupError(
+          'object-missing',
+          `the manifest of the ${describeSet(set.id)} is not at the target`,
+        );
+      }
       const localName = await cached(set, 'manifest', object);
       try {
         return await readManifest(localName);

@@ -45,7 +45,7 @@ import {
   newSetId,
   newSetTime,
 } from './backup-plan.ts';
-import { catalogFile, clearCatalogs } from './catalog-files.ts';
+import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import { type CommonOptions, type Host, packerOptions } from './host.ts';
 import {
@@ -116,11 +116,13 @@ export async function backup(
       report: options.report,
     });
     const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
-    if (root.mayHang && !options.ownThread) packer = createPacker({ ...options, ownThread: true });
+    const ownThread = options.ownThread || root.mayHang;
+    const nextPacker = () => createPacker({ ...options, ownThread });
+    if (ownThread && !options.ownThread) packer = nextPacker();
     checkSource(request.source, request.url, createSelection(request.selection, request.source));
     const archive = await openArchive(request.url, request, host);
     try {
-      return await backUpTo({ request, host, archive, root, packer }, startTime);
+      return await backUpTo({ request, host, archive, root, packer, nextPacker }, startTime);
     } finally {
       await archive.close();
     }
@@ -140,7 +142,7 @@ async function backUpTo(
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
     const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
-    const { counts, stored } = await run({ ...setting, bytesTotal }, collection);
+    const { counts, stored } = await runWithCatalog({ ...setting, bytesTotal }, collection);
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
@@ -150,6 +152,25 @@ async function backUpTo(
     return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
   } finally {
     lock.release();
+  }
+}
+
+/** A catalog that turns out to be broken, be it in the middle of the run, is no reason to fail: all is done again without it. */
+async function runWithCatalog(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
+  const { archive, host, packer, nextPacker } = setting;
+  try {
+    return await run(setting, collection);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'catalog-damaged') throw error;
+    note(host, error.code, `${error.message}; it is made anew from the signatures.`);
+    await packer.close();
+    removeCatalogs(archive);
+    const another = nextPacker();
+    try {
+      return await run({ ...setting, packer: another }, await archive.collection());
+    } finally {
+      await another.close();
+    }
   }
 }
 
@@ -167,6 +188,8 @@ interface Setting {
   readonly archive: Archive;
   readonly root: SourceRoot;
   readonly packer: Packer;
+  /** Another one, after the first has failed; to be closed by who asked for it. */
+  readonly nextPacker: () => Packer;
   /** The salt of the key of the newest set; fails if the passphrase is not that of the sets that are there. */
   readonly checked: Promise<Uint8Array | undefined>;
 }

@@ -16,14 +16,21 @@ export function catalogFile({ cache }: Archive, start: number): string {
 /** Removes the catalogs of chains that are not at the target: their first runs did not end, or they are deleted. */
 export function clearCatalogs({ cache }: Archive, { chains }: Collection): void {
   const known = new Set(chains.map(({ start }) => nameOf(start)));
+  removeUnless(cache.folder, name => known.has(name));
+}
+
+/** Removes all catalogs: they are made again from the signatures. */
+export function removeCatalogs({ cache }: Archive): void {
+  removeUnless(cache.folder, () => false);
+}
+
+function removeUnless(folder: string, isKept: (name: string) => boolean): void {
   try {
-    for (const name of readdirSync(bytesOf(cache.folder), 'latin1')) {
-      if (/^tsbackup-catalog-.*\.sqlite$/.test(name) && !known.has(name)) {
-        removeCatalog(`${cache.folder}/${name}`);
-      }
+    for (const name of readdirSync(bytesOf(folder), 'latin1')) {
+      if (/^tsbackup-catalog-.*\.sqlite$/.test(name) && !isKept(name)) removeCatalog(`${folder}/${name}`);
     }
   } catch (error) {
-    throw catalogFailure(error, cache.folder);
+    throw catalogFailure(error, folder);
   }
 }
 

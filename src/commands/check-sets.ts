@@ -138,9 +138,10 @@ export function holdsWhatItShould(
 
 async function proveManifest(set: BackupSet, { archive, fault }: CheckRun): Promise<void> {
   const name = `the manifest of the ${describeSet(set.id)}`;
+  if (!set.manifest) return fault('manifest-lost', `${name} is not at the target`);
   try {
     const reader = createManifestReader();
-    const sum = await digest(archive.openAtTarget(set.manifest!), chunk => reader.push(chunk));
+    const sum = await digest(archive.openAtTarget(set.manifest), chunk => reader.push(chunk));
     reader.end();
     const cached = await archive.openInCache(set, 'manifest');
     if (cached && (await digest(cached)) !== sum) {

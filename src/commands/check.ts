@@ -33,7 +33,7 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
   const archive = await openArchive(request.url, request, host);
   try {
     await requireTarget(archive.storage);
-    const collection = await archive.collection();
+    const collection = await archive.readableCollection();
     if (collection.chains.length === 0) {
       throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
     }

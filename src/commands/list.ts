@@ -29,7 +29,7 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     await requireTarget(archive.storage);
     const time =
       request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
-    const chain = chainFor((await archive.collection()).chains, time);
+    const chain = chainFor((await archive.readableCollection()).chains, time);
     if (!chain)
       throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
     const sources = [];

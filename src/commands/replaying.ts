@@ -34,6 +34,8 @@ export interface Wanted {
 export interface PlannedSet {
   readonly set: BackupSet;
   readonly manifest: Manifest;
+  /** False where something is wrong with the manifest. */
+  readonly isSound: boolean;
   /** False where the manifest does not tell all of the set. */
   readonly isWhole: boolean;
   readonly volumes: readonly VolumeEntry[];
@@ -92,12 +94,12 @@ async function planSet(
   paths: readonly string[],
   host: Host,
 ): Promise<PlannedSet | undefined> {
-  const { manifest, isWhole } = await readVolumes(archive, set, host);
+  const { manifest, isSound, isWhole } = await readVolumes(archive, set, host);
   // A set that was resumed may hold deletions that its signatures, made anew, do not name.
   const isResumed = manifest.volumes.some(({ resumed }) => resumed);
   const isPartial = set.id.type === 'inc' && !paths.includes('') && !isResumed;
   if (isPartial && !(await mayHold(archive, set, paths))) return undefined;
-  return { set, manifest, isWhole, volumes: volumesFor(manifest, paths) };
+  return { set, manifest, isSound, isWhole, volumes: volumesFor(manifest, paths) };
 }
 
 /** All plans, those of sets that hold nothing left out. */
@@ -165,7 +167,7 @@ export async function replayInto(
   async function* piecesOf(wantedSet: WantedSet) {
     const planned = await wantedSet.plan();
     if (!planned) return;
-    isSound &&= planned.isWhole;
+    isSound &&= planned.isSound;
     yield* readSet(volumesOf(planned, archive, host));
   }
   try {
@@ -195,7 +197,7 @@ export async function replayInto(
 
 /** How a set's volumes are read; faults are reported. */
 export function volumesOf(
-  { set, manifest, isWhole, volumes }: PlannedSet,
+  { set, manifest, isWhole, volumes }: Omit<PlannedSet, 'isSound'>,
   archive: Archive,
   host: Host,
 ): SetReaderOptions {

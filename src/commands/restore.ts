@@ -37,7 +37,7 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
   try {
     await requireTarget(archive.storage);
     if (!request.dryRun) checkTarget(request.target, { force: request.force || request.inPlace });
-    const sets = wantedSets(archive, await archive.collection(), request, host);
+    const sets = wantedSets(archive, await archive.readableCollection(), request, host);
     if (request.dryRun) {
       const volumes = requiredVolumes(await planAll(sets));
       const text = ['Required volumes to restore:', ...volumes.map(name => `\t${name}`), ''].join('\n');

@@ -1,6 +1,6 @@
 /**
- * The volumes of a set as its manifest names them. Where the manifest is damaged or has lost its end, the listing of
- * the target stands in for it: a few bytes of text must not cost a whole backup.
+ * The volumes of a set as its manifest names them. Where the manifest is lost or damaged, or has lost its end, the listing
+ * of the target stands in for it, unless the archive cache has a copy: a few bytes of text must not cost a whole backup.
  */
 
 import { BackupError, clauseOf } from '../errors.ts';
@@ -11,9 +11,13 @@ import type { Host } from './host.ts';
 
 export interface SetVolumes {
   readonly manifest: Manifest;
+  /** False where something is wrong with the manifest. */
+  readonly isSound: boolean;
   /** False where the manifest does not tell all of the set: there may be more volumes than anybody knows. */
   readonly isWhole: boolean;
 }
+
+const faults: ReadonlySet<string> = new Set(['damaged', 'object-missing']);
 
 /** Sorts after every name of a file. */
 const BEYOND = '\xff'.repeat(256);
@@ -27,17 +31,21 @@ export async function readVolumes(archive: Archive, set: BackupSet, host: Host):
     const last = manifest.volumes.at(-1)!.number;
     const isMore = [...set.volumes.keys()].some(number => number > last);
     if (manifest.ending === 'filelist' || (manifest.ending === 'volume' && !isMore)) {
-      return { manifest, isWhole: true };
+      const isSound = set.manifest !== undefined;
+      if (!isSound)
+        report('manifest-lost', `${name()} is not at the target; its copy in the archive cache is used`);
+      return { manifest, isSound, isWhole: true };
     }
     report('manifest-cut', `${name()} has lost its end; volumes after number ${last} are read without it`);
-    return { manifest: completed(manifest, set), isWhole: false };
+    return { manifest: completed(manifest, set), isSound: false, isWhole: false };
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    if (!(error instanceof BackupError) || !faults.has(error.code)) throw error;
+    const what = set.manifest ? `can't be used: ${clauseOf(error)}` : 'is not at the target';
     report(
-      'manifest-damaged',
-      `${name()} can't be used: ${clauseOf(error)}; its volumes are read without it`,
+      set.manifest ? 'manifest-damaged' : 'manifest-lost',
+      `${name()} ${what}; its volumes are read without it`,
     );
-    return { manifest: completed({ volumes: [], ending: 'cut' }, set), isWhole: false };
+    return { manifest: completed({ volumes: [], ending: 'cut' }, set), isSound: false, isWhole: false };
   }
 }
 

@@ -30,7 +30,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
   const archive = await openArchive(request.url, request, host, { checked: true });
   try {
     await requireTarget(archive.storage);
-    const sets = wantedSets(archive, await archive.collection(), request, host);
+    const sets = wantedSets(archive, await archive.readableCollection(), request, host);
     const comparer = request.compareData
       ? createTreeComparer(request.directory, {
           ...createSelection(request.selection, request.directory),

@@ -1,11 +1,12 @@
 /** One source from walk to batches; runs on whatever thread it is called. */
 
 import type { Catalog, Piece } from '../catalog/catalog.ts';
-import { type CatalogedSet, openChainCatalog } from '../catalog/chain-catalog.ts';
+import { type CatalogedSet, openChainCatalog, removeCatalog } from '../catalog/chain-catalog.ts';
 import { catalogFailure } from '../catalog/failure.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
 import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
+import { BackupError } from '../errors.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
 import { createPatience, type PatienceOptions } from '../files/patience.ts';
@@ -112,7 +113,9 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
         for (const piece of pieces) catalog.addPiece(piece);
         catalog.completeSet();
       } catch (error) {
-        explain(error);
+        const failure = catalogFailure(error, job.catalog);
+        if (!(failure instanceof BackupError) || failure.code !== 'catalog-damaged') throw failure;
+        removeCatalog(job.catalog); // the set is complete whatever becomes of its index
       }
     },
     close() {

@@ -4,7 +4,7 @@
  * @see FORMAT.md, "Chains"
  */
 
-import { endOf, type Prefixes, startOf } from './names.ts';
+import { endOf, type Prefixes, type SetId, startOf } from './names.ts';
 import {
   type BackupSet,
   byTime,
@@ -43,13 +43,23 @@ export interface Collection {
   readonly problems: readonly Problem[];
 }
 
-/** Sorts a listing of the target into chains; whatever it holds, it never throws. */
-export function collectSets(listing: Iterable<Listed>, prefixes: Prefixes = {}): Collection {
+/**
+ * Sorts a listing of the target into chains; whatever it holds, it never throws.
+ * @param wasComplete for readers: whether a set without manifest is known to have had one. Where this is given, sets that
+ * have lost their manifest count as complete; else they are incomplete, as they are to duplicity
+ */
+export function collectSets(
+  listing: Iterable<Listed>,
+  prefixes: Prefixes = {},
+  wasComplete?: (id: SetId) => boolean,
+): Collection {
   const { sets, problems } = groupSets(listing, prefixes);
-  const complete = sets.filter(set => set.manifest);
+  const lost = wasComplete ? withLostManifest(sets, wasComplete) : new Set<BackupSet>();
+  const complete = sets.filter(set => set.manifest || lost.has(set));
   const { chains, orphaned } = linkChains(complete, problems);
-  const { orphanedSignatures, signaturesWithoutBackup } = looseSignatures(sets);
-  const incomplete = sets.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
+  const others = sets.filter(set => !lost.has(set));
+  const { orphanedSignatures, signaturesWithoutBackup } = looseSignatures(others);
+  const incomplete = others.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
   for (const set of complete) reportGaps(set, problems);
   for (const set of incomplete) if (isBuiltUpon(set, orphaned)) problems.push(manifestLost(set));
   reportOverlaps(chains, problems);
@@ -61,6 +71,27 @@ export function collectSets(listing: Iterable<Listed>, prefixes: Prefixes = {}):
     });
   }
   return { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup, problems };
+}
+
+/**
+ * Sets that were complete once: others build on them, be these complete or not, or the caller knows. One whose place
+ * another set has taken is none of them.
+ */
+function withLostManifest(
+  sets: readonly BackupSet[],
+  wasComplete: (id: SetId) => boolean,
+): ReadonlySet<BackupSet> {
+  const complete = sets.filter(set => set.manifest);
+  const ends = new Set(complete.map(({ id }) => endOf(id)));
+  const startsOf = (some: readonly BackupSet[]) =>
+    new Set(some.flatMap(({ id }) => (id.type === 'inc' ? id.start : [])));
+  const taken = startsOf(complete);
+  const builtOn = startsOf(sets);
+  const isLost = ({ id, manifest, volumes }: BackupSet) => {
+    if (manifest || volumes.size === 0 || (id.type === 'inc' && taken.has(id.start))) return false;
+    return (builtOn.has(endOf(id)) && !ends.has(endOf(id))) || wasComplete(id);
+  };
+  return new Set(sets.filter(isLost));
 }
 
 interface Draft {
@@ -233,7 +264,7 @@ export function isBuiltUpon(set: BackupSet, orphaned: readonly BackupSet[]): boo
 function manifestLost(set: BackupSet): Problem {
   return {
     code: 'manifest-lost',
-    message: `The ${describeSet(set.id)} has no manifest although later backups build on it; none of them can be restored until the manifest is back.`,
+    message: `The ${describeSet(set.id)} has no manifest although later backups build on it; restore and verify read them without it, but nothing continues them.`,
     names: namesOf(set).slice(0, 1),
   };
 }

@@ -61,7 +61,7 @@ export function parseTarget(text: string): Target {
 
 /** duplicity's name of the archive cache for a target: MD5 (lower-case hex) of the URL exactly as typed. */
 export function cacheNameFor(urlText: string): string {
-  return createHash('md5').update(urlText, 'utf8').digest('hex');
+  return createHash('md5').update(pathFromText(urlText), 'latin1').digest('hex');
 }
 
 /**

@@ -202,6 +202,52 @@ for (const [what, row, damage] of [
   });
 }
 
+for (const [what, pattern] of [
+  ['full', /duplicity-full.*manifest$/],
+  ['middle incremental', /\.20231114T224320Z\.manifest$/],
+] as const) {
+  test(`restore, verify and list see the newest state where the ${what} set has lost its manifest`, async t => {
+    const program = createProgram(t);
+    const source = join(program.home, 'source');
+    makeSource(source);
+    const folder = join(program.home, 'target');
+    const url = `file://${folder}`;
+    for (const [index, time] of [1_700_000_000, 1_700_001_800, 1_700_003_600].entries()) {
+      writeFileSync(join(source, 'e'), `version ${index}`);
+      const args = ['--no-encryption', '--volsize', '1', '--current-time', String(time), source, url];
+      expectStatus(await program.run(args));
+    }
+    rmSync(objectOf(folder, pattern));
+    const row = 'a manifest is missing that the archive cache has';
+    const outputs = ['with the cache', 'without the cache'].map(name => join(program.home, name));
+    assertTold(await program.run(['restore', url, outputs[0]!]), row);
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    const without = 'a manifest is missing, and later backups build on its set';
+    assertTold(await program.run(['restore', url, outputs[1]!]), without);
+    for (const out of outputs) assertSameTree(snapshotTree(out), snapshotTree(source));
+    assertTold(await program.run(['verify', url, source]), without);
+    assert.equal((await program.run(['check', url])).status, 1);
+    const listed = await program.run(['list-current-files', url]);
+    assert.equal(listed.stdout.split('\n').length - 1, snapshotTree(source).length);
+  });
+}
+
+test('the newest set counts as complete where only the archive cache has its manifest', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  writeFileSync(join(source, 'e'), 'the newest');
+  archive.host.set(1_700_002_000);
+  assert.equal(await archive.backup(source), 0);
+  rmSync(objectOf(archive.folder, /duplicity-inc.*manifest$/));
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+  assert.equal(await archive.check(), 1);
+  assert.match(told(archive), /the manifest of the incremental backup of \S+ is not at the target/);
+});
+
 /** Cuts a text file before the first place where `mark` stands. */
 function cut(file: string, mark: string): void {
   truncateSync(file, readFileSync(file).indexOf(mark));
@@ -282,17 +328,37 @@ const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the catalog is random bytes': cache =>
     withCatalog(cache, file => writeFileSync(file, createRandom(1).bytes(50_000))),
   'the catalog is cut short': cache => withCatalog(cache, file => truncateSync(file, 9000)),
-  'a page of the catalog is overwritten': cache =>
+  'all pages of the catalog but the first are overwritten': cache =>
+    withCatalog(cache, file => overwritePages(file, 1)),
+  'the catalog is broken where nobody looks before the run is under way': cache =>
+    withCatalog(cache, file => overwritePages(file, rootPageOf(file, 'current') - 1)),
+  'a folder in the catalog is none': cache =>
     withCatalog(cache, file => {
-      const bytes = readFileSync(file);
-      createRandom(2).bytes(4096).copy(bytes, 8192);
-      writeFileSync(file, bytes);
+      const db = new Sqlite(file);
+      const { changes } = db.prepare("UPDATE current SET folder = NULL WHERE name = 'a-dir'").run();
+      db.close();
+      assert.equal(changes, 1);
     }),
   'the catalog is another database': cache =>
     withCatalog(cache, file =>
       writeFileSync(file, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4080)])),
     ),
 };
+
+/** @param from number of the first page, counted from 0 */
+function overwritePages(file: string, from: number, to = Number.POSITIVE_INFINITY): void {
+  const bytes = readFileSync(file);
+  const part = bytes.subarray(from * 4096, to * 4096);
+  createRandom(2).bytes(part.length).copy(part);
+  writeFileSync(file, bytes);
+}
+
+function rootPageOf(file: string, table: string): number {
+  const db = new Sqlite(file, { readonly: true });
+  const page = db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table) as number;
+  db.close();
+  return page;
+}
 
 function withSignatures(cache: string, work: (file: string) => void): void {
   const files = readdirSync(join(cache, 'n')).filter(name => name.endsWith('.sigtar.gz'));

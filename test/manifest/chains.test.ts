@@ -38,6 +38,23 @@ test('collectSets() lets a later incremental take the place of the last one with
   assert.deepEqual(codes(collection), ['superseded-set']);
 });
 
+test('collectSets() for readers counts sets as complete that have lost nothing but their manifest', () => {
+  const read = (known: readonly unknown[], ...names: (string | string[])[]) =>
+    collectSets(listed(...names), {}, id =>
+      known.some(other => JSON.stringify(other) === JSON.stringify(id)),
+    );
+  const bare = (set: ReturnType<typeof full>) => [signatures(set), volume(set)];
+  const chain = read([], bare(full(0)), bare(inc(0, 5)), whole(inc(5, 9)), bare(inc(9, 12)));
+  assert.deepEqual(chain.chains.map(ends), [[0, 5, 9]], 'those that another set builds on');
+  assert.deepEqual(codes(chain), []);
+  assert.deepEqual(ends(read([inc(0, 5)], whole(full(0)), bare(inc(0, 5))).chains[0]), [0, 5], 'a known one');
+  assert.deepEqual(ends(read([], whole(full(0)), bare(inc(0, 5))).chains[0]), [0]);
+  assert.deepEqual(ends(read([], bare(full(0)), bare(inc(0, 5))).chains[0]), [0], 'also an unfinished one');
+  const replaced = read([inc(0, 5)], whole(full(0)), bare(inc(0, 5)), whole(inc(5, 7)), whole(inc(0, 9)));
+  assert.deepEqual(ends(replaced.chains[0]), [0, 9], 'none whose place another set has taken');
+  assert.deepEqual(read([], signatures(full(0)), whole(inc(0, 5))).chains, [], 'none without volumes');
+});
+
 test('collectSets() tells incomplete and orphaned sets and stray signatures apart', () => {
   const collection = collect(
     whole(full(20)),
