@@ -5,7 +5,7 @@
 
 import { hostname } from 'node:os';
 import { displayPath } from '../bytes.ts';
-import { isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
+import { countTrue, isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, continuable } from '../manifest/chains.ts';
 import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
@@ -42,12 +42,18 @@ export async function findInterrupted(
   const { set } = journal.header;
   const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));
   if (isComplete) return undefined; // it broke off after the manifest was at the target: the catalog needs what it left
-  const reason = reasonAgainst(journal, collection) ?? mismatchOf(journal, request, form, host);
+  const count = await countTrue(journal, archive.cache);
+  const known = { ...journal, checkpoints: journal.checkpoints.slice(0, count) };
+  const reason =
+    reasonAgainst(journal, collection) ??
+    mismatchOf(journal, request, form, host) ??
+    (count === 0 ? 'what it left in the archive cache is damaged' : undefined);
   if (reason !== undefined) {
     await giveUp(journal, reason, archive, collection, host);
     return undefined;
   }
-  const whole = await whatIsThere(journal, archive, collection, request, host);
+  if (count < journal.checkpoints.length) reportDamage(known, host);
+  const whole = await whatIsThere(known, archive, collection, request, host);
   if (whole && !request.usesPublicKeys) await checkPassphrase(whole, archive);
   return whole;
 }
@@ -114,6 +120,11 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
   const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
   if (!newest) await removePartial(archive);
   return newest;
+}
+
+function reportDamage({ header: { set }, checkpoints }: Journal, { reporter }: Host): void {
+  const message = `What the ${describeSet(set)} that was interrupted left in the archive cache is damaged; it is made again from volume ${checkpoints.length + 1} on.`;
+  reporter.report({ level: 'warning', code: 'journal-damaged', message });
 }
 
 /** Why a set that was interrupted can't become part of the archive, whatever is asked for. */
