@@ -15,6 +15,8 @@ export async function requireTarget(storage: Storage): Promise<void> {
 /** Says that there is nothing to read, and what there is instead. */
 export function noBackup({ description }: Storage, { incomplete }: Collection): BackupError {
   const unfinished = incomplete.at(-1);
-  const rest = unfinished ? `, only an unfinished ${describeSet(unfinished.id)}` : '';
+  const rest = unfinished
+    ? `, only the ${describeSet(unfinished.id)}, which was not finished or has lost its manifest`
+    : '';
   return new BackupError('nothing-to-restore', `there is no backup at ${description}${rest}`);
 }
