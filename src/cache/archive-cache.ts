@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict';
 import { chmod, type FileHandle, lstat, open, rename, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
+import { crc32 } from 'node:zlib';
 import { bytesOf, displayPath, pathFromText, pathOf } from '../bytes.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import {
@@ -35,14 +36,22 @@ export const LOCK_FILE = 'lockfile';
 const OUR_PREFIX = 'tsbackup-'; // of temporary files and of the folder of partial ones
 const PARTIAL_FOLDER = `${OUR_PREFIX}partial`;
 
+/** What a file begins with: so many bytes, and their CRC-32. */
+export interface Extent {
+  readonly size: number;
+  readonly crc: number;
+}
+
 /** A file that a running backup appends to. Not safe for overlapping calls. */
 export interface PartialFile {
   /** Bytes so far. */
   readonly size: number;
+  /** All that is there, if it was empty when it was opened or was cut back since. */
+  readonly extent: Extent;
   /** @param bytes lent until the promise is done */
   append(bytes: Uint8Array): Promise<void>;
-  /** Keeps only the first `size` bytes, for a run that is resumed from there. */
-  truncate(size: number): Promise<void>;
+  /** Keeps only its beginning, for a run that is resumed from there. */
+  cutBack(extent: Extent): Promise<void>;
   /** What was appended survives a power cut once this is done. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -177,17 +186,22 @@ export async function openArchiveCache(
 
 async function openAppending(file: FileHandle, explain: (error: unknown) => Error): Promise<PartialFile> {
   let size = (await explained(explain, file.stat())).size;
+  let crc = 0;
   return {
     get size() {
       return size;
     },
+    get extent() {
+      return { size, crc };
+    },
     async append(bytes) {
       await explained(explain, writeAll(file, bytes));
       size += bytes.length;
+      crc = crc32(bytes, crc);
     },
-    async truncate(length) {
-      await explained(explain, file.truncate(length));
-      size = length;
+    async cutBack(extent) {
+      await explained(explain, file.truncate(extent.size));
+      ({ size, crc } = extent);
     },
     sync: () => explained(explain, syncFile(file)),
     close: () => explained(explain, file.close()),

@@ -63,6 +63,7 @@ export async function main(
   let mark = plainMark;
   /** The last words on every channel. */
   const end = async (status: number, error?: unknown): Promise<number> => {
+    isOver = true;
     const isTheirs = asDuplicityDoes && error !== undefined;
     const told = isTheirs ? duplicityStatusOf(error) : translated(status);
     const words = error === undefined ? undefined : describeFailure(error);
@@ -73,7 +74,12 @@ export async function main(
   };
   let asDuplicityDoes = isDuplicity;
   const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
-  const interruption = listenForSignals();
+  let isOver = false;
+  const interruption = listenForSignals(status => {
+    if (isOver) return;
+    process.stderr.write(`Interrupted${whatStays(action)}.\n`);
+    void end(status);
+  });
   try {
     const show = (text: string) => process.stdout.write(text);
     if (argv.includes('--json')) json = createJsonOutput(process.stdout, NOTICE, false);
@@ -254,19 +260,31 @@ interface Interruption {
   close(): void;
 }
 
-/** The first signal asks the run to end in order, the second ends it at once. */
-function listenForSignals(): Interruption {
+/** How long a run may take to end in order; whatever it is in by then, the next one can go on. */
+const END_AFTER_SIGNAL_MS = 4500;
+
+/**
+ * The first signal asks the run to end in order, the second ends it at once, and so does time.
+ * @param giveUp told before that
+ */
+function listenForSignals(giveUp: (status: number) => void): Interruption {
   const controller = new AbortController();
   let status: number | undefined;
   let isOpen = false;
   let isOver = false;
   const handlers = Object.entries(signalNumbers).map(([name, number]) => {
     const handler = () => {
-      if (status !== undefined) {
+      const kill = () => {
         close();
         process.kill(process.pid, name); // not process.exit(), which waits for threads that may hang
-      }
-      status = 128 + number;
+      };
+      if (status !== undefined) return kill();
+      const ours = 128 + number;
+      status = ours;
+      setTimeout(() => {
+        giveUp(ours);
+        kill();
+      }, END_AFTER_SIGNAL_MS).unref();
       controller.abort(new BackupError('interrupted', `ended by ${name}`));
     };
     return [name, handler] as const;

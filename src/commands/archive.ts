@@ -23,6 +23,7 @@ import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-open.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
 import { createVolumeFetcher } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
@@ -67,7 +68,8 @@ export async function openArchive(
   { checked = false }: { readonly checked?: boolean } = {},
 ): Promise<Archive> {
   const { reporter, signal } = host;
-  const storage = watchStorage(await openStorage(url, options.s3 ?? {}, reporter), host.watchdog);
+  const opened = await openStorage(url, options.s3 ?? {}, reporter);
+  const storage = interruptible(watchStorage(opened, host.watchdog), signal);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};
   const keys = createKeyRing(options, host);

@@ -299,8 +299,11 @@ function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
   const { end, open, counts, signatures, fingerprints } = journal.checkpoints.at(-1)!.mark;
   const names = partialNames(set, prefixes);
   const pending = {
-    signatures: { ...signatures, file: cache.partialPath(names.signatures) },
-    fingerprints: { ...fingerprints, file: cache.partialPath(names.fingerprints) },
+    signatures: {
+      ...{ length: signatures.length, crc: signatures.crc },
+      ...{ file: cache.partialPath(names.signatures), size: signatures.file.size },
+    },
+    fingerprints: { file: cache.partialPath(names.fingerprints), size: fingerprints.file.size },
   };
   return { end, open, counts, pending };
 }

@@ -20,7 +20,7 @@ import { checkItems, formatCheck } from './check-report.ts';
 import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './check-sets.ts';
 import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { requireTarget } from './require-target.ts';
+import { noBackup, requireTarget } from './require-target.ts';
 
 export interface CheckRequest extends CommonOptions {
   readonly url: string;
@@ -34,9 +34,7 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
   try {
     await requireTarget(archive.storage);
     const collection = await archive.readableCollection();
-    if (collection.chains.length === 0) {
-      throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
-    }
+    if (collection.chains.length === 0) throw noBackup(archive.storage, collection);
     const proofs = openProofs(archive.cache);
     const time = Math.floor(host.now());
     let faults = 0;

@@ -5,12 +5,13 @@
 
 import { hostname } from 'node:os';
 import { displayPath } from '../bytes.ts';
-import { isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
+import { countTrue, isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
-import { type Collection, continuable } from '../manifest/chains.ts';
+import { type Collection, continuable, isBuiltUpon } from '../manifest/chains.ts';
 import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
+import { formatSize } from '../text.ts';
 import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
 import type { Archive } from './archive.ts';
 import type { BackupMode } from './backup-plan.ts';
@@ -36,18 +37,26 @@ export async function findInterrupted(
   form: EnvelopeForm,
   host: Host,
 ): Promise<Journal | undefined> {
-  await removeForeignParts(archive, collection, host);
+  const dealtWith = await removeForeignParts(archive, collection, host);
   const journal = await readJournal(archive);
+  if (journal) dealtWith.push(journal.header.set);
+  reportUnknown(collection, dealtWith, host);
   if (!journal) return undefined;
   const { set } = journal.header;
   const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));
   if (isComplete) return undefined; // it broke off after the manifest was at the target: the catalog needs what it left
-  const reason = reasonAgainst(journal, collection) ?? mismatchOf(journal, request, form, host);
+  const count = await countTrue(journal, archive.cache);
+  const known = { ...journal, checkpoints: journal.checkpoints.slice(0, count) };
+  const reason =
+    reasonAgainst(journal, collection) ??
+    mismatchOf(journal, request, form, host) ??
+    (count === 0 ? 'what it left in the archive cache is damaged' : undefined);
   if (reason !== undefined) {
     await giveUp(journal, reason, archive, collection, host);
     return undefined;
   }
-  const whole = await whatIsThere(journal, archive, collection, request, host);
+  if (count < journal.checkpoints.length) reportDamage(known, host);
+  const whole = await whatIsThere(known, archive, collection, request, host);
   if (whole && !request.usesPublicKeys) await checkPassphrase(whole, archive);
   return whole;
 }
@@ -114,6 +123,25 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
   const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
   if (!newest) await removePartial(archive);
   return newest;
+}
+
+/** Unfinished sets that are nobody's here: another program's, another machine's, or of a cache that is lost. */
+function reportUnknown(
+  { incomplete, orphaned }: Collection,
+  known: readonly SetId[],
+  { reporter }: Host,
+): void {
+  for (const set of incomplete) {
+    if (known.some(id => setKey(id) === setKey(set.id)) || isBuiltUpon(set, orphaned)) continue;
+    const bytes = [...set.volumes.values()].reduce((sum, { size }) => sum + size, 0);
+    const message = `The ${describeSet(set.id)} at the target (${formatSize(bytes)}) was not finished, and this archive cache knows nothing of it: it counts for nothing and is left as it is. If nobody is at work on it, cleanup with --force removes it.`;
+    reporter.report({ level: 'notice', code: 'unfinished-at-target', message });
+  }
+}
+
+function reportDamage({ header: { set }, checkpoints }: Journal, { reporter }: Host): void {
+  const message = `What the ${describeSet(set)} that was interrupted left in the archive cache is damaged; it is made again from volume ${checkpoints.length + 1} on.`;
+  reporter.report({ level: 'warning', code: 'journal-damaged', message });
 }
 
 /** Why a set that was interrupted can't become part of the archive, whatever is asked for. */
@@ -214,19 +242,23 @@ async function checkPassphrase({ header, checkpoints }: Journal, archive: Archiv
 /**
  * Another program's unfinished run, where it shares our archive cache: it would go on with it after we have moved on,
  * and spoil the chain.
+ * @returns the sets
  */
 async function removeForeignParts(
   archive: Archive,
   collection: Collection,
   { reporter }: Host,
-): Promise<void> {
+): Promise<SetId[]> {
   const { cache, prefixes } = archive;
+  const sets: SetId[] = [];
   for (const name of await cache.list()) {
     const parsed = parseName(name, prefixes);
     if (!parsed?.partial) continue;
     await removeSet(incompleteSet(collection, setKey(parsed.set)), archive);
     await cache.remove(name);
+    sets.push(parsed.set);
     const message = `What duplicity left of an unfinished ${describeSet(parsed.set)} is removed (${displayPath(name)}).`;
     reporter.report({ level: 'notice', code: 'foreign-partial-removed', message });
   }
+  return sets;
 }

@@ -2,14 +2,14 @@
 
 import { bytesOf, displayPath, pathFields } from '../bytes.ts';
 import type { Attributes } from '../entry.ts';
-import { BackupError, exitStatus } from '../errors.ts';
+import { exitStatus } from '../errors.ts';
 import { chainFor, setsFor } from '../manifest/chains.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import type { Item } from '../report.ts';
 import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { requireTarget } from './require-target.ts';
+import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {
   readonly url: string;
@@ -29,9 +29,9 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     await requireTarget(archive.storage);
     const time =
       request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
-    const chain = chainFor((await archive.readableCollection()).chains, time);
-    if (!chain)
-      throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
+    const collection = await archive.readableCollection();
+    const chain = chainFor(collection.chains, time);
+    if (!chain) throw noBackup(archive.storage, collection);
     const sources = [];
     for (const set of setsFor(chain, time)) {
       sources.push(readSigtar(await archive.sigtarOf(set), { withSignatures: false }));

@@ -18,6 +18,7 @@ import { mapOrdered } from '../streams.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { noBackup } from './require-target.ts';
 import { isGuessed, readVolumes } from './set-volumes.ts';
 
 /** What is wanted of an archive. */
@@ -70,9 +71,7 @@ export function wantedSets(
   const time =
     wanted.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(wanted.time, host.now());
   const chain = chainFor(collection.chains, time);
-  if (!chain) {
-    throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
-  }
+  if (!chain) throw noBackup(archive.storage, collection);
   if (chain.start > time) {
     host.reporter.report({
       level: 'warning',

@@ -1,4 +1,6 @@
 import { BackupError } from '../errors.ts';
+import type { Collection } from '../manifest/chains.ts';
+import { describeSet } from '../manifest/sets.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** Commands that only read must not take an unmounted disk for an empty archive. @throws `target-unreachable` */
@@ -8,4 +10,13 @@ export async function requireTarget(storage: Storage): Promise<void> {
     'target-unreachable',
     `the target ${storage.description} does not exist; is its disk mounted, and the URL spelled right?`,
   );
+}
+
+/** Says that there is nothing to read, and what there is instead. */
+export function noBackup({ description }: Storage, { incomplete }: Collection): BackupError {
+  const unfinished = incomplete.at(-1);
+  const rest = unfinished
+    ? `, only the ${describeSet(unfinished.id)}, which was not finished or has lost its manifest`
+    : '';
+  return new BackupError('nothing-to-restore', `there is no backup at ${description}${rest}`);
 }

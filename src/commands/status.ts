@@ -2,14 +2,14 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { BackupError, exitStatus } from '../errors.ts';
+import { exitStatus } from '../errors.ts';
 import { continuable } from '../manifest/chains.ts';
 import { lastFullLine, statusItems, statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
 import { printChanges, printHistory } from './changes.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { requireTarget } from './require-target.ts';
+import { noBackup, requireTarget } from './require-target.ts';
 
 export interface StatusRequest extends CommonOptions {
   readonly url: string;
@@ -28,9 +28,7 @@ export async function status(request: StatusRequest, host: Host): Promise<number
     if (changesInSet !== undefined || fileChanged !== undefined) {
       const next = continuable(collection);
       const chain = 'chain' in next ? next.chain : collection.chains.at(-1);
-      if (!chain) {
-        throw new BackupError('nothing-to-restore', `there is no backup at ${archive.storage.description}`);
-      }
+      if (!chain) throw noBackup(archive.storage, collection);
       await host.print(`${lastFullLine(collection)}\n`, () => []);
       await (changesInSet === undefined
         ? printHistory(fileChanged!, chain, archive, host)

@@ -163,11 +163,11 @@ export function watchStorage(storage: Storage, watchdog: Watchdog): Storage {
   const watch = <T>(work: Promise<T>) => during(watchdog, target, work);
   return {
     ...storage,
-    exists: () => watch(storage.exists()),
-    stat: name => watch(storage.stat(name)),
-    delete: name => watch(storage.delete(name)),
-    removeStale: () => watch(storage.removeStale()),
-    list: () => watchEach(watchdog, target, storage.list()),
+    exists: options => watch(storage.exists(options)),
+    stat: (name, options) => watch(storage.stat(name, options)),
+    delete: (name, options) => watch(storage.delete(name, options)),
+    removeStale: options => watch(storage.removeStale(options)),
+    list: options => watchEach(watchdog, target, storage.list(options)),
     get: (name, options) => watchEach(watchdog, target, storage.get(name, options)),
     async put(name, source, options) {
       const watched = watchdog.begin(target);

@@ -2,9 +2,12 @@
  * The journal of a set that is being written: after every volume that is at the target, one line says how long the
  * partial files in the archive cache were by then and where in the source the volume ends. A run that broke off is
  * continued from a line whose truth still holds; what the files have beyond it is cut off. The first line says which
- * set it is. A line that a power cut tore ends the journal.
+ * set it is. Each line ends with its own checksum, and knows those of the files: one that is torn or damaged ends the
+ * journal, and so does one whose files are not what they were.
  */
 
+import { crc32 } from 'node:zlib';
+import type { ArchiveCache, Extent } from '../cache/archive-cache.ts';
 import type { Piece } from '../catalog/catalog.ts';
 import { cacheName, type Prefixes, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm } from '../volumes/envelope.ts';
@@ -12,7 +15,7 @@ import type { OpenFile, Place } from './batch.ts';
 import type { Counts } from './counts.ts';
 
 /** Raised whenever the packer would make other members or records of the same source: then no set is continued. */
-const JOURNAL_VERSION = 1;
+const JOURNAL_VERSION = 2;
 
 export interface JournalHeader {
   readonly set: SetId;
@@ -29,12 +32,12 @@ export interface SetMark {
   readonly end: Place;
   readonly open?: OpenFile | undefined;
   readonly counts: Readonly<Counts>;
-  /** The partial sigtar: of the gzip file; of the tar bytes in it, and their CRC-32. */
-  readonly signatures: { readonly size: number; readonly length: number; readonly crc: number };
+  /** The partial sigtar: the gzip file; length and CRC-32 of the tar bytes in it. */
+  readonly signatures: { readonly file: Extent; readonly length: number; readonly crc: number };
   /** The sigtar's pieces since the mark before. */
   readonly pieces: readonly Piece[];
-  readonly filelist: { readonly size: number; readonly lines: number };
-  readonly fingerprints: { readonly size: number };
+  readonly filelist: { readonly file: Extent; readonly lines: number };
+  readonly fingerprints: { readonly file: Extent };
   /** Files of the volume of which only the beginning could be read. */
   readonly incomplete: readonly string[];
 }
@@ -43,8 +46,8 @@ export interface Checkpoint {
   /** The volume that ends here, and its bytes as stored. */
   readonly volume: number;
   readonly size: number;
-  /** Bytes of the partial manifest. */
-  readonly manifest: number;
+  /** The partial manifest. */
+  readonly manifest: Extent;
   readonly mark: SetMark;
 }
 
@@ -52,8 +55,8 @@ export interface Journal {
   readonly header: JournalHeader;
   /** Of volumes 1, 2, … */
   readonly checkpoints: readonly Checkpoint[];
-  /** Bytes of the first `count` checkpoints with the header. */
-  sizeUpTo(count: number): number;
+  /** The lines of the first `count` checkpoints with the header. */
+  extentOf(count: number): Extent;
 }
 
 /** Names of a set's partial files in the archive cache. */
@@ -83,18 +86,25 @@ export function formatCheckpoint(checkpoint: Checkpoint): Buffer {
 }
 
 function lineOf(value: object): Buffer {
-  return Buffer.from(`${JSON.stringify(value)}\n`);
+  const text = JSON.stringify(value);
+  return Buffer.from(`${text} ${sumOf(text)}\n`);
 }
+
+function sumOf(line: string | Uint8Array): string {
+  return crc32(line).toString(16).padStart(SUM_LENGTH, '0');
+}
+
+const SUM_LENGTH = 8;
 
 /** @returns undefined if the text is no journal of this version of ours */
 export function parseJournal(text: Buffer): Journal | undefined {
-  const ends: number[] = [];
+  const extents: Extent[] = [];
   const values: unknown[] = [];
   for (let at = 0, end = text.indexOf(0x0a); end >= 0; at = end + 1, end = text.indexOf(0x0a, at)) {
-    const value = jsonOf(text.subarray(at, end));
+    const value = parseLine(text.subarray(at, end));
     if (value === undefined) break;
     values.push(value);
-    ends.push(end + 1);
+    extents.push({ size: end + 1, crc: crc32(text.subarray(at, end + 1), extents.at(-1)?.crc ?? 0) });
   }
   const header = values[0] as (JournalHeader & { journal?: unknown }) | undefined;
   if (header?.journal !== JOURNAL_VERSION) return undefined;
@@ -104,14 +114,54 @@ export function parseJournal(text: Buffer): Journal | undefined {
   return {
     header: rest,
     checkpoints: torn < 0 ? checkpoints : checkpoints.slice(0, torn),
-    sizeUpTo: count => ends[count]!,
+    extentOf: count => extents[count]!,
   };
 }
 
-function jsonOf(line: Buffer): unknown {
-  try {
-    return JSON.parse(line.toString());
-  } catch {
-    return undefined;
+function parseLine(line: Buffer): unknown {
+  const json = line.subarray(0, -SUM_LENGTH - 1);
+  if (line.subarray(json.length).toString() !== ` ${sumOf(json)}`) return undefined;
+  return JSON.parse(json.toString());
+}
+
+/** How many checkpoints are true of the partial files, as these are by now. Reads them. */
+export async function countTrue(journal: Journal, cache: ArchiveCache): Promise<number> {
+  const { header, checkpoints } = journal;
+  const names = partialNames(header.set, header.prefixes);
+  const left = await cache.listPartial();
+  let count = checkpoints.length;
+  for (const kind of ['manifest', 'signatures', 'filelist', 'fingerprints'] as const) {
+    const extents = checkpoints.map(({ manifest, mark }) =>
+      kind === 'manifest' ? manifest : mark[kind].file,
+    );
+    const chunks = left.includes(names[kind]) ? cache.readPartial(names[kind]) : [];
+    count = Math.min(count, await countBeginnings(chunks, extents));
   }
+  return count;
+}
+
+/** @param extents ascending @returns how many of them are beginnings of what comes */
+async function countBeginnings(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  extents: readonly Extent[],
+): Promise<number> {
+  let size = 0;
+  let crc = 0;
+  let count = 0;
+  const check = () => {
+    while (extents[count]?.size === size && extents[count]!.crc === crc) count++;
+  };
+  check();
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const next = extents[count];
+      if (!next || next.size === size) return count; // that is all, or it ends here and is not the same
+      const part = chunk.subarray(at, at + next.size - size);
+      size += part.length;
+      crc = crc32(part, crc);
+      at += part.length;
+      check();
+    }
+  }
+  return count;
 }

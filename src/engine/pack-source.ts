@@ -13,7 +13,7 @@ import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
-import { checkRoot, fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
+import { asOpened, checkRoot, fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Place } from './batch.ts';
 import { collate } from './collate.ts';
@@ -86,7 +86,10 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
     });
     const packed = pack(plan, {
       kernel: createKernel(),
-      open: entry => openSource(anchors, entry.path, patience),
+      open(listed) {
+        const file = openSource(anchors, listed.path, patience);
+        return { file, entry: asOpened(listed, file.stats, names) };
+      },
       signatureAt: signatures.at,
       buffers: pool,
       maxBlockLength: job.maxBlockLength,
@@ -146,10 +149,10 @@ function createCatalogRecorder(catalog: Catalog, stableInodes: boolean): Recorde
     stored(entry, stat, signatureOffset) {
       catalog.put({ ...entry, stat, signatureOffset });
     },
-    unchanged(entry, known) {
+    unchanged(entry, known, fingerprint) {
       if (known?.folder !== undefined) catalog.enter(entry.path, known.folder);
       if (entry.type !== 'file') return;
-      const stat = fingerprintOf(entry, stableInodes);
+      const stat = fingerprint ?? fingerprintOf(entry, stableInodes);
       if (known?.stat !== stat) catalog.touch(entry.path, entry.size, stat);
     },
     removed: path => catalog.remove(path),

@@ -8,6 +8,7 @@
 
 import { displayPath } from '../bytes.ts';
 import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
+import { doubtful } from '../catalog/fingerprint.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
@@ -26,8 +27,8 @@ import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
   readonly kernel: Kernel;
-  /** Opens a regular file of the source. @throws SourceError */
-  open(entry: SourceEntry): SourceFile;
+  /** Opens a regular file of the source. @returns also what it is by then @throws SourceError */
+  open(entry: SourceEntry): { readonly file: SourceFile; readonly entry: SourceEntry };
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
   signatureAt(place: SignaturePlace, path: string): Uint8Array | undefined;
   readonly buffers: BatchBuffers;
@@ -224,7 +225,7 @@ function createPacker(options: PackOptions) {
   }
 
   function* content(
-    entry: SourceEntry,
+    listed: SourceEntry,
     kind: 'new' | 'changed' | 'replaced',
     begin: (source: SourceFile) => Content | undefined,
   ): Generator<PackBatch, void, undefined> {
@@ -233,19 +234,23 @@ function createPacker(options: PackOptions) {
     let made: Content | undefined;
     let part = 0; // parts that are in the batches
     let size = 0;
-    let recorded = entry;
-    const fingerprint = options.fingerprintOf(entry);
+    let entry = listed;
+    let recorded = listed;
+    let fingerprint = '';
     try {
-      file = open(entry);
+      ({ file, entry } = open(listed));
+      recorded = entry;
+      fingerprint = options.fingerprintOf(entry);
+      if (file.isFresh) fingerprint = doubtful(fingerprint);
       signer.start(blockLengthFor(entry.size, maxBlockLength));
       made = begin(file);
       if (!made) {
-        recorder.unchanged(entry, undefined);
+        recorder.unchanged(entry, undefined, fingerprint);
         return;
       }
       builder.setOpen({ fingerprint, member: made.member });
       if (cut) {
-        part = passOver(cut, made, file);
+        part = passOver(cut, made, file, fingerprint);
         size = part * PART_SIZE;
         cut = undefined;
       }
@@ -287,14 +292,15 @@ function createPacker(options: PackOptions) {
 
   /** Reads the parts again that are packed already; their bytes go through the signature. @returns how many */
   function passOver(
-    { path, member, parts }: NonNullable<typeof cut>,
+    { path, member, parts, fingerprint }: NonNullable<typeof cut>,
     made: Content,
     file: SourceFile,
+    fingerprintNow: string,
   ): number {
     const scratch = new Uint8Array(PART_SIZE);
-    let passed = made.member === member ? 0 : parts + 1;
+    let passed = made.member === member && fingerprint === fingerprintNow ? 0 : parts + 1;
     while (passed < parts && made.fill(scratch, 0, PART_SIZE) === PART_SIZE) passed++;
-    if (passed !== parts || file.hasChanged()) throw cutFileChanged(path);
+    if (passed !== parts || file.hasChanged({ ctime: true })) throw cutFileChanged(path);
     return parts;
   }
 

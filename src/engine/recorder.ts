@@ -10,7 +10,11 @@ export interface Recorder {
    * @param signatureOffset where its record begins in the set's sigtar (files only)
    */
   stored(entry: SourceEntry, fingerprint: string, signatureOffset: number | undefined): void;
-  /** Nothing was stored, because nothing has changed; `known` is what the chain has, if it was at hand. */
-  unchanged(entry: SourceEntry, known: CatalogEntry | undefined): void;
+  /**
+   * Nothing was stored, because nothing has changed.
+   * @param known what the chain has, if it was at hand
+   * @param fingerprint if it is not what lstat said in the walk
+   */
+  unchanged(entry: SourceEntry, known: CatalogEntry | undefined, fingerprint?: string): void;
   removed(path: string): void;
 }

@@ -5,7 +5,7 @@
  * beside them tells a later run how to go on if this one breaks off.
  */
 
-import type { ArchiveCache, PartialFile } from '../cache/archive-cache.ts';
+import type { ArchiveCache, Extent, PartialFile } from '../cache/archive-cache.ts';
 import type { Piece } from '../catalog/catalog.ts';
 import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
 import { manifestName, signaturesName } from '../manifest/names.ts';
@@ -81,18 +81,18 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
   const from = done.at(-1);
   const open: PartialFile[] = [];
   /** A new file, or what a run that broke off is known to have written of it. */
-  const openAt = async (name: string, size: number | undefined) => {
-    if (size === undefined) await cache.removePartial(name);
+  const openAt = async (name: string, extent: Extent | undefined) => {
+    if (!extent) await cache.removePartial(name);
     const file = await cache.openPartial(name);
     open.push(file);
-    if (size !== undefined) await file.truncate(size);
+    if (extent) await file.cutBack(extent);
     return file;
   };
   const manifest = await openAt(names.manifest, from?.manifest);
-  const signatures = await openAt(names.signatures, from?.mark.signatures.size);
-  const filelist = await openAt(names.filelist, from?.mark.filelist.size);
-  const fingerprints = await openAt(names.fingerprints, from?.mark.fingerprints.size);
-  const journal = await openAt(names.journal, from && options.journal!.sizeUpTo(done.length));
+  const signatures = await openAt(names.signatures, from?.mark.signatures.file);
+  const filelist = await openAt(names.filelist, from?.mark.filelist.file);
+  const fingerprints = await openAt(names.fingerprints, from?.mark.fingerprints.file);
+  const journal = await openAt(names.journal, from && options.journal!.extentOf(done.length));
   let filelistLines = from?.mark.filelist.lines ?? 0;
   let incomplete: string[] = [];
   let end: Place = from?.mark.end ?? { path: '' };
@@ -180,10 +180,10 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
         end,
         open: openFile,
         counts,
-        signatures: { size: signatures.size, length: deflater.length, crc: deflater.crc },
+        signatures: { file: signatures.extent, length: deflater.length, crc: deflater.crc },
         pieces: pieces.slice(markedPieces),
-        filelist: { size: filelist.size, lines: filelistLines },
-        fingerprints: { size: fingerprints.size },
+        filelist: { file: filelist.extent, lines: filelistLines },
+        fingerprints: { file: fingerprints.extent },
         incomplete,
       };
       markedPieces = pieces.length;
@@ -195,7 +195,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       for (const path of mark.incomplete) await manifest.append(formatIncomplete(path));
       if (isLast && size < WORTH_A_CHECKPOINT) return;
       await Promise.all([manifest, signatures, filelist, fingerprints].map(file => file.sync()));
-      await journal.append(formatCheckpoint({ volume: number, size, manifest: manifest.size, mark }));
+      await journal.append(formatCheckpoint({ volume: number, size, manifest: manifest.extent, mark }));
       await journal.sync();
       isResumable = true;
     },

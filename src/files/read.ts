@@ -10,10 +10,10 @@ import { impatient, type Patience } from './patience.ts';
 import { SourceError, sourceProblem, systemError } from './problem.ts';
 
 export interface SourceFile {
-  /** Bytes, nanoseconds: as they were at opening. */
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
+  /** As it was at opening. */
+  readonly stats: BigIntStats;
+  /** It was touched so shortly before it was opened that who writes to it now may leave it the times that it has. */
+  readonly isFresh: boolean;
   /**
    * Reads on until `length` bytes are there or the file ends. A file that grows is read to the end that it has by
    * then, but to no more than twice its size at opening plus 1 GiB: one that is appended to for ever ends there.
@@ -23,9 +23,10 @@ export interface SourceFile {
   readInto(target: Uint8Array, offset: number, length: number): number;
   /**
    * Whether somebody has written to it since it was opened: what was read may be a mixture.
+   * @param options `ctime`: whoever sets the old time again is seen too, and so is one who only changes the mode
    * @throws {SourceError}
    */
-  hasChanged(): boolean;
+  hasChanged(options?: { readonly ctime: boolean }): boolean;
   close(): void;
 }
 
@@ -33,9 +34,15 @@ export interface SourceFile {
  * Opens the file at `path` ('' is the root itself, which may be a link) for reading from its start to its end.
  * @param anchors of the source's root; called in walk order it opens few directories
  * @param patience with a source that is away for a while
+ * @param now milliseconds since 1970
  * @throws {SourceError} also when it is no regular file any more
  */
-export function openSource(anchors: Anchors, path: string, patience: Patience = impatient): SourceFile {
+export function openSource(
+  anchors: Anchors,
+  path: string,
+  patience: Patience = impatient,
+  now: () => number = Date.now,
+): SourceFile {
   const { fd, stats } = explained(path, 'open', () =>
     patience.call(() => open(anchors, path), anchors.close),
   );
@@ -54,9 +61,8 @@ export function openSource(anchors: Anchors, path: string, patience: Patience = 
     file = undefined;
   };
   return {
-    size,
-    mtimeNs: stats.mtimeNs,
-    ctimeNs: stats.ctimeNs,
+    stats,
+    isFresh: isFresh(stats, now()),
     readInto(target, offset, length) {
       const wanted = Math.min(length, most - at);
       let done = 0;
@@ -69,13 +75,23 @@ export function openSource(anchors: Anchors, path: string, patience: Patience = 
       at += done;
       return done;
     },
-    hasChanged() {
+    hasChanged({ ctime } = { ctime: false }) {
       const stat = () => fstatSync(file!, { bigint: true });
-      const now = explained(path, 'read', () => patience.call(stat, openAgain));
-      return now.size !== stats.size || now.mtimeNs !== stats.mtimeNs;
+      const found = explained(path, 'read', () => patience.call(stat, openAgain));
+      if (ctime && found.ctimeNs !== stats.ctimeNs) return true;
+      return found.size !== stats.size || found.mtimeNs !== stats.mtimeNs;
     },
     close,
   };
+}
+
+/** How long a file may keep its times though it is written to: a tick of the kernel's clock, or what FAT counts in. */
+const TICK_MS = 20;
+const COARSE_TICK_MS = 2000;
+
+function isFresh({ ctimeNs }: BigIntStats, nowMs: number): boolean {
+  const tick = ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS : TICK_MS;
+  return Number(ctimeNs / 1_000_000n) > nowMs - tick;
 }
 
 function open(anchors: Anchors, path: string): { readonly fd: number; readonly stats: BigIntStats } {

@@ -212,6 +212,16 @@ function typeOf(stats: BigIntStats): EntryType | undefined {
   return undefined;
 }
 
+/** An entry of a file that was opened after the walk had passed it. @param stats what was opened; a regular file */
+export function asOpened(entry: SourceEntry, stats: BigIntStats, names: IdNames): SourceEntry {
+  const isSame =
+    entry.ctimeNs === stats.ctimeNs &&
+    entry.mtimeNs === stats.mtimeNs &&
+    entry.ino === stats.ino &&
+    entry.size === Number(stats.size);
+  return isSame ? entry : entryOf(entry.path, 'file', '', stats, names);
+}
+
 function entryOf(
   path: string,
   type: EntryType,

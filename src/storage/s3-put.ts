@@ -32,6 +32,7 @@ const MOST_PARTS = 10_000;
 const UPLOAD_MARK = 'tsbackup-upload'; // metadata by which a completed upload is known as ours
 const MEANS_GONE: ReadonlySet<unknown> = new Set(['NoSuchUpload', 'NotFound']);
 const CLEANUP = { attempts: 3, budgetMs: 5000 };
+const CLEANUP_MS = 3000; // with a server that is silent; a run that was told to end has no more
 
 /** @returns bytes stored. @throws BackupError, what `source` throws, the signal's reason */
 export async function putObject(
@@ -243,7 +244,7 @@ async function giveUp(
     await session.request(
       { doing: 'clear up', object: name },
       (client, options) => client.send(new session.sdk.AbortMultipartUploadCommand(upload), options),
-      { policy: CLEANUP },
+      { policy: CLEANUP, signal: AbortSignal.timeout(CLEANUP_MS) },
     );
   } catch (error) {
     if (error instanceof BackupError && MEANS_GONE.has(error.facts['reason'])) return;

@@ -13,7 +13,7 @@ import { createSlabs, createSlots } from './s3-parts.ts';
 import { putObject } from './s3-put.ts';
 import { openSession, type S3Host, type S3Session } from './s3-session.ts';
 import { createThawing, type Thawing } from './s3-thaw.ts';
-import { checkName, type Storage, type StoredObject, TEMPORARY_PREFIX } from './storage.ts';
+import { type CallOptions, checkName, type Storage, type StoredObject, TEMPORARY_PREFIX } from './storage.ts';
 import type { S3Target } from './url.ts';
 
 export type { S3Options } from './s3-options.ts';
@@ -65,11 +65,13 @@ function createS3Storage(session: S3Session): S3Storage {
     return prefix + keyOf(name);
   };
 
-  async function stat(name: string): Promise<{ size: number } | undefined> {
+  async function stat(name: string, { signal }: CallOptions = {}): Promise<{ size: number } | undefined> {
     const Key = keyIn(name);
     try {
-      const head = await session.request({ doing: 'look at', object: name }, (client, options) =>
-        client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }), options),
+      const head = await session.request(
+        { doing: 'look at', object: name },
+        (client, options) => client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }), options),
+        { signal },
       );
       return { size: head.ContentLength ?? 0 };
     } catch (error) {
@@ -78,26 +80,32 @@ function createS3Storage(session: S3Session): S3Storage {
     }
   }
 
-  const listPage = (ContinuationToken: string | undefined, MaxKeys?: number) =>
-    session.request({ doing: 'list objects' }, (client, options) =>
-      client.send(
-        new sdk.ListObjectsV2Command({
-          Bucket: bucket,
-          Prefix: prefix,
-          Delimiter: '/',
-          EncodingType: 'url', // XML can't hold all characters of keys
-          ContinuationToken,
-          MaxKeys,
-        }),
-        options,
-      ),
+  const listPage = (
+    ContinuationToken: string | undefined,
+    { signal, MaxKeys }: CallOptions & { readonly MaxKeys?: number } = {},
+  ) =>
+    session.request(
+      { doing: 'list objects' },
+      (client, options) =>
+        client.send(
+          new sdk.ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix: prefix,
+            Delimiter: '/',
+            EncodingType: 'url', // XML can't hold all characters of keys
+            ContinuationToken,
+            MaxKeys,
+          }),
+          options,
+        ),
+      { signal },
     );
 
   /** What the service lists, page by page. */
-  async function* listed(): AsyncGenerator<StoredObject, void, undefined> {
+  async function* listed(options?: CallOptions): AsyncGenerator<StoredObject, void, undefined> {
     let token: string | undefined;
     do {
-      const page = await listPage(token);
+      const page = await listPage(token, options);
       for (const { Key = '', Size = 0 } of page.Contents ?? []) {
         const key = page.EncodingType === 'url' ? decodeKey(Key) : Key;
         const name = key.startsWith(prefix) ? nameOf(key.slice(prefix.length)) : undefined;
@@ -120,9 +128,9 @@ function createS3Storage(session: S3Session): S3Storage {
     checksums: session.checksums,
     ...createThawing(session),
 
-    async exists() {
+    async exists(options) {
       try {
-        await listPage(undefined, 1);
+        await listPage(undefined, { ...options, MaxKeys: 1 });
         return true;
       } catch (error) {
         if (error instanceof BackupError && error.facts['reason'] === 'NoSuchBucket') return false;
@@ -144,10 +152,10 @@ function createS3Storage(session: S3Session): S3Storage {
 
     stat,
 
-    async *list() {
+    async *list(options) {
       const doubtful = new Set<string>();
       for (const [name, size] of known) if (size !== undefined) doubtful.add(name);
-      for await (const object of listed()) {
+      for await (const object of listed(options)) {
         if (known.has(object.name) && known.get(object.name) !== object.size) {
           doubtful.add(object.name);
         } else {
@@ -156,15 +164,17 @@ function createS3Storage(session: S3Session): S3Storage {
         }
       }
       for (const name of doubtful) {
-        const found = await stat(name);
+        const found = await stat(name, options);
         if (found) yield { name, ...found };
       }
     },
 
-    async delete(name) {
+    async delete(name, { signal } = {}) {
       const Key = keyIn(name);
-      await session.request({ doing: 'delete', object: name }, (client, options) =>
-        client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key }), options),
+      await session.request(
+        { doing: 'delete', object: name },
+        (client, options) => client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key }), options),
+        { signal },
       );
       known.set(name, undefined);
     },
@@ -175,12 +185,15 @@ function createS3Storage(session: S3Session): S3Storage {
       return count;
     },
 
-    async removeStale() {
+    async removeStale({ signal } = {}) {
       let removed = 0;
       try {
-        for await (const upload of staleUploads(session)) {
-          await session.request({ doing: 'clear up unfinished uploads' }, (client, options) =>
-            client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, ...upload }), options),
+        for await (const upload of staleUploads(session, signal)) {
+          await session.request(
+            { doing: 'clear up unfinished uploads' },
+            (client, options) =>
+              client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, ...upload }), options),
+            { signal },
           );
           removed++;
         }
@@ -202,20 +215,26 @@ function createS3Storage(session: S3Session): S3Storage {
 }
 
 /** Multipart uploads directly below the prefix that look like ours and began more than a day ago. */
-async function* staleUploads({ sdk, bucket, prefix, request, now }: S3Session) {
+async function* staleUploads(
+  { sdk, bucket, prefix, request, now }: S3Session,
+  signal?: AbortSignal | undefined,
+) {
   let marker: { KeyMarker: string | undefined; UploadIdMarker: string | undefined } | undefined;
   do {
-    const page = await request({ doing: 'list unfinished uploads' }, (client, options) =>
-      client.send(
-        new sdk.ListMultipartUploadsCommand({
-          Bucket: bucket,
-          Prefix: prefix,
-          Delimiter: '/',
-          EncodingType: 'url',
-          ...marker,
-        }),
-        options,
-      ),
+    const page = await request(
+      { doing: 'list unfinished uploads' },
+      (client, options) =>
+        client.send(
+          new sdk.ListMultipartUploadsCommand({
+            Bucket: bucket,
+            Prefix: prefix,
+            Delimiter: '/',
+            EncodingType: 'url',
+            ...marker,
+          }),
+          options,
+        ),
+      { signal },
     );
     const decode = (text: string) => (page.EncodingType === 'url' ? decodeKey(text) : text);
     for (const { Key = '', UploadId, Initiated } of page.Uploads ?? []) {

@@ -18,18 +18,20 @@ export interface StoredObject {
   readonly size: number;
 }
 
-export interface PutOptions {
+export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface PutOptions extends CallOptions {
   /** Volumes may be kept where reading takes hours (S3 Glacier); metadata is wanted often. Default: volume. */
   readonly kind?: 'volume' | 'metadata';
 }
 
-export interface GetOptions {
+export interface GetOptions extends CallOptions {
   /** First byte wanted; default 0. Beyond the end there is nothing, which is no error. */
   readonly offset?: number;
   /** Most bytes wanted; default all. */
   readonly length?: number;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Storage {
   readonly description: string;
 
   /** Whether the place is there. An absent one lists as empty, and the first `put` makes it where it can. */
-  exists(): Promise<boolean>;
+  exists(options?: CallOptions): Promise<boolean>;
 
   /**
    * @param source chunks are lent: each is done with before the next is asked for
@@ -53,16 +55,16 @@ export interface Storage {
   /** Object bytes, in lent chunks. @throws 'object-missing' when the first chunk is asked for */
   get(name: string, options?: GetOptions): Chunks;
 
-  stat(name: string): Promise<{ size: number } | undefined>;
+  stat(name: string, options?: CallOptions): Promise<{ size: number } | undefined>;
 
   /** Every object once, in no particular order; unfinished puts are not shown. */
-  list(): AsyncIterable<StoredObject>;
+  list(options?: CallOptions): AsyncIterable<StoredObject>;
 
   /** Deleting what is not there is no error. */
-  delete(name: string): Promise<void>;
+  delete(name: string, options?: CallOptions): Promise<void>;
 
   /** Clears what crashed runs of ours left half done more than a day ago. @returns how many pieces */
-  removeStale(): Promise<number>;
+  removeStale(options?: CallOptions): Promise<number>;
 
   /** Storages whose objects are local files: the file, for a thread that reads it directly. It may be absent. */
   localPath?(name: string): Buffer | undefined;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +10,7 @@ import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus, type Running } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { credentials } from '../support/s3-server.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { haveTool } from '../support/tools.ts';
 import { assertTold } from './troubles.ts';
@@ -78,6 +80,33 @@ for (const [signal, status] of [
     assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
   });
 }
+
+test('a signal ends a run whose server is silent', async t => {
+  const program = createProgram(t);
+  const sockets: Socket[] = [];
+  const server = createServer(socket => void sockets.push(socket.on('error', () => {})));
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const url = [
+    's3://bucket/x',
+    '--s3-endpoint-url',
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  ];
+  mkdirSync(join(program.home, 'source'));
+  for (const words of [['full', 'source'], ['collection-status']]) {
+    const connections = sockets.length;
+    // Long before the silence is noticed, which takes half a minute.
+    const running = program.start([...words, ...url], { ...options, env: credentials, timeoutMs: 25_000 });
+    while (sockets.length === connections) await sleep(20);
+    running.kill('SIGTERM');
+    const { status, stderr } = await running.done;
+    assert.equal(status, 143, stderr);
+    assert.match(stderr, /^Interrupted/);
+  }
+});
 
 test('incremental killed in its middle changes nothing that was there, and both programs go on', async t => {
   const { program, source, folder, url } = setUp(t);

@@ -1,8 +1,10 @@
 /** A source that somebody works in while it is backed up: whatever is caught, nothing breaks, and the next run sees the rest. */
 
 import assert from 'node:assert/strict';
-import {
+import fs, {
   appendFileSync,
+  type BigIntStats,
+  chmodSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -10,13 +12,16 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createTestArchive } from '../support/archive.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 test('backup of a source that changes under its hands ends well, and the next one is exact', async t => {
   const program = createProgram(t);
@@ -77,4 +82,96 @@ test('backup of a source that changes under its hands ends well, and the next on
   expectStatus(await program.run(['verify', '--compare-data', url, 'source'], secret));
   expectStatus(await program.run(['restore', url, 'out'], secret));
   assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
+
+type Call = (...given: unknown[]) => unknown;
+
+/** Replaces calls of node:fs in this process until the test ends. */
+function replaceCalls(t: TestContext, names: readonly string[], by: (original: Call) => Call): void {
+  const functions = fs as unknown as Record<string, Call>;
+  const originals = names.map(name => functions[name]!);
+  names.forEach((name, index) => {
+    functions[name] = by(originals[index]!);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    names.forEach((name, index) => {
+      functions[name] = originals[index]!;
+    });
+    syncBuiltinESMExports();
+  });
+}
+
+/** Does something just before a file of that name is opened. */
+function beforeOpening(t: TestContext, name: string, work: () => void): void {
+  let armed = true;
+  replaceCalls(t, ['openSync'], original => (...given) => {
+    if (armed && String(given[0]).endsWith(`/${name}`)) {
+      armed = false;
+      work();
+    }
+    return original(...given);
+  });
+}
+
+test('a file that another takes the place of between listing and reading is stored as the other', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'letter'), 'for all', { mode: 0o644 });
+  beforeOpening(t, 'letter', () => {
+    writeFileSync(join(base, 'new'), 'for my eyes only');
+    chmodSync(join(base, 'new'), 0o600);
+    renameSync(join(base, 'new'), join(source, 'letter'));
+  });
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  const without = { without: ({ path }: { path: string }) => path === '' };
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source), without);
+});
+
+test('a file that changes while an interrupted backup looks for its place in it is not spliced', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const random = createRandom(79);
+  writeFileSync(join(source, 'film'), random.bytes(1_000_000));
+  writeFileSync(join(source, 'an earlier one'), random.bytes(600_000));
+  const archive = createTestArchive(base);
+  archive.host.interruptAfter(3);
+  await assert.rejects(archive.backup(source, { volumeSize: 200_000 }));
+  archive.host.interruptAfter(undefined);
+  beforeOpening(t, 'film', () => writeFileSync(join(source, 'film'), random.bytes(1_000_000)));
+  assert.equal(await archive.backup(source, { volumeSize: 200_000 }), 0);
+  const codes = archive.host.reports.map(({ code }) => code);
+  assert.ok(codes.includes('continuing') && codes.includes('cut-file-changed'), codes.join());
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+test('a file that is written to in the same tick in which it was read is read again', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const file = join(source, 'file');
+  writeFileSync(file, 'early');
+  // A clock with ticks of whole seconds; this one has stood still since.
+  const tick = BigInt(Math.floor(Date.now() / 1000)) * 1_000_000_000n;
+  replaceCalls(t, ['lstatSync', 'fstatSync'], original => (...given) => {
+    const stats = original(...given) as BigIntStats | undefined;
+    return stats && given[1] ? Object.assign(stats, { mtimeNs: tick, ctimeNs: tick }) : stats;
+  });
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  writeFileSync(file, 'later');
+  archive.host.set(archive.host.now() + 100);
+  assert.equal(await archive.backup(source), 0);
+  assert.match(archive.host.output(), /^ChangedFiles 1$/m);
+  archive.host.set(archive.host.now() + 100);
+  archive.host.clear();
+  assert.equal(await archive.backup(source), 0);
+  assert.match(archive.host.output(), /^DeltaEntries 0$/m);
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  assert.equal(fs.readFileSync(join(base, 'out', 'file'), 'utf8'), 'later');
 });

@@ -100,6 +100,28 @@ test('an interrupted set is given up when another program has made one since', a
   assert.equal(fulls.length, 1, 'the one of the other program is continued');
 });
 
+test('an unfinished set that another archive cache knows of is told, and left alone', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeFiles(source, 4, 300_000);
+  const one = createTestArchive(base);
+  one.host.interruptAfter(2);
+  await assert.rejects(one.backup(source, { volumeSize: 100_000 }));
+  const elsewhere = join(base, 'elsewhere');
+  mkdirSync(elsewhere);
+  const other = createTestArchive(elsewhere, { url: one.url, now: 1_700_000_100 });
+  const unfinished =
+    /, only the full backup of 20231114T221320Z, which was not finished or has lost its manifest$/;
+  await assert.rejects(other.restore(join(base, 'out')), unfinished);
+  const before = readdirSync(one.folder);
+  assert.equal(await other.backup(source), 0);
+  const told = other.host.reports.find(({ code }) => code === 'unfinished-at-target')?.message ?? '';
+  assert.match(told, /^The full backup of 20231114T221320Z at the target \(.*\) was not finished/);
+  assert.ok(before.every(name => existsSync(join(one.folder, name))));
+  assert.equal(await other.restore(join(base, 'out')), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
 test('what duplicity left unfinished in a shared archive cache is removed before we go on', async t => {
   if (!needTool(t, 'duplicity')) return;
   const program = createProgram(t);

@@ -13,6 +13,7 @@ import { exitStatus } from '../../src/errors.ts';
 import { createTestArchive } from '../support/archive.ts';
 import type { ChildBackup } from '../support/child-backup.ts';
 import { type Fault, type FaultProxy, type Seen, s3Error, startFaultProxy } from '../support/fault-proxy.ts';
+import { chosenOf } from '../support/faults.ts';
 import { type Running, startProgram, tail } from '../support/processes.ts';
 import { createRandom } from '../support/random.ts';
 import { BUCKET, credentials, type S3Server, startS3Server } from '../support/s3-server.ts';
@@ -21,7 +22,6 @@ import { changes } from '../support/source-changes.ts';
 import { type Scope, tempDir } from '../support/temp-dir.ts';
 import { assertRealVersions } from '../support/versions.ts';
 
-const everything = process.env.TSBACKUP_FAULTS === 'all';
 const EVERY = 5;
 const backupChild = fileURLToPath(new URL('../support/backup-child.js', import.meta.url));
 const volumeSize = 200_000;
@@ -40,14 +40,14 @@ test('a backup to S3 survives a fault at any request', async t => {
   t.after(() => server.close());
   const requests = await strike(t, server, { at: 0, kind: 'nothing', index: 0 });
   const cases = Array.from({ length: requests }, (_, at) => kinds.map(kind => ({ at: at + 1, kind }))).flat();
-  const chosen = everything ? cases : cases.filter((_, index) => index % EVERY === 0);
+  const chosen = chosenOf(cases, EVERY);
   for (const [index, { at, kind }] of chosen.entries()) {
     await t.test(`${kind} at request ${at}`, async scope => {
       await strike(scope as Scope, server, { at, kind, index });
     });
   }
   t.diagnostic(`${chosen.length} of ${cases.length} faults at ${requests} requests`);
-  assert.ok(chosen.length > 10);
+  assert.ok(chosen.length > 0);
 });
 
 /** @returns requests of the struck run */

@@ -8,13 +8,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { remove } from '../../src/commands/remove.ts';
 import { createTestArchive } from '../support/archive.ts';
+import { isThorough } from '../support/faults.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { removeTree, tempDir } from '../support/temp-dir.ts';
 import { makeTree } from '../support/trees.ts';
 
-const DAYS = process.env.TSBACKUP_FAULTS === 'all' ? 200 : 50;
+const DAYS = isThorough ? 200 : 50;
 const DAY = 86_400;
 const WARM_UP = 20;
 

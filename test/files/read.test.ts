@@ -38,7 +38,7 @@ test('openSource() reads the bytes of a file, in pieces of any size', t => {
     fc.property(fc.uint8Array({ maxLength: 500 }), fc.integer({ min: 1, max: 600 }), (bytes, size) => {
       writeFileSync(`${root}/file`, bytes);
       const file = open(root, 'file');
-      assert.equal(file.size, bytes.length);
+      assert.equal(Number(file.stats.size), bytes.length);
       const slab = Buffer.alloc(size + 3, 7);
       const parts: Buffer[] = [];
       for (let count = size; count === size; ) {
@@ -128,8 +128,36 @@ test('readInto() follows a file that grows or shrinks to its end', t => {
   const other = open(root, 'file');
   truncateSync(`${root}/file`, 2);
   assert.equal(other.readInto(slab, 0, 100), 2);
-  assert.equal(other.size, 9);
+  assert.equal(Number(other.stats.size), 9);
   other.close();
+});
+
+test('openSource() knows a file that may be written to without another time', t => {
+  const root = scratch(t);
+  writeFileSync(`${root}/file`, 'abc');
+  const { ctimeMs } = statSync(`${root}/file`);
+  const openedAt = (ms: number) => {
+    const file = openSource(createAnchors(root), 'file', undefined, () => ctimeMs + ms);
+    file.close();
+    return file;
+  };
+  assert.deepEqual(
+    [-60_000, 0, 10, 3000].map(ms => openedAt(ms).isFresh),
+    [true, true, true, false],
+  );
+});
+
+test('hasChanged() sees who sets the old time again only if it is asked to', t => {
+  const root = scratch(t);
+  writeFileSync(`${root}/file`, 'abc');
+  const { atime, mtime } = statSync(`${root}/file`);
+  utimesSync(`${root}/file`, atime, mtime);
+  const file = open(root, 'file');
+  chmodSync(`${root}/file`, 0o640);
+  assert.deepEqual([file.hasChanged(), file.hasChanged({ ctime: true })], [false, true]);
+  writeFileSync(`${root}/file`, 'abcd');
+  assert.equal(file.hasChanged(), true);
+  file.close();
 });
 
 test('readInto() ends 1 GiB after the end of an empty file that grows without end', t => {
@@ -151,7 +179,7 @@ test('openSource() knows sizes beyond 4 GiB', t => {
   writeFileSync(`${root}/file`, 'start');
   truncateSync(`${root}/file`, 2 ** 32 + 13);
   const file = open(root, 'file');
-  assert.equal(file.size, 2 ** 32 + 13);
+  assert.equal(Number(file.stats.size), 2 ** 32 + 13);
   assert.equal(file.readInto(Buffer.alloc(100), 0, 100), 100);
   file.close();
 });
