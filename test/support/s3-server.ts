@@ -11,6 +11,7 @@ export interface S3Server {
   /** `http://127.0.0.1:port` */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   readonly bucket: string;
   /** Where the server keeps its files. */
   readonly folder: string;
@@ -51,6 +52,7 @@ export async function startS3Server(checksums = true): Promise<S3Server> {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    pid: child.pid!,
     bucket: BUCKET,
     folder,
     async close() {
