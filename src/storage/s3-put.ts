@@ -4,8 +4,8 @@
  * upload is completed, so a failure leaves what was; the parts of a failed one are given up at once, those of a crashed
  * run by `removeStale`.
  *
- * The library's own `Upload` is not used: on a failure it goes on pulling the source, on an abort it returns before its
- * parts have stopped, it copies every part once more, and it can't tell a lost answer to the completion from a failure.
+ * The library's own `Upload` is not used: on an abort it returns while its parts are still being sent, it tells a lost
+ * answer to the completion as a failure, and it makes a new buffer of every part; docs/decisions.md has the figures.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
