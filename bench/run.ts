@@ -158,7 +158,7 @@ let s3Table = '';
 if (wantsScenario('s3')) {
   console.log('s3: corpus b into a bucket on loopback');
   const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'b')!, root);
-  s3Table = formatS3(await measureS3(tree, join(allWork, 's3')));
+  s3Table = formatS3(await measureS3(tree, join(allWork, 's3'), runs));
 }
 
 const medians = mediansOf(samples);

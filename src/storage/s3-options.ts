@@ -17,7 +17,7 @@ export interface S3Options {
   readonly sse?:
     | { readonly kind: 'AES256' }
     | { readonly kind: 'kms'; readonly keyId?: string; readonly grant?: string };
-  /** Bytes of a part of a multipart upload, at least 5 MiB; default 6 MiB. */
+  /** Bytes of a part of a multipart upload, at least 5 MiB; default 5 MiB. */
   readonly multipartChunkSize?: number;
   /** Parts on their way at once, over all puts; default 4. */
   readonly multipartMaxProcs?: number;
@@ -36,7 +36,7 @@ export interface S3Options {
   readonly checksums?: boolean;
 }
 
-export const DEFAULT_PART = 6 * 1024 * 1024; // 10 000 of them are 58 GiB, far above any volume
+export const DEFAULT_PART = 5 * 1024 * 1024; // 10 000 of them are 48 GiB, far above any volume
 export const SMALLEST_PART = 5 * 1024 * 1024; // the services' own rule, except for the last part
 
 interface Place extends Pick<S3ClientConfig, 'endpoint' | 'tls' | 'region' | 'followRegionRedirects'> {

@@ -3,10 +3,12 @@
  * garbage of this size would show up as resident memory; and no more than so many parts are on their way at once.
  */
 
+import { createHash } from 'node:crypto';
 import type { Chunks } from '../streams.ts';
 
 export interface Part {
   readonly bytes: Uint8Array;
+  readonly sha256: Buffer;
   readonly last: boolean;
   /** Hands the slab back. Not called for a part that may still be read by a connection that failed. */
   release(): void;
@@ -40,15 +42,22 @@ export async function* gather(
   if (source instanceof Uint8Array) {
     for (let offset = 0; offset === 0 || offset < source.length; offset += slabs.size) {
       const bytes = source.subarray(offset, offset + slabs.size);
-      yield { bytes, last: offset + slabs.size >= source.length, release() {} };
+      const sha256 = createHash('sha256').update(bytes).digest();
+      yield { bytes, sha256, last: offset + slabs.size >= source.length, release() {} };
     }
     return;
   }
   let slab = slabs.take();
   let filled = 0;
+  let hash = createHash('sha256'); // of bytes that are in the processor's cache yet
   const part = (last: boolean): Part => {
     const full = slab;
-    return { bytes: full.subarray(0, filled), last, release: () => slabs.give(full) };
+    return {
+      bytes: full.subarray(0, filled),
+      sha256: hash.digest(),
+      last,
+      release: () => slabs.give(full),
+    };
   };
   for await (const chunk of source) {
     signal?.throwIfAborted();
@@ -57,9 +66,11 @@ export async function* gather(
         yield part(false);
         slab = slabs.take();
         filled = 0;
+        hash = createHash('sha256');
       }
       const taken = chunk.subarray(offset, offset + slab.length - filled);
       slab.set(taken, filled);
+      hash.update(taken);
       filled += taken.length;
       offset += taken.length;
     }

@@ -4,19 +4,19 @@
  * upload is completed, so a failure leaves what was; the parts of a failed one are given up at once, those of a crashed
  * run by `removeStale`.
  *
- * The library's own `Upload` is not used: on a failure it goes on pulling the source, on an abort it returns before its
- * parts have stopped, it copies every part once more, and it can't tell a lost answer to the completion from a failure.
+ * The library's own `Upload` is not used: on an abort it returns while its parts are still being sent, it tells a lost
+ * answer to the completion as a failure, and it makes a new buffer of every part; docs/decisions.md has the figures.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { AlteredError } from './s3-errors.ts';
 import { storageClassOf } from './s3-options.ts';
 import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
-import type { S3Session } from './s3-session.ts';
+import type { S3Session, SendOptions } from './s3-session.ts';
 import type { PutOptions } from './storage.ts';
 
 /** What puts of one storage share. */
@@ -24,8 +24,8 @@ export interface Uploads {
   readonly session: S3Session;
   readonly slabs: Slabs;
   readonly slots: Slots;
-  /** Whether ETags are MD5 sums, as most services have it; false once one was seen that is not. */
-  etagsAreMd5: boolean;
+  /** Whether ETags are MD5 sums, as most services have it. Once one was, another sum means altered bytes. */
+  etagsAreMd5: boolean | 'perhaps';
 }
 
 const MOST_PARTS = 10_000;
@@ -57,12 +57,11 @@ export async function putObject(
 
   const { bytes, release } = first.value;
   const what = { doing: 'store', object: name };
-  const tries = await sendVerified(uploads, bytes, what, signal, (client, options) =>
-    client.send(
-      new session.sdk.PutObjectCommand({ ...object, Body: bytes, ContentLength: bytes.length }),
-      options,
-    ),
-  );
+  const tries = await sendVerified(uploads, first.value, what, signal, (client, body, options) => {
+    const command = new session.sdk.PutObjectCommand({ ...object, ...body });
+    command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
+    return client.send(command, options);
+  });
   if (tries === 1) release();
   return bytes.length;
 }
@@ -70,6 +69,10 @@ export async function putObject(
 interface ObjectFields {
   readonly Bucket: string;
   readonly Key: string;
+}
+
+interface UploadFields extends ObjectFields {
+  readonly UploadId: string | undefined;
 }
 
 async function putParts(
@@ -86,32 +89,47 @@ async function putParts(
   const mark = randomUUID();
   const abort = new AbortController();
   const forward = () => abort.abort(outer?.reason);
+  if (outer?.aborted) forward();
   outer?.addEventListener('abort', forward, { once: true });
   const { signal } = abort;
   const inFlight = new Set<Promise<void>>();
-  const done: { PartNumber: number; ETag: string | undefined; ChecksumCRC32?: string }[] = [];
+  const done: { PartNumber: number; ETag: string | undefined; ChecksumSHA256?: string }[] = [];
   let size = 0;
   let parts = 0;
-  let upload: (ObjectFields & { UploadId: string | undefined }) | undefined;
 
-  const sendPart = async ({ bytes, release }: Part, number: number, leave: () => void): Promise<void> => {
-    try {
-      let echo: Echo = {};
-      const tries = await sendVerified(uploads, bytes, what, signal, async (client, options) => {
-        echo = await client.send(
-          new sdk.UploadPartCommand({
-            ...upload!,
-            PartNumber: number,
-            Body: bytes,
-            ContentLength: bytes.length,
+  /** Parts are gathered while this is under way. */
+  const begin = async (): Promise<UploadFields> => {
+    const { UploadId } = await session.request(
+      what,
+      (client, options) =>
+        client.send(
+          new sdk.CreateMultipartUploadCommand({
+            ...object,
+            Metadata: { [UPLOAD_MARK]: mark },
+            ...(session.checksums() ? { ChecksumAlgorithm: 'SHA256' as const } : {}),
           }),
           options,
-        );
+        ),
+      { signal, summed: true },
+    );
+    return { Bucket: object.Bucket, Key: object.Key, UploadId };
+  };
+  const begun = begin();
+  begun.catch(() => {}); // the parts tell
+
+  const sendPart = async (part: Part, number: number, leave: () => void): Promise<void> => {
+    try {
+      const upload = await begun;
+      let echo: Echo = {};
+      const tries = await sendVerified(uploads, part, what, signal, async (client, body, options) => {
+        const command = new sdk.UploadPartCommand({ ...upload, PartNumber: number, ...body });
+        command.middlewareStack.add(signedWith(part.sha256), { step: 'build' });
+        echo = await client.send(command, options);
         return echo;
       });
-      const { ETag, ChecksumCRC32 } = echo;
-      done.push({ PartNumber: number, ETag, ...(ChecksumCRC32 === undefined ? {} : { ChecksumCRC32 }) });
-      if (tries === 1) release();
+      const { ETag, ChecksumSHA256 } = echo;
+      done.push({ PartNumber: number, ETag, ...(ChecksumSHA256 === undefined ? {} : { ChecksumSHA256 }) });
+      if (tries === 1) part.release();
     } catch (error) {
       abort.abort(error); // the first failure stops the others and is the one to tell
     } finally {
@@ -138,21 +156,6 @@ async function putParts(
   };
 
   try {
-    outer?.throwIfAborted();
-    const { UploadId } = await session.request(
-      what,
-      (client, options) =>
-        client.send(
-          new sdk.CreateMultipartUploadCommand({
-            ...object,
-            Metadata: { [UPLOAD_MARK]: mark },
-            ...(session.checksums() ? { ChecksumAlgorithm: 'CRC32' } : {}),
-          }),
-          options,
-        ),
-      { signal, summed: true },
-    );
-    upload = { Bucket: object.Bucket, Key: object.Key, UploadId };
     await start(first);
     for await (const part of rest) {
       signal.throwIfAborted();
@@ -161,11 +164,12 @@ async function putParts(
     await Promise.all(inFlight);
     signal.throwIfAborted();
     done.sort((a, b) => a.PartNumber - b.PartNumber);
-    await complete(uploads, name, upload, done, { size, mark, signal });
+    await complete(uploads, name, await begun, done, { size, mark, signal });
     return size;
   } catch (error) {
     abort.abort(error);
     await Promise.all(inFlight); // before the slabs or the upload are touched again
+    const upload = await begun.catch(() => undefined);
     if (upload) await giveUp(session, name, upload);
     throw error;
   } finally {
@@ -178,7 +182,7 @@ async function putParts(
 async function complete(
   { session }: Uploads,
   name: string,
-  upload: ObjectFields & { UploadId: string | undefined },
+  upload: UploadFields,
   Parts: { PartNumber: number; ETag: string | undefined }[],
   { size, mark, signal }: { size: number; mark: string; signal: AbortSignal },
 ): Promise<void> {
@@ -235,11 +239,7 @@ async function headAfterPut(
 }
 
 /** Frees the parts of an upload that failed. What can't be freed now is left for `removeStale`. */
-async function giveUp(
-  session: S3Session,
-  name: string,
-  upload: ObjectFields & { UploadId: string | undefined },
-): Promise<void> {
+async function giveUp(session: S3Session, name: string, upload: UploadFields): Promise<void> {
   try {
     await session.request(
       { doing: 'clear up', object: name },
@@ -259,31 +259,59 @@ async function giveUp(
 /** What an answer says about the bytes that arrived. */
 interface Echo {
   readonly ETag?: string | undefined;
-  readonly ChecksumCRC32?: string | undefined;
+  readonly ChecksumSHA256?: string | undefined;
   readonly ServerSideEncryption?: string | undefined;
+}
+
+/** What a request with bytes says about them. */
+interface Body {
+  readonly Body: Uint8Array;
+  readonly ContentLength: number;
+  readonly ChecksumSHA256?: string;
+}
+
+/** Has a request signed with a digest that is known, so that the SDK need not make it once more. */
+function signedWith(sha256: Buffer) {
+  return <Args extends { request: unknown }, Answer>(next: (args: Args) => Promise<Answer>) =>
+    (args: Args): Promise<Answer> => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers['x-amz-content-sha256'] = sha256.toString('hex');
+      return next(args);
+    };
 }
 
 /** Sends bytes until the service has acknowledged these very bytes. @returns how many attempts it took */
 async function sendVerified(
   uploads: Uploads,
-  bytes: Uint8Array,
+  { bytes, sha256 }: Part,
   what: { doing: string; object: string },
   signal: AbortSignal | undefined,
-  send: (...args: Parameters<Parameters<S3Session['request']>[1]>) => Promise<Echo>,
+  send: (client: S3Client, body: Body, options: SendOptions) => Promise<Echo>,
 ): Promise<number> {
+  const { session } = uploads;
+  const ChecksumSHA256 = sha256.toString('base64');
   let tries = 0;
   let mismatches = 0;
-  await uploads.session.request(
+  await session.request(
     what,
     async (client, options) => {
       tries++;
-      const echo = await send(client, options);
-      const verdict = compare(echo, bytes, uploads);
-      if (verdict === 'same') return;
-      // Twice in a row is no accident of the wire, which the signature covers too: this service's ETags are not MD5.
-      if (verdict === 'other-etag' && ++mismatches === 2) {
-        uploads.etagsAreMd5 = false;
-        return;
+      const body = { Body: bytes, ContentLength: bytes.length };
+      const echo = await send(client, session.checksums() ? { ...body, ChecksumSHA256 } : body, options);
+      if (echo.ChecksumSHA256 !== undefined) {
+        if (echo.ChecksumSHA256 === ChecksumSHA256) return;
+      } else {
+        const md5 = uploads.etagsAreMd5 ? md5In(echo) : undefined;
+        if (md5 === undefined) return;
+        if (md5 === createHash('md5').update(bytes).digest('hex')) {
+          uploads.etagsAreMd5 = true;
+          return;
+        }
+        // Twice in a row is no accident of the wire, which the signature covers too: this service's ETags are not MD5.
+        if (++mismatches === 2 && uploads.etagsAreMd5 !== true) {
+          uploads.etagsAreMd5 = false;
+          return;
+        }
       }
       throw new AlteredError('the acknowledged checksum is another');
     },
@@ -292,14 +320,8 @@ async function sendVerified(
   return tries;
 }
 
-function compare(echo: Echo, bytes: Uint8Array, { etagsAreMd5 }: Uploads): 'same' | 'other' | 'other-etag' {
-  const { ChecksumCRC32, ETag, ServerSideEncryption } = echo;
-  if (ChecksumCRC32 !== undefined) {
-    const sum = Buffer.alloc(4);
-    sum.writeUInt32BE(crc32(bytes));
-    return sum.toString('base64') === ChecksumCRC32 ? 'same' : 'other';
-  }
-  const md5 = /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1];
-  if (!etagsAreMd5 || md5 === undefined || ServerSideEncryption?.startsWith('aws:kms')) return 'same';
-  return createHash('md5').update(bytes).digest('hex') === md5 ? 'same' : 'other-etag';
+/** The ETag of an answer if it may be an MD5. */
+function md5In({ ETag, ServerSideEncryption }: Echo): string | undefined {
+  if (ServerSideEncryption?.startsWith('aws:kms')) return undefined;
+  return /^"?([0-9a-f]{32})"?$/.exec(ETag ?? '')?.[1];
 }

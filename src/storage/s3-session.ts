@@ -84,7 +84,7 @@ export interface S3Session {
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_BUDGET_S = 900;
 const DEFAULT_TIMEOUT_S = 30;
-const DEFAULT_WIDTH = 4; // with the part being filled 30 MiB, enough for 1 Gbit/s over 100 ms
+const DEFAULT_WIDTH = 4; // with the part being filled 25 MiB, enough for 1 Gbit/s over 100 ms
 const LONG_MS = 5000; // a wait that a person would wonder about
 
 export async function openSession(

@@ -58,7 +58,7 @@ test('probe() of a folder tries what a folder has', async t => {
 test('probe() finds the options that a service needs', async t => {
   // A service on plain HTTP that knows no checksum headers and can't list uploads.
   const proxy = await startFaultProxy(server().port, ({ method, url, headers }) =>
-    headers['x-amz-checksum-crc32'] || (method === 'GET' && /[?&]uploads/.test(url))
+    headers['x-amz-checksum-sha256'] || (method === 'GET' && /[?&]uploads/.test(url))
       ? s3Error(501, 'NotImplemented')
       : undefined,
   );

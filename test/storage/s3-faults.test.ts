@@ -13,6 +13,7 @@ import {
   s3Error,
   startFaultProxy,
 } from '../support/fault-proxy.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import { fakeTime, hear, openTest, PART, sharedServer } from '../support/s3-storage.ts';
 
 const server = sharedServer();
@@ -29,8 +30,9 @@ async function behind(
   choose: (seen: Seen) => Fault | undefined,
   options: S3Options = {},
   host: S3Host = {},
+  { port } = server(),
 ): Promise<Setup> {
-  const proxy = await startFaultProxy(server().port, choose);
+  const proxy = await startFaultProxy(port, choose);
   const storage = await openTest(proxy.url, { timeout: TIMEOUT, ...options }, host);
   t.after(async () => {
     await storage.close();
@@ -270,12 +272,54 @@ test('an abort ends the wait of a limited upload', async t => {
   assert.deepEqual(await listed(storage), []);
 });
 
+test('put() proves what arrived by the SHA-256 that it signs', async t => {
+  const other = { 'x-amz-checksum-sha256': Buffer.alloc(32).toString('base64'), etag: '"0"' };
+  const reporter = hear();
+  const lie: Fault = { kind: 'answer', status: 200, headers: other };
+  const { storage, proxy } = await behind(t, script(isPart, lie), {}, { reporter });
+  await storage.put('small', Buffer.from('1'));
+  await storage.put('large', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('large'))));
+  const puts = proxy.seen.filter(({ method }) => method === 'PUT');
+  assert.equal(puts.length, 1 + 6 + 1);
+  for (const { headers } of puts) {
+    const checksum = Buffer.from(String(headers['x-amz-checksum-sha256']), 'base64').toString('hex');
+    assert.equal(checksum, headers['x-amz-content-sha256']);
+    assert.equal(headers['x-amz-checksum-crc32'], undefined);
+  }
+  assert.deepEqual(
+    reporter.events.filter(({ code }) => code === 'storage-retry').map(({ facts }) => facts?.['reason']),
+    ['AlteredError'],
+  );
+});
+
+test('put() proves what arrived by its ETag where the service knows no checksums', async t => {
+  const old = await startS3Server(false);
+  t.after(() => old.close());
+  const reporter = hear();
+  const faults: Fault[] = [];
+  const { storage } = await behind(
+    t,
+    ({ method }) => (method === 'PUT' ? faults.shift() : undefined),
+    {},
+    { reporter },
+    old,
+  );
+  await storage.put('first', Buffer.from('1'));
+  faults.push({ kind: 'flip-request' }, { kind: 'flip-request' });
+  await storage.put('small', Buffer.from('1'));
+  await storage.put('large', lentBytes(SIZE, 65_536));
+  assert.equal(Buffer.from(await collect(storage.get('small'))).toString(), '1');
+  assert.ok(content().equals(await collect(storage.get('large'))));
+  assert.equal(reporter.events.filter(({ code }) => code === 'storage-retry').length, 2);
+});
+
 test('checksum headers are left out for a service that refuses them', async t => {
   const reporter = hear();
   const { storage, proxy } = await behind(
     t,
     ({ headers }) =>
-      headers['x-amz-checksum-crc32'] || headers['x-amz-checksum-algorithm']
+      headers['x-amz-checksum-sha256'] || headers['x-amz-checksum-algorithm']
         ? s3Error(501, 'NotImplemented')
         : undefined,
     {},
@@ -286,20 +330,20 @@ test('checksum headers are left out for a service that refuses them', async t =>
   await storage.put('large', lentBytes(SIZE, 65_536));
   assert.equal(storage.checksums(), false);
   assert.ok(content().equals(await collect(storage.get('large'))));
-  assert.equal(proxy.seen.filter(({ headers }) => headers['x-amz-checksum-crc32']).length, 1);
+  assert.equal(proxy.seen.filter(({ headers }) => headers['x-amz-checksum-sha256']).length, 1);
   assert.equal(reporter.events.filter(({ code }) => code === 'storage-checksums-refused').length, 1);
 });
 
 test('checksum headers are refused to several parts at once without harm, and kept when something else is', async t => {
   const { storage, proxy } = await behind(t, seen => {
-    if (isPart(seen) && seen.headers['x-amz-checksum-crc32']) return s3Error(400, 'InvalidChecksum');
+    if (isPart(seen) && seen.headers['x-amz-checksum-sha256']) return s3Error(400, 'InvalidChecksum');
     return seen.method === 'GET' && seen.url.includes('uploads') ? s3Error(501, 'NotImplemented') : undefined;
   });
   assert.equal(await storage.removeStale(), 0);
   assert.equal(storage.checksums(), true);
   await storage.put('large', lentBytes(SIZE, 65_536));
   assert.ok(content().equals(await collect(storage.get('large'))));
-  assert.ok(proxy.seen.filter(seen => isPart(seen) && seen.headers['x-amz-checksum-crc32']).length > 1);
+  assert.ok(proxy.seen.filter(seen => isPart(seen) && seen.headers['x-amz-checksum-sha256']).length > 1);
 });
 
 test('upload and download limits keep the bytes and spread them over time', async t => {

@@ -1,11 +1,14 @@
 /**
  * The process behind startS3Server: s3rver, a real S3 server over HTTP, made to keep what S3 promises and it does not:
  * objects appear whole or not at all, listed keys are URL-encoded on request, unfinished uploads can be listed and
- * aborted, joined parts have the ETag that S3 gives them. Arguments: folder, bucket. Prints its port when it is ready; ends with its standard input.
+ * aborted, joined parts have the ETag that S3 gives them, bodies are held against the SHA-256 that the request says they
+ * have, and checksum headers acknowledged (unless it is to be a service that does not know them). Arguments: folder,
+ * bucket, whether checksums are known. Prints its port when it is ready; ends with its standard input.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
 import {
+  constants,
   createReadStream,
   createWriteStream,
   existsSync,
@@ -15,7 +18,11 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
+  writeFileSync,
 } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -33,7 +40,13 @@ interface Part {
 
 interface Store {
   getResourcePath(bucket: string, key: string | undefined, resource: string): string;
-  putObject(object: StoredMetadata & { content: unknown }): Promise<{ size: number; md5: string }>;
+  putObject(object: StoredMetadata & { content: IncomingMessage }): Promise<{ size: number; md5: string }>;
+  putPart(
+    bucket: string,
+    uploadId: string,
+    number: string | number,
+    content: IncomingMessage,
+  ): Promise<{ size: number; md5: string }>;
   putObjectMultipart(bucket: string, uploadId: string, parts: Part[]): Promise<{ size: number; md5: string }>;
   putMetadata(bucket: string, key: string, metadata: Record<string, string>, md5: string): Promise<void>;
 }
@@ -44,6 +57,8 @@ interface Context {
   query: Record<string, string | undefined>;
   status: number;
   body: unknown;
+  get(header: string): string;
+  set(header: string, value: string): void;
 }
 
 interface Server {
@@ -53,7 +68,7 @@ interface Server {
   run(): Promise<{ port: number }>;
 }
 
-const [folder = '', bucket = ''] = process.argv.slice(2);
+const [folder = '', bucket = '', checksums = ''] = process.argv.slice(2);
 if (bucket === '') process.exit(); // a test runner that takes every file for a test
 const S3rver = createRequire(import.meta.url)('s3rver') as new (options: object) => Server;
 const server = new S3rver({
@@ -66,43 +81,121 @@ const server = new S3rver({
 });
 
 const { store } = server;
-const writeObject = store.putObject.bind(store);
 let turn: Promise<unknown> = Promise.resolve();
-/** Written under another key first, then renamed, one object at a time. */
+/** Written under another name first, then renamed, one object at a time. */
 store.putObject = async object => {
-  const draft = `drafts/${randomUUID()}`;
-  const result = await writeObject({ ...object, bucket: '.drafts', key: draft });
+  const { chunks, size, md5 } = await receive(object.content);
+  const draft = store.getResourcePath('.drafts', randomUUID(), 'object');
+  mkdirSync(dirname(draft), { recursive: true });
+  await writeFile(draft, chunks);
   turn = turn.then(async () => {
-    const path = (kind: string) => store.getResourcePath(object.bucket, object.key, kind);
-    mkdirSync(dirname(path('object')), { recursive: true });
-    await store.putMetadata(object.bucket, object.key, object.metadata, result.md5);
-    renameSync(store.getResourcePath('.drafts', draft, 'object'), path('object'));
+    const path = store.getResourcePath(object.bucket, object.key, 'object');
+    mkdirSync(dirname(path), { recursive: true });
+    await store.putMetadata(object.bucket, object.key, object.metadata, md5);
+    renameSync(draft, path);
   });
   await turn;
-  return result;
+  return { size, md5 };
 };
 
-/** Joined without reading everything once more; the ETag is that of S3 for joined parts. */
+const CHECKSUM = 'x-amz-checksum-sha256';
+
+/** A request's body. @throws 'BadDigest' if it is not what the request says */
+async function receive(content: IncomingMessage): Promise<{ chunks: Buffer[]; size: number; md5: string }> {
+  const signed = String(content.headers['x-amz-content-sha256']);
+  const declared = content.headers[CHECKSUM];
+  const wanted = [
+    ...(/^[0-9a-f]{64}$/.test(signed) ? [signed] : []),
+    ...(declared === undefined ? [] : [Buffer.from(String(declared), 'base64').toString('hex')]),
+  ];
+  const md5 = createHash('md5');
+  const sha256 = checksums === '' || wanted.length === 0 ? undefined : createHash('sha256');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    md5.update(chunk);
+    sha256?.update(chunk);
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  const found = sha256?.digest('hex');
+  if (found !== undefined && wanted.some(sum => sum !== found)) throw new Error('BadDigest');
+  return { chunks, size, md5: md5.digest('hex') };
+}
+
+interface Upload {
+  /** Of part 1, which all but the last have. */
+  partSize?: number;
+  /** Sizes of the parts that lie at their places in the file `joined`. */
+  readonly placed: Map<number, number>;
+  /** What joins them: whoever asks again meanwhile gets the same answer. */
+  joining?: Promise<{ size: number; md5: string }>;
+}
+const uploads = new Map<string, Upload>();
+const partFile = (uploadId: string, name: string | number) => join(uploadsFolder(), uploadId, `${name}`);
+
+/** A part goes at once to its place in the object where that is known, so that joining needn't copy it. */
+store.putPart = async (_, uploadId, number, content) => {
+  const upload: Upload = uploads.get(uploadId) ?? { placed: new Map() };
+  uploads.set(uploadId, upload);
+  if (Number(number) === 1) upload.partSize = Number(content.headers['content-length']);
+  const { chunks, size, md5 } = await receive(content);
+  const { partSize, placed } = upload;
+  const offset = partSize !== undefined && size <= partSize ? (Number(number) - 1) * partSize : undefined;
+  const name = offset === undefined ? number : 'joined';
+  const file = await open(partFile(uploadId, name), constants.O_RDWR | constants.O_CREAT);
+  try {
+    if (chunks.length > 0) await file.writev(chunks, offset ?? 0);
+  } finally {
+    await file.close();
+  }
+  if (offset === undefined) placed.delete(Number(number));
+  else placed.set(Number(number), size);
+  writeFileSync(partFile(uploadId, `${number}.md5`), md5);
+  return { size, md5 };
+};
+
 store.putObjectMultipart = async (_, uploadId, parts) => {
-  const upload = join(uploadsFolder(), uploadId);
+  const upload: Upload = uploads.get(uploadId) ?? { placed: new Map() };
+  uploads.set(uploadId, upload);
+  upload.joining ??= joinParts(uploadId, upload, parts).finally(() => uploads.delete(uploadId));
+  return upload.joining;
+};
+
+/** The ETag is that of S3 for joined parts. */
+async function joinParts(uploadId: string, { partSize = 0, placed }: Upload, parts: readonly Part[]) {
   const sums = createHash('md5');
-  const [first, ...others] = parts.map(({ number }) => join(upload, String(number)));
   for (const { number, etag } of parts) {
-    if (readFileSync(join(upload, `${number}.md5`), 'utf8') !== etag) throw new Error('InvalidPart');
+    if (readFileSync(partFile(uploadId, `${number}.md5`), 'utf8') !== etag) throw new Error('InvalidPart');
     sums.update(Buffer.from(etag, 'hex'));
   }
-  for (const other of others)
-    await pipeline(createReadStream(other), createWriteStream(first!, { flags: 'a' }));
-  const { size } = statSync(first!);
-  const key = readFileSync(join(upload, 'key'), 'utf8');
+  const inPlace = parts.every(
+    ({ number }, i) =>
+      number === i + 1 && (placed.get(number) === partSize || (i === parts.length - 1 && placed.has(number))),
+  );
+  const whole = partFile(uploadId, inPlace ? 'joined' : 'copied');
+  if (inPlace) truncateSync(whole, (parts.length - 1) * partSize + placed.get(parts.length)!);
+  else {
+    for (const { number } of parts) {
+      const start = (number - 1) * partSize;
+      const size = placed.get(number);
+      const source =
+        size === undefined
+          ? createReadStream(partFile(uploadId, number))
+          : createReadStream(partFile(uploadId, 'joined'), { start, end: start + size - 1 });
+      await pipeline(source, createWriteStream(whole, { flags: 'a' }));
+    }
+  }
+  const { size } = statSync(whole);
+  const key = readFileSync(partFile(uploadId, 'key'), 'utf8');
   const md5 = `${sums.digest('hex')}-${parts.length}`;
   const path = store.getResourcePath(bucket, key, 'object');
   mkdirSync(dirname(path), { recursive: true });
-  await store.putMetadata(bucket, key, JSON.parse(readFileSync(join(upload, 'metadata'), 'utf8')), md5);
-  renameSync(first!, path);
-  rmSync(upload, { recursive: true });
+  await store.putMetadata(bucket, key, JSON.parse(readFileSync(partFile(uploadId, 'metadata'), 'utf8')), md5);
+  renameSync(whole, path);
+  rmSync(join(uploadsFolder(), uploadId), { recursive: true });
   return { size, md5 };
-};
+}
 
 const uploadsFolder = () => store.getResourcePath(bucket, undefined, 'uploads');
 const isEncoded = (context: Context) => context.query['encoding-type'] === 'url';
@@ -128,7 +221,16 @@ server.middleware.splice(-1, 0, async (context, next) => {
     context.body = { Error: { Code: 'NoSuchUpload', Message: 'unknown upload' } };
     return;
   }
-  await next();
+  try {
+    await next();
+  } catch (error) {
+    if ((error as Error).message !== 'BadDigest') throw error;
+    context.status = 400;
+    context.body = { Error: { Code: 'BadDigest', Message: 'the body has another checksum' } };
+    return;
+  }
+  const checksum = context.get(CHECKSUM);
+  if (checksums !== '' && checksum !== '' && context.status < 300) context.set(CHECKSUM, checksum);
   const { ListBucketResult: list } = (context.body ?? {}) as {
     ListBucketResult?: { EncodingType?: string; Contents: { Key: string }[] };
   };

@@ -11,6 +11,7 @@ export interface S3Server {
   /** `http://127.0.0.1:port` */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   readonly bucket: string;
   /** Where the server keeps its files. */
   readonly folder: string;
@@ -28,15 +29,18 @@ export const credentials = {
   AWS_EC2_METADATA_DISABLED: 'true',
 } as const;
 
-/** Also sets the credentials in this process's environment. */
-export async function startS3Server(): Promise<S3Server> {
+/**
+ * Also sets the credentials in this process's environment.
+ * @param checksums whether it knows checksum headers; most services do by now
+ */
+export async function startS3Server(checksums = true): Promise<S3Server> {
   Object.assign(process.env, credentials);
   const folder = await mkdtemp(join(tmpdir(), 'tsbackup-s3-'));
   const program = fileURLToPath(import.meta.resolve('./s3-server-process.js'));
   // s3rver enciphers the tokens of its lists by DES.
   const child = spawn(
     process.execPath,
-    ['--no-warnings', '--openssl-legacy-provider', program, folder, BUCKET],
+    ['--no-warnings', '--openssl-legacy-provider', program, folder, BUCKET, checksums ? 'checksums' : ''],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },
@@ -48,6 +52,7 @@ export async function startS3Server(): Promise<S3Server> {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    pid: child.pid!,
     bucket: BUCKET,
     folder,
     async close() {
