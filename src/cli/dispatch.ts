@@ -164,16 +164,14 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       );
     }
     case 'probe': {
-      const { formatProbe, probe } = await import('../commands/probe.ts');
+      const { probe } = await import('../commands/probe.ts');
       const { reporter, signal } = host;
       const lines: string[] = [];
       const result = await probe(
         { url: first, s3: common.s3 ?? {} },
         { reporter, signal, print: line => void lines.push(line) },
       );
-      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`, () => [
-        { type: 'probe', ...result },
-      ]);
+      await host.print(`${lines.join('\n')}\n`, () => [{ type: 'probe', ...result }]);
       return result.usable ? exitStatus.done : exitStatus.targetUnreachable;
     }
     case 'run': {
