@@ -35,6 +35,7 @@ function killAfter(ms: number): void {
 
 /** How long what is left of a run may take to end by itself. */
 const PATIENCE_MS = 5000;
+const HANG_UP = 129;
 
 // Set before libuv starts its threads: more of them than processors would only cost memory.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, availableParallelism())));
@@ -51,5 +52,7 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   });
   const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter };
   process.exitCode = await main(argv, surroundings);
+  // Node aborts when it would give back a terminal that is gone; so this ends as the signal itself would end it.
+  if (process.exitCode === HANG_UP) process.kill(process.pid, 'SIGHUP');
   killAfter(PATIENCE_MS);
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
 import {
@@ -71,7 +72,7 @@ export async function main(
   };
   let asDuplicityDoes = isDuplicity;
   const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
-  const interruption = listenForSignals();
+  const interruption = listenForSignals(() => logs?.reopen());
   try {
     const show = (text: string) => process.stdout.write(text);
     if (argv.includes('--json')) json = createJsonOutput(process.stdout, NOTICE, false);
@@ -100,12 +101,17 @@ export async function main(
     const now = clockOf(invocation.values['current-time'] as string | undefined);
     if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
     const plain = json?.reporter ?? textReporter(action, { verbosity, progress, mark });
-    logs = openLogs({
-      ...{ values: invocation.values, isDuplicity, verbosity, now },
-      otherwise: await ownLogFile(invocation),
-      title: [action, ...invocation.arguments].join(' '),
-      warn: message => plain.report({ level: 'warning', code: 'log-failed', message }),
-    });
+    const warn = (message: string) => plain.report({ level: 'warning', code: 'log-failed', message });
+    try {
+      logs = openLogs({
+        ...{ values: invocation.values, isDuplicity, verbosity, now, warn },
+        otherwise: await ownLogFile(invocation),
+        title: [action, ...invocation.arguments].join(' '),
+      });
+    } catch (error) {
+      if (action !== 'run') throw error;
+      warn(messageOf(error)); // nobody sits there who could help, and a backup is worth more than its log
+    }
     const output = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
@@ -154,7 +160,7 @@ function printsData(name: Action): boolean {
 
 function whatStays(action: Action | undefined): string {
   if (action === 'restore') return '; what was restored so far stays';
-  const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
+  const isBackup = action !== undefined && ['full', 'incremental', 'backup', 'run'].includes(action);
   return isBackup ? '; earlier backups stay as they are, and the next run continues this one' : '';
 }
 
@@ -175,7 +181,7 @@ async function createHost(
     }
   };
   const { profile } = invocation;
-  if (profile?.s3) await provideCredentials(profile, process.env);
+  if (profile?.s3 && invocation.action !== 'run') await provideCredentials(profile, process.env);
   const secret = (source: SecretSource | undefined) => source && (() => readSecret(source, process.env));
   const passphrase = createPassphraseSource(
     {
@@ -253,13 +259,19 @@ interface Interruption {
   close(): void;
 }
 
-/** The first signal asks the run to end in order, the second ends it at once. */
-function listenForSignals(): Interruption {
+/**
+ * The first signal asks the run to end in order, the second ends it at once. SIGHUP is one of them when the terminal
+ * goes away; where there is none (cron, systemd, nohup) it is what logrotate and the like send.
+ */
+function listenForSignals(reopenLogs: () => void): Interruption {
+  const hasTerminal = [0, 1, 2].some(isatty);
+  if (!hasTerminal) process.on('SIGHUP', reopenLogs);
   const controller = new AbortController();
   let status: number | undefined;
   let isOpen = false;
   let isOver = false;
-  const handlers = Object.entries(signalNumbers).map(([name, number]) => {
+  const ending = Object.entries(signalNumbers).filter(([name]) => hasTerminal || name !== 'SIGHUP');
+  const handlers = ending.map(([name, number]) => {
     const handler = () => {
       if (status !== undefined) {
         close();
@@ -291,6 +303,7 @@ function listenForSignals(): Interruption {
     close() {
       isOver = true;
       close();
+      process.off('SIGHUP', reopenLogs);
     },
   };
 }

@@ -1,11 +1,12 @@
 /** What people see who type: questions on a real terminal. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { converse } from '../support/terminal.ts';
 import { needTool } from '../support/tools.ts';
@@ -127,4 +128,25 @@ test('Ctrl-C at a hidden question leaves the terminal as it was, and touches not
   assert.notEqual(status, 0);
   assert.match(screen, /no passphrase was given/);
   assert.equal(statSync(join(program.home, 'target'), { throwIfNoEntry: false }), undefined);
+});
+
+test('a terminal that goes away ends a backup in order; without one SIGHUP begins the log anew', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  const { home } = program;
+  mkdirSync(join(home, 'source'));
+  for (let i = 0; i < 20; i++) writeFileSync(join(home, 'source', `${i}`), createRandom(i).bytes(500_000));
+  const command = ['full', '--no-encryption', '--volsize', '1', '-v', 'info', '--log-file', 'log', 'source'];
+  const lost = await converse(program, [...command, 'file://target'], [['Processed volume 1', 'hang up']]);
+  assert.equal(lost.status, 129);
+  assert.match(readFileSync(join(home, 'log'), 'utf8'), / END full .*: status 129\n$/);
+
+  const running = program.start([...command, 'file://other']);
+  await new Promise<void>(resolve => {
+    running.child.stdout!.on('data', chunk => String(chunk).includes('Processed volume 1') && resolve());
+  });
+  renameSync(join(home, 'log'), join(home, 'log.old'));
+  running.kill('SIGHUP');
+  expectStatus(await running.done);
+  assert.match(readFileSync(join(home, 'log'), 'utf8'), / END full .*: status 0\n$/);
 });
