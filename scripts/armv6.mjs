@@ -1,22 +1,27 @@
 // npm run test:armv6 [-- FOLDER]: the packaged program on an emulated ARM1176 with one core, as on a Raspberry Pi B+:
 // backs up, is killed, continues, restores, to a folder and to S3, with the WebAssembly kernel and without. Prints what
 // docs/raspberry-pi.md shows. Needs root (for chroot), Debian, qemu-user-static and g++-arm-linux-gnueabi. FOLDER keeps
-// the emulated root for the next time (default: in ~/.cache). ARMEL_SOURCE is another line for apt.
+// the emulated root for the next time (default: in ~/.cache). ARM_SOURCE is another line for apt. With ARM_PORT=armhf the
+// package for Raspberry Pi OS is tried in Debian's port for it, on a newer processor (needs g++-arm-linux-gnueabihf).
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeRoot, QEMU, run } from './armv6-root.mjs';
+import { makeRoot, ports, QEMU, run } from './armv6-root.mjs';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const node = `node${process.versions.node.split('.')[0]}`;
-const folder = resolve(process.argv[2] ?? join(homedir(), '.cache', 'tsbackup-armv6'));
-const root = makeRoot(folder, process.env.ARMEL_SOURCE);
-const tarball = `dist/tsbackup-${version}-${node}-linux-armel.tar.gz`;
-process.stderr.write('packaging for armel\n');
-run(process.execPath, ['scripts/package.mjs', 'armel']);
+const name = process.env.ARM_PORT || 'armel';
+const port = ports[name];
+if (!port) throw new Error(`ARM_PORT is ${Object.keys(ports).join(' or ')}, not ${name}`);
+const cache = join(homedir(), '.cache', `tsbackup-${name}`);
+const folder = resolve(process.argv[2] ?? cache);
+const root = makeRoot(folder, name, process.env.ARM_SOURCE);
+const tarball = `dist/tsbackup-${version}-${node}-linux-${port.package}.tar.gz`;
+process.stderr.write(`packaging for ${port.package}\n`);
+run(process.execPath, ['scripts/package.mjs', port.package]);
 rmSync(join(root, 'opt/tsbackup'), { recursive: true, force: true });
 run('tar', ['-xzf', tarball, '-C', join(root, 'opt')]);
 
@@ -38,7 +43,7 @@ try {
   await server.close();
 }
 const memory = rows.flatMap(({ peak }) => peak ?? []);
-console.log('| on the emulated ARM1176 | seconds | peak RSS, MB |\n|---|---|---|');
+console.log(`| on ${port.name} | seconds | peak RSS, MB |\n|---|---|---|`);
 for (const { what, seconds, peak } of rows) {
   console.log(`| ${what} | ${seconds.toFixed(1)} | ${peak === undefined ? '–' : Math.round(peak)} |`);
 }
@@ -143,7 +148,7 @@ function start(words, wrapper) {
     AWS_SECRET_ACCESS_KEY: 'S3RVER',
     AWS_EC2_METADATA_DISABLED: 'true',
   };
-  const [command, ...args] = [...wrapper, 'taskset', '-c', '0', 'chroot', root, QEMU, '-cpu', 'arm1176'];
+  const [command, ...args] = [...wrapper, 'taskset', '-c', '0', 'chroot', root, QEMU, '-cpu', port.cpu];
   const child = spawn(command, [...args, '/usr/bin/node', ...words], {
     env,
     stdio: ['pipe', 'pipe', 'pipe'],

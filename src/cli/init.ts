@@ -182,7 +182,14 @@ async function askCredentials(
   keep: (secret: string) => string,
 ): Promise<Answers['s3']> {
   const id = await questions.ask('Access key id (empty: as the AWS tools find it)', '');
-  if (id === '') return undefined;
+  if (id === '') {
+    if (process.env.AWS_ACCESS_KEY_ID !== undefined) {
+      questions.say(
+        'The environment has them now; a run by schedule would not: ~/.aws/credentials is for that.',
+      );
+    }
+    return undefined;
+  }
   const secret = await questions.askHidden('Its secret');
   process.env.AWS_ACCESS_KEY_ID = id;
   process.env.AWS_SECRET_ACCESS_KEY = secret;

@@ -1,11 +1,12 @@
 /** `schedule install|remove|show NAME`. */
 
 import { mkdirSync } from 'node:fs';
-import { type UserInfo, userInfo } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { homedir, type UserInfo, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { asctime } from '../manifest/time.ts';
+import { noticeSettings } from '../profiles/notice-settings.ts';
 import { requireProfileName, stateFolder } from '../profiles/places.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
 import { nextRun, parseCalendar } from '../schedule/calendar.ts';
@@ -48,7 +49,10 @@ export async function schedule(
       const credentials = secretsOf(profile).flatMap(({ form, value }) =>
         form === 'credential' ? [value] : [],
       );
-      const facts = { profile: name, calendar, writes: await writtenBy(profile), credentials };
+      const facts = {
+        ...{ profile: name, calendar, credentials },
+        ...{ writes: await writtenBy(profile), startsOthers: startsOthers(profile) },
+      };
       const plan = await planSchedule(facts, machine, kind);
       if (values.print === true) {
         await host.print(shown(plan), () => [{ type: 'schedule', ...plan, installed: false }]);
@@ -88,8 +92,10 @@ export async function schedule(
   }
 }
 
-/** Where profile, state and archive cache are looked for. */
-const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME'];
+/** Where profile, state, archive cache, keys and credentials are looked for; none of them is a secret. */
+const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'GNUPGHOME'].concat(
+  ...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_PROFILE'],
+);
 
 function scheduleHost(): ScheduleHost {
   const { username, homedir, uid } = user();
@@ -111,19 +117,32 @@ function kindNamed(text: string | undefined): ScheduleKind | undefined {
 
 /** Folders that a run of the profile writes to. */
 async function writtenBy(profile: Profile): Promise<string[]> {
-  const { values } = parseStep('collection-status', [profile.target], [], profile, process.env);
+  const { values } = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
   const { archiveDir } = await archiveRequest(values);
   const target = /^file:\/\/(\/.*)$/.exec(profile.target)?.[1];
-  const logFolder = profile.options.get('log-file');
-  const metrics = profile.metricsFile;
+  const files = [values['log-file'] as string | undefined, profile.metricsFile];
+  const usesKeys = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key'].some(
+    long => values[long] !== undefined,
+  );
   return [
     Buffer.from(archiveDir, 'latin1').toString('utf8'),
     stateFolder(profile.name, process.env),
     ...(target === undefined ? [] : [target]),
-    ...[logFolder, metrics].flatMap(file =>
-      typeof file === 'string' && isAbsolute(file) ? [resolve(file, '..')] : [],
-    ),
+    ...files.flatMap(file => (file === undefined ? [] : [dirname(file)])),
+    ...(values.tempdir === undefined ? [] : [values.tempdir as string]),
+    // gpg locks its keyring, and begins its agent there.
+    ...(usesKeys ? [process.env.GNUPGHOME ?? join(homedir(), '.gnupg')] : []),
   ];
+}
+
+/** See UnitFacts. */
+function startsOthers(profile: Profile): boolean {
+  const { mail } = noticeSettings(profile, process.env);
+  return (
+    (mail !== undefined && 'sendmail' in mail.transport) ||
+    secretsOf(profile).some(({ form }) => form === 'command') ||
+    ['pre-command', 'post-command', 'passphrase-command'].some(long => profile.options.has(long))
+  );
 }
 
 function placeOf({ kind, files }: SchedulePlan): string {

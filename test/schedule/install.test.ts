@@ -18,6 +18,8 @@ import {
   removeSchedule,
 } from '../../src/schedule/install.ts';
 import { serviceUnit, timerUnit } from '../../src/schedule/systemd.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
@@ -54,6 +56,7 @@ const facts = {
   calendar: parseCalendar('Mon 21:15'),
   writes: ['/var/cache/ts', '/mnt/100% full'],
   credentials: ['pics.pass'],
+  startsOthers: false,
 };
 
 test('planSchedule() takes systemd where it runs, else cron.d for root, else the crontab', async t => {
@@ -102,11 +105,42 @@ test('systemd itself finds nothing wrong with the units', t => {
   if (!needTool(t, 'systemd-analyze')) return;
   const dir = tempDir(t);
   const host = { ...machine(t), node: process.execPath, script: process.argv[1]! };
-  writeFileSync(join(dir, 'tsbackup-pics.service'), serviceUnit({ ...facts, credentials: [] }, host));
   writeFileSync(join(dir, 'tsbackup-pics.timer'), timerUnit(facts));
-  const units = ['tsbackup-pics.service', 'tsbackup-pics.timer'].map(name => join(dir, name));
-  const said = execFileSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8', stdio: 'pipe' });
-  assert.equal(said, '');
+  for (const startsOthers of [false, true]) {
+    const service = serviceUnit({ ...facts, startsOthers, credentials: [] }, host);
+    writeFileSync(join(dir, 'tsbackup-pics.service'), service);
+    const units = ['tsbackup-pics.service', 'tsbackup-pics.timer'].map(name => join(dir, name));
+    const said = execFileSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8', stdio: 'pipe' });
+    assert.equal(said, '');
+  }
+});
+
+test('the service leaves room for what a profile names: its files, the keyring, and programs of others', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  const print = async (...lines: readonly string[]) => {
+    const profile = [`source = "${home}"`, `target = "file://${home}/target"`, 'metrics-file = "m/x.prom"'];
+    writeFileSync(join(config, 'p.toml'), [...profile, ...lines].join('\n'));
+    const words = ['schedule', 'install', 'p', '--print', '--kind', 'systemd', '--every', 'daily'];
+    return expectStatus(await program.run(words, { env: { GNUPGHOME: `${home}/keys` } })).stdout;
+  };
+  const unit = await print('[options]', 'log-file = "../log/p.log"', 'encrypt-key = "A"');
+  if (process.getuid?.() === 0) {
+    const writable = /^ReadWritePaths=(.*)$/m.exec(unit)![1]!.split(' ');
+    for (const path of ['.config/log', '.config/tsbackup/m', 'keys', 'target']) {
+      assert.ok(writable.includes(`-${home}/${path}`), unit);
+    }
+  }
+  assert.match(unit, /^Environment="?GNUPGHOME=.*keys"?$/m);
+  for (const lines of [
+    ['[options]', 'pre-command = "mount /mnt/nas"'],
+    ['passphrase-command = "pass backup"'],
+    ['[mail]', 'to = ["a@x"]', 'transport = "sendmail"'],
+  ]) {
+    assert.doesNotMatch(await print(...lines), /NoNewPrivileges|ProtectSystem|CapabilityBoundingSet/);
+  }
 });
 
 test('a file in cron.d is whole, quoted, and of root alone to make', async t => {
