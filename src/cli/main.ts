@@ -1,6 +1,7 @@
 /** One invocation from argv to exit status: the host for the command, its errors as one line, signals. */
 
 import { randomBytes } from 'node:crypto';
+import { fstatSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +30,7 @@ import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } fro
 import type { ProgressDisplay } from './progress.ts';
 import {
   createTextReporter,
+  journalMark,
   plainMark,
   stampMark,
   type TextReporterOptions,
@@ -88,6 +90,9 @@ export async function main(
       });
     }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
+    const now = clockOf(invocation.values['current-time'] as string | undefined);
+    if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
+    if (goesToJournal()) mark = journalMark(mark);
     const isJson = invocation.values.json === true;
     json = isJson
       ? createJsonOutput(process.stdout, verbosity, invocation.values.progress === true)
@@ -98,8 +103,6 @@ export async function main(
     }
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
-    const now = clockOf(invocation.values['current-time'] as string | undefined);
-    if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
     const plain = json?.reporter ?? textReporter(action, { verbosity, progress, mark });
     const warn = (message: string) => plain.report({ level: 'warning', code: 'log-failed', message });
     try {
@@ -247,6 +250,16 @@ async function ownLogFile({ action, profile }: Invocation): Promise<string | und
   if (action !== 'run' || !profile) return undefined;
   const { stateFolder } = await import('../profiles/places.ts');
   return join(stateFolder(profile.name, process.env), 'log');
+}
+
+/** Whether systemd's journal reads both of our streams. @see systemd.exec(5), $JOURNAL_STREAM */
+function goesToJournal(): boolean {
+  const stream = process.env.JOURNAL_STREAM;
+  if (stream === undefined) return false;
+  return [1, 2].every(fd => {
+    const { dev, ino } = fstatSync(fd);
+    return `${dev}:${ino}` === stream;
+  });
 }
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;

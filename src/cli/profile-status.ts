@@ -22,7 +22,7 @@ export async function statusOfProfiles(
   if (names.length === 0) {
     throw new BackupError('usage', 'there is no profile; make one with tsbackup init NAME');
   }
-  const maxAge = values['max-age'] === undefined ? undefined : parseInterval(values['max-age'] as string);
+  const maxAge = ageOf(values['max-age'] as string | undefined);
   let worst: number = exitStatus.done;
   for (const one of names) {
     let status: ProfileStatus;
@@ -48,4 +48,9 @@ export async function statusOfProfiles(
     await host.print(formatProfileStatus(status, host.now()), () => [item]);
   }
   return worst;
+}
+
+/** Monitoring writes `8d`, and duplicity 8D; of days, weeks and years there is but one kind. */
+function ageOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseInterval(text.replace(/[dwy]/g, unit => unit.toUpperCase()));
 }

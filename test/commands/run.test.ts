@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { statusOfProfile } from '../../src/commands/profile-status.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 
@@ -39,7 +40,7 @@ sendmail = "${sendmail}"
   expectStatus(await program.run(['run', 'p']), 2);
   assert.match(subjectAndReason(), /^\[ERR\]No backup was made: .*p\.passphrase/);
   assert.match(
-    expectStatus(await program.run(['status', 'p']), 1).stdout,
+    expectStatus(await program.run(['status', 'p', '--max-age', '8d']), 1).stdout,
     /^p: the last run failed[\s\S]*p\.passphrase/,
   );
 
@@ -60,4 +61,16 @@ sendmail = "${sendmail}"
     /^Error: --volsize/,
   );
   assert.throws(subjectAndReason, 'who types sees it');
+});
+
+test('status tells a backup that left something out as that, and as too old when it is', () => {
+  const now = 1_000_000;
+  const run = { started: 0, ended: now - 7 * 86_400, verdict: 'warn', status: 3, summary: '' } as const;
+  const state = { runs: [run], lastSuccess: undefined, running: undefined, archive: undefined };
+  const verdict = (days: number) =>
+    statusOfProfile({
+      ...{ profile: 'p', state: { ...state, lastCheck: undefined }, now },
+      ...{ maxAge: days * 86_400, nextRun: undefined },
+    }).verdict;
+  assert.deepEqual([verdict(8), verdict(6)], ['warn', 'too-old']);
 });
