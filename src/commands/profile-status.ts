@@ -77,7 +77,7 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
     lines.push(
       row(
         'archive',
-        `${sets} sets in ${chains} chains, ${formatSize(bytes)}; the newest chain has ${chainLength}`,
+        `sets ${sets}, chains ${chains}, ${formatSize(bytes)}; sets of the newest chain ${chainLength}`,
       ),
     );
     if (lastFull !== undefined) lines.push(row('last full', time(lastFull)));
