@@ -4,11 +4,12 @@ import { mkdirSync } from 'node:fs';
 import { homedir, type UserInfo, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
-import { BackupError, exitStatus } from '../errors.ts';
+import { BackupError, exitStatus, messageOf } from '../errors.ts';
 import { asctime } from '../manifest/time.ts';
 import { noticeSettings } from '../profiles/notice-settings.ts';
 import { requireProfileName, stateFolder } from '../profiles/places.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
+import { readState, writeState } from '../profiles/state.ts';
 import { nextRun, parseCalendar } from '../schedule/calendar.ts';
 import { runProgram, type ScheduleHost, type ScheduleKind } from '../schedule/host.ts';
 import {
@@ -60,7 +61,10 @@ export async function schedule(
       }
       // A service that may write to nothing else can't make them.
       for (const folder of facts.writes) mkdirSync(folder, { recursive: true, mode: 0o700 });
-      await installSchedule(plan, machine);
+      for (const message of await installSchedule(plan, name, machine)) {
+        host.reporter.report({ level: 'warning', code: 'schedule', message });
+      }
+      rememberTime(name, values.every as string | undefined, host);
       const next = asctime(nextRun(calendar, host.now()));
       await host.print(`${name} runs by ${placeOf(plan)}; the next time on ${next}.\n`, () => [
         { type: 'schedule', ...plan, installed: true },
@@ -69,6 +73,7 @@ export async function schedule(
     }
     case 'remove': {
       const removed = await removeSchedule(name, machine);
+      rememberTime(name, undefined, host);
       if (removed.length === 0) {
         await host.print(nothing, () => []);
         return exitStatus.failed;
@@ -89,6 +94,18 @@ export async function schedule(
     }
     default:
       throw new BackupError('usage', `'schedule' takes install, remove or show, not '${verb}'`);
+  }
+}
+
+/** For `status`: when runs are due, if it is not as the profile says. */
+function rememberTime(name: string, every: string | undefined, host: Host): void {
+  const folder = stateFolder(name, process.env);
+  const state = readState(folder);
+  if (state.every === every) return;
+  try {
+    writeState(folder, { ...state, every });
+  } catch (error) {
+    host.reporter.report({ level: 'warning', code: 'state-unwritten', message: messageOf(error) });
   }
 }
 
@@ -149,11 +166,11 @@ function placeOf({ kind, files }: SchedulePlan): string {
   return kind === 'crontab' ? 'the crontab' : files.map(({ path }) => path).join(' and ');
 }
 
-function shown({ files, commands, crontab }: SchedulePlan): string {
+function shown({ files, commands, crontab, wish }: SchedulePlan): string {
   return [
     ...files.map(({ path, text }) => `# ${path}\n${text}\n`),
     ...(crontab === undefined ? [] : [`# crontab\n${crontab}`]),
-    ...commands.map(command => `# then: ${command.join(' ')}\n`),
+    ...[...commands, ...(wish ? [wish.command] : [])].map(command => `# then: ${command.join(' ')}\n`),
   ].join('');
 }
 
