@@ -74,3 +74,27 @@ test('status tells a backup that left something out as that, and as too old when
     }).verdict;
   assert.deepEqual([verdict(8), verdict(6)], ['warn', 'too-old']);
 });
+
+test('config check finds what a run would stumble over, all at once; config show tells each key', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  const write = (...lines: readonly string[]) =>
+    writeFileSync(join(config, 'p.toml'), [`source = "${program.home}"`, ...lines].join('\n'));
+  write(
+    'target = "ftp://x/y"',
+    'check = "lots"',
+    '[options]',
+    'encrypt-key = "absent.asc"',
+    '[mail]',
+    'to = []',
+  );
+  const { stderr } = expectStatus(await program.run(['config', 'check', 'p']), 2);
+  for (const fault of [/ftp:/, /absent\.asc/, /mail\.to is empty/]) assert.match(stderr, fault);
+  write('target = "file:///x"', 'check = "lots"', '[mail]', 'to = ["a@x"]', 'transport = "smtp"');
+  const second = expectStatus(await program.run(['config', 'check', 'p']), 2).stderr;
+  for (const fault of [/not 'lots'/, /no \[mail\.smtp\]/]) assert.match(second, fault);
+  write('target = "file:///x"', 'max-age = "9D"');
+  expectStatus(await program.run(['config', 'check', 'p']));
+  assert.match(expectStatus(await program.run(['config', 'show', 'p'])).stdout, /^max-age = "9D"$/m);
+});
