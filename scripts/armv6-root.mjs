@@ -1,5 +1,5 @@
-// A folder that holds Debian's armel port with its Node.js, for qemu's emulation of an ARM1176, the processor of the
-// first Raspberry Pis. Debian's apt downloads it in an area of its own; nothing of the machine changes.
+// A folder that holds a 32-bit ARM port of Debian with its Node.js, for qemu's emulation: armel runs on an ARM1176, the
+// processor of the first Raspberry Pis; armhf is what Raspberry Pi OS is made of, and wants a newer one. Debian's apt downloads it in an area of its own; nothing of the machine changes.
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -15,13 +15,24 @@ import { join } from 'node:path';
 export const QEMU = '/usr/bin/qemu-arm-static';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
+/** What runs a port, and the package (see package.mjs) that is for it. */
+export const ports = {
+  armel: { cpu: 'arm1176', package: 'armel', name: 'the emulated ARM1176' },
+  armhf: { cpu: 'cortex-a7', package: 'armv6', name: 'the emulated Cortex-A7' },
+};
+
 /**
  * Makes the root if it is not there yet.
  * @param folder for the packages and the root
+ * @param port a key of `ports`
  * @param source a line for apt in place of Debian 13 from where this machine has its packages
  * @returns the root's folder
  */
-export function makeRoot(folder, source = `deb [arch=armel signed-by=${KEYRING}] ${mirror()} trixie main`) {
+export function makeRoot(
+  folder,
+  port,
+  source = `deb [arch=${port} signed-by=${KEYRING}] ${mirror()} trixie main`,
+) {
   const root = join(folder, 'root');
   if (existsSync(join(root, 'usr/bin/node'))) return root;
   for (const part of ['lists/partial', 'cache/archives/partial', 'root']) {
@@ -35,8 +46,8 @@ export function makeRoot(folder, source = `deb [arch=armel signed-by=${KEYRING}]
     'Dir::State::lists': join(folder, 'lists'),
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
-    'APT::Architecture': 'armel',
-    'APT::Architectures::': 'armel',
+    'APT::Architecture': port,
+    'APT::Architectures::': port,
     'APT::Get::Download-Only': 'true',
   };
   const apt = (...words) =>

@@ -1,22 +1,27 @@
 // npm run test:armv6 [-- FOLDER]: the packaged program on an emulated ARM1176 with one core, as on a Raspberry Pi B+:
 // backs up, is killed, continues, restores, to a folder and to S3, with the WebAssembly kernel and without. Prints what
 // docs/raspberry-pi.md shows. Needs root (for chroot), Debian, qemu-user-static and g++-arm-linux-gnueabi. FOLDER keeps
-// the emulated root for the next time (default: in ~/.cache). ARMEL_SOURCE is another line for apt.
+// the emulated root for the next time (default: in ~/.cache). ARM_SOURCE is another line for apt. With ARM_PORT=armhf the
+// package for Raspberry Pi OS is tried in Debian's port for it, on a newer processor (needs g++-arm-linux-gnueabihf).
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeRoot, QEMU, run } from './armv6-root.mjs';
+import { makeRoot, ports, QEMU, run } from './armv6-root.mjs';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const node = `node${process.versions.node.split('.')[0]}`;
-const folder = resolve(process.argv[2] ?? join(homedir(), '.cache', 'tsbackup-armv6'));
-const root = makeRoot(folder, process.env.ARMEL_SOURCE);
-const tarball = `dist/tsbackup-${version}-${node}-linux-armel.tar.gz`;
-process.stderr.write('packaging for armel\n');
-run(process.execPath, ['scripts/package.mjs', 'armel']);
+const name = process.env.ARM_PORT || 'armel';
+const port = ports[name];
+if (!port) throw new Error(`ARM_PORT is ${Object.keys(ports).join(' or ')}, not ${name}`);
+const cache = join(homedir(), '.cache', `tsbackup-${name}`);
+const folder = resolve(process.argv[2] ?? cache);
+const root = makeRoot(folder, name, process.env.ARM_SOURCE);
+const tarball = `dist/tsbackup-${version}-${node}-linux-${port.package}.tar.gz`;
+process.stderr.write(`packaging for ${port.package}\n`);
+run(process.execPath, ['scripts/package.mjs', port.package]);
 rmSync(join(root, 'opt/tsbackup'), { recursive: true, force: true });
 run('tar', ['-xzf', tarball, '-C', join(root, 'opt')]);
 
@@ -38,7 +43,7 @@ try {
   await server.close();
 }
 const memory = rows.flatMap(({ peak }) => peak ?? []);
-console.log('| on the emulated ARM1176 | seconds | peak RSS, MB |\n|---|---|---|');
+console.log(`| on ${port.name} | seconds | peak RSS, MB |\n|---|---|---|`);
 for (const { what, seconds, peak } of rows) {
   console.log(`| ${what} | ${seconds.toFixed(1)} | ${peak === undefined ? '–' : Math.round(peak)} |`);
 }
@@ -75,6 +80,7 @@ async function scenario() {
   await step('full to S3', ['full', '--volsize', '5', photos, ...s3]);
   await step('restore from S3', ['restore', ...s3, `${home}/from-s3`]);
   same('from-s3');
+  await limited(photos);
   await guide(photos);
   if (spawnSync('duplicity', ['--version']).error) return;
   const place = join(folder, 'by-duplicity');
@@ -86,6 +92,51 @@ async function scenario() {
   run('diff', ['-r', place, join(root, photos)]);
   rmSync(place, { recursive: true, force: true });
   process.stderr.write('the real duplicity restores it equal\n');
+}
+
+/** With little memory, the page cache included: enough for the emulator too, and on this machine what a Pi should need. */
+async function limited(photos) {
+  const limits = { 192: 'emulator included', 120: 'not emulated' };
+  for (const [megabytes, what] of Object.entries(limits)) {
+    const group = memoryGroup(megabytes * 1_000_000);
+    if (!group) {
+      process.stderr.write('no cgroup can be made here: memory was not limited\n');
+      return;
+    }
+    try {
+      const options = { group, native: megabytes === '120' };
+      const place = options.native ? join(root, home) : home;
+      const source = options.native ? join(root, photos) : photos;
+      const s3 = [`s3://bucket/in-${megabytes}`, '--s3-endpoint-url', server.url];
+      const within = `in a cgroup of ${megabytes} MB (${what})`;
+      const url = `file://${place}/in-${megabytes}`;
+      await step(`full ${within}`, ['full', '--volsize', '5', source, url], options);
+      await step(`restore ${within}`, ['restore', url, `${place}/from-${megabytes}`], options);
+      same(`from-${megabytes}`);
+      await step(`full to S3 ${within}`, ['full', '--volsize', '5', source, ...s3], options);
+    } finally {
+      rmdirSync(group);
+    }
+  }
+}
+
+/** A folder whose processes get so many bytes of memory; undefined where the kernel lets us make none. */
+function memoryGroup(bytes) {
+  const name = `tsbackup-armv6-${process.pid}`;
+  const kinds = [
+    ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
+    ['/sys/fs/cgroup', 'memory.max'],
+  ];
+  for (const [base, file] of kinds) {
+    const group = join(base, name);
+    try {
+      mkdirSync(group);
+      writeFileSync(join(group, file), String(bytes));
+      return group;
+    } catch {
+      // the other kind, or none
+    }
+  }
 }
 
 /** The commands of docs/raspberry-pi.md. */
@@ -105,16 +156,14 @@ async function guide(photos) {
 }
 
 /** A call of the program (or of Node alone) in the root, with one core; its time and memory become a row. */
-async function step(what, words, { bare = false, node = [], input = '' } = {}) {
+async function step(what, words, { bare = false, node = [], input = '', group, native = false } = {}) {
   const report = join(tmpdir(), `tsbackup-armv6-${process.pid}`);
   const begun = Date.now();
-  const child = start(bare ? words : [...node, '/opt/tsbackup/bin/tsbackup', ...words], [
-    '/usr/bin/time',
-    '-f',
-    '%M',
-    '-o',
-    report,
-  ]);
+  const measured = ['/usr/bin/time', '-f', '%M', '-o', report];
+  const joined = group ? ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', group] : [];
+  const program = native ? 'dist/bin/cli.js' : '/opt/tsbackup/bin/tsbackup';
+  const all = bare ? words : [...node, program, ...words];
+  const child = start(all, [...joined, ...measured], native);
   child.process.stdin.end(input);
   const { status, output } = await child.ended;
   if (status !== 0) throw new Error(`${what}: status ${status}\n${output}`);
@@ -133,21 +182,20 @@ async function killed(words) {
   await child.ended;
 }
 
-function start(words, wrapper) {
+function start(words, wrapper, native = false) {
   const env = {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-    HOME: home,
+    HOME: native ? join(root, home) : home,
     PASSPHRASE: 'pi',
     LC_ALL: 'C.UTF-8',
     AWS_ACCESS_KEY_ID: 'S3RVER',
     AWS_SECRET_ACCESS_KEY: 'S3RVER',
     AWS_EC2_METADATA_DISABLED: 'true',
   };
-  const [command, ...args] = [...wrapper, 'taskset', '-c', '0', 'chroot', root, QEMU, '-cpu', 'arm1176'];
-  const child = spawn(command, [...args, '/usr/bin/node', ...words], {
-    env,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const emulated = ['chroot', root, QEMU, '-cpu', port.cpu, '/usr/bin/node'];
+  const node = native ? [process.execPath] : emulated;
+  const [command, ...args] = [...wrapper, 'taskset', '-c', '0', ...node, ...words];
+  const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
   let heard = () => {};
   for (const stream of [child.stdout, child.stderr]) {

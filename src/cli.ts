@@ -36,6 +36,7 @@ function killAfter(ms: number): void {
 
 /** How long what is left of a run may take to end by itself. */
 const PATIENCE_MS = 5000;
+const HANG_UP = 129;
 
 // Set before libuv starts its threads: more of them than processors would only cost memory.
 const cores = availableParallelism();
@@ -57,5 +58,7 @@ async function run(): Promise<void> {
   });
   const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter, cores };
   process.exitCode = await main(argv, surroundings);
+  // Node aborts when it would give back a terminal that is gone; so this ends as the signal itself would end it.
+  if (process.exitCode === HANG_UP) process.kill(process.pid, 'SIGHUP');
   killAfter(PATIENCE_MS);
 }

@@ -3,7 +3,9 @@
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
+import type { CheckRequest } from '../commands/check.ts';
 import type { CommonOptions } from '../commands/host.ts';
+import { BackupError } from '../errors.ts';
 import type { Prefixes } from '../manifest/names.ts';
 import { keyValues } from './key-values.ts';
 import type { OptionValue } from './parse.ts';
@@ -39,4 +41,17 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
     return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
   });
   return Object.fromEntries(given);
+}
+
+/** How much a check reads. @throws BackupError `usage` */
+export function sampleOf(values: Readonly<Record<string, OptionValue>>): CheckRequest['sample'] {
+  const text = values.sample as string | undefined;
+  if (text === undefined) return undefined;
+  const [, digits, unit] = /^(\d{1,15}(?:\.\d+)?)([%KMGT]?)$/i.exec(text) ?? [];
+  const number = Number(digits);
+  if (digits === undefined || !(number > 0) || (unit === '%' && number > 100)) {
+    throw new BackupError('usage', `--sample takes a share such as 5% or a size such as 500M, not '${text}'`);
+  }
+  if (unit === '%') return { percent: number };
+  return { bytes: number * 1024 ** ' KMGT'.indexOf(unit!.toUpperCase() || ' ') };
 }

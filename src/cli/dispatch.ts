@@ -2,12 +2,11 @@
 
 import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
-import type { CheckRequest } from '../commands/check.ts';
 import { type Host, packerOptions } from '../commands/host.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import { parseInterval } from '../manifest/time.ts';
-import { commonOptions } from './common-values.ts';
+import { commonOptions, sampleOf } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { thawTier } from './s3-values.ts';
@@ -164,16 +163,14 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       );
     }
     case 'probe': {
-      const { formatProbe, probe } = await import('../commands/probe.ts');
+      const { probe } = await import('../commands/probe.ts');
       const { reporter, signal } = host;
       const lines: string[] = [];
       const result = await probe(
         { url: first, s3: common.s3 ?? {} },
         { reporter, signal, print: line => void lines.push(line) },
       );
-      await host.print(`${[...lines, ...formatProbe(result)].join('\n')}\n`, () => [
-        { type: 'probe', ...result },
-      ]);
+      await host.print(`${lines.join('\n')}\n`, () => [{ type: 'probe', ...result }]);
       return result.usable ? exitStatus.done : exitStatus.targetUnreachable;
     }
     case 'run': {
@@ -229,18 +226,6 @@ function setIndexOf(values: Readonly<Record<string, OptionValue>>): number | und
     );
   }
   return Number(text);
-}
-
-function sampleOf(values: Readonly<Record<string, OptionValue>>): CheckRequest['sample'] {
-  const text = values.sample as string | undefined;
-  if (text === undefined) return undefined;
-  const [, digits, unit] = /^(\d{1,15}(?:\.\d+)?)([%KMGT]?)$/i.exec(text) ?? [];
-  const number = Number(digits);
-  if (digits === undefined || !(number > 0) || (unit === '%' && number > 100)) {
-    throw new BackupError('usage', `--sample takes a share such as 5% or a size such as 500M, not '${text}'`);
-  }
-  if (unit === '%') return { percent: number };
-  return { bytes: number * 1024 ** ' KMGT'.indexOf(unit!.toUpperCase() || ' ') };
 }
 
 function ranged(

@@ -1,18 +1,18 @@
 /** `init [NAME]`: a few questions, the answers tried, and a profile written. */
 
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
+import { tryKey } from '../commands/key-trial.ts';
 import { probe } from '../commands/probe.ts';
 import { BackupError, exitStatus, messageOf, systemCode } from '../errors.ts';
 import { sendMail } from '../notices/mail.ts';
-import { noticeSettings } from '../profiles/notice-settings.ts';
+import { SENDMAIL } from '../profiles/notice-settings.ts';
 import { atHome } from '../profiles/parse.ts';
 import { profileFolder, profileNames, requireProfileName } from '../profiles/places.ts';
 import { loadProfile } from '../profiles/profile.ts';
 import { type Answers, formatProfile, type MailAnswers } from '../profiles/template.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
-import type { S3Options } from '../storage/s3-options.ts';
 import { isTargetUrl, parseTarget } from '../storage/url.ts';
 import { optionNames } from './options.ts';
 import type { OptionValue } from './parse.ts';
@@ -25,7 +25,7 @@ export async function init(
   values: Readonly<Record<string, OptionValue>>,
   host: Host,
 ): Promise<number> {
-  const questions = createQuestions(process.stdin, process.stderr);
+  const questions = createQuestions(process.stdin, process.stderr, host.signal);
   try {
     return await ask(given, values, questions, host);
   } finally {
@@ -49,17 +49,19 @@ async function ask(
   };
   const name =
     given === undefined ? await questions.askFor('Name of the profile', 'home', freeName) : freeName(given);
+  requireWritable(folder);
   const source = await questions.askFor('What to back up', process.env.HOME, sourceOf);
-  const target = await questions.askFor('Where to (a folder, or s3://bucket/prefix)', undefined, targetOf);
-  const secrets: { path: string; text: string }[] = [];
+  const secrets = new Map<string, string>();
   const keepAs = (what: string) => (text: string) => {
     const path = join(folder, `${name}.${what}`);
-    secrets.push({ path, text });
+    secrets.set(path, text);
     return path;
   };
-  const s3 = target.startsWith('file:') ? undefined : await askCredentials(questions, keepAs('s3'));
-  await tryTarget(target, s3Options(values), questions, host);
-
+  const { target, s3, needed } = await questions.askFor(
+    'Where to (a folder, or s3://bucket/prefix)',
+    undefined,
+    text => askTarget(text, values, questions, host, keepAs('s3')),
+  );
   const encryption = await askEncryption(questions, host, keepAs('passphrase'));
   const schedule = await questions.askFor(
     'When ("Mon 21:15", "daily 03:30", "hourly", or "never")',
@@ -70,37 +72,34 @@ async function ask(
       return text;
     },
   );
-  const mail = await askMail(questions, keepAs('mail'));
-
-  const options = Object.entries(values).filter(([long]) => long.startsWith('s3-'));
-  const answers: Answers = { source, target, encryption, schedule, mail, s3, options };
-  const file = join(folder, `${name}.toml`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const { path, text } of secrets) write(path, `${text}\n`);
-  write(file, formatProfile(name, answers));
-  const profile = loadProfile(name, { names: optionNames }, process.env);
-  questions.say(`Written: ${[file, ...secrets.map(({ path }) => path)].join(', ')}`);
-
   let status: number = exitStatus.done;
-  if (mail && (await questions.ask('Send a test mail now (yes, no)', 'yes')).startsWith('y')) {
-    const settings = noticeSettings(profile, process.env).mail!;
-    const subject = `[test] backup ${name}`;
-    const body = `This is how tsbackup will tell you of the backup ${name} of ${source}.\n`;
+  const mail = await questions.askFor('Who gets a mail (an address; empty: nobody)', '', async to => {
+    const answers = await askMail(to, questions, keepAs('mail'));
+    if (!answers) return undefined;
     try {
-      await sendMail(
-        { from: settings.from, to: settings.to, subject, body },
-        settings.transport,
-        host.signal,
-        [],
-      );
-      questions.say(`A test mail is on its way to ${settings.to.join(', ')}.`);
+      await tryMail(answers, { name, source }, questions, host.signal);
     } catch (error) {
+      if (questions.isPerson) throw error;
       status = exitStatus.failed;
       host.reporter.report({ level: 'warning', code: 'notice-failed', message: messageOf(error) });
     }
-  }
+    return answers.mail;
+  });
+
+  const options = [...Object.entries(values).filter(([long]) => !ofThisCall.includes(long)), ...needed];
+  const answers: Answers = { source, target, encryption, schedule, mail, s3, options };
+  const file = join(folder, `${name}.toml`);
+  for (const [path, text] of secrets) write(path, `${text}\n`);
+  write(file, formatProfile(name, answers));
+  loadProfile(name, { names: optionNames }, process.env); // that it can be read is not for the first run to find out
+  questions.say(`Written: ${[file, ...secrets.keys()].join(', ')}`);
+
   questions.say('');
-  if (encryption && 'passphraseFile' in encryption) {
+  if (encryption && 'key' in encryption) {
+    questions.say(
+      'Keep a copy of the private key somewhere else than on this machine: recovery-kit says how.',
+    );
+  } else if (encryption) {
     questions.say(
       `Keep a copy of the passphrase somewhere else than on this machine: it is in ${encryption.passphraseFile}.`,
     );
@@ -130,37 +129,71 @@ function targetOf(text: string): string {
   return url;
 }
 
+/** What was typed for this call alone; all else is the profile's. */
+const ofThisCall = ['verbosity', 'json', 'progress', 'current-time', 'duplicity-exit-codes'].concat(
+  ...['log-fd', 'log-timestamp'],
+);
+
+/** Before anything is asked that could not be kept. */
+function requireWritable(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new BackupError('local-io', `profiles can't be written to ${folder}: ${messageOf(error)}`);
+  }
+}
+
+interface TargetAnswers {
+  readonly target: string;
+  readonly s3: Answers['s3'];
+  /** Options that the target needs. */
+  readonly needed: readonly (readonly [long: string, value: string])[];
+}
+
+async function askTarget(
+  text: string,
+  values: Readonly<Record<string, OptionValue>>,
+  questions: Questions,
+  { reporter, signal }: Host,
+  keep: (secret: string) => string,
+): Promise<TargetAnswers> {
+  const target = targetOf(text);
+  const s3 = target.startsWith('file:') ? undefined : await askCredentials(questions, keep);
+  const result = await probe({ url: target, s3: s3Options(values) }, { reporter, signal, print() {} });
+  const needed = result.options.map(option => option.replace(/^--/, ''));
+  if (needed.includes('s3-unencrypted-connection')) {
+    throw new BackupError(
+      'target-unreachable',
+      `${target} answers without TLS only; if that is meant, call tsbackup init with --s3-unencrypted-connection`,
+    );
+  }
+  if (!result.usable) {
+    const failed = result.steps.find(({ outcome }) => outcome === 'fails');
+    throw new BackupError('target-unreachable', `${target} can't be used: ${failed?.detail}`);
+  }
+  questions.say('The target takes, keeps and gives back what is stored there.');
+  return { target, s3, needed: needed.map(option => option.split('=') as [string, string]) };
+}
+
 /** The environment or a shared configuration may have them already. */
 async function askCredentials(
   questions: Questions,
   keep: (secret: string) => string,
 ): Promise<Answers['s3']> {
   const id = await questions.ask('Access key id (empty: as the AWS tools find it)', '');
-  if (id === '') return undefined;
-  const secret = await questions.askHidden('Its secret');
-  process.env.AWS_ACCESS_KEY_ID ??= id;
-  process.env.AWS_SECRET_ACCESS_KEY ??= secret;
-  return { accessKeyId: id, secretAccessKeyFile: keep(secret) };
-}
-
-async function tryTarget(
-  url: string,
-  s3: S3Options,
-  questions: Questions,
-  { reporter, signal }: Host,
-): Promise<void> {
-  const { usable, advice } = await tried();
-  if (!usable) throw new BackupError('target-unreachable', advice);
-  questions.say('The target takes, keeps and gives back what is stored there.');
-
-  async function tried(): Promise<{ usable: boolean; advice: string }> {
-    const lines: string[] = [];
-    const result = await probe({ url, s3 }, { reporter, signal, print: line => void lines.push(line) });
-    return {
-      usable: result.usable,
-      advice: `${url} can't be used; tsbackup probe says why: ${lines.at(-1)}`,
-    };
+  if (id === '') {
+    if (process.env.AWS_ACCESS_KEY_ID !== undefined) {
+      questions.say(
+        'The environment has them now; a run by schedule would not: ~/.aws/credentials is for that.',
+      );
+    }
+    return undefined;
   }
+  const secret = await questions.askHidden('Its secret');
+  process.env.AWS_ACCESS_KEY_ID = id;
+  process.env.AWS_SECRET_ACCESS_KEY = secret;
+  return { accessKeyId: id, secretAccessKeyFile: keep(secret) };
 }
 
 async function askEncryption(
@@ -183,9 +216,9 @@ async function askEncryption(
     case 'none':
       return undefined;
     case 'key':
-      return {
-        key: await questions.askFor('Which key (id, e-mail address or key file)', undefined, notEmpty),
-      };
+      return questions.askFor('Which key (id, e-mail address or key file)', undefined, key =>
+        askKey(key, questions, host, keep),
+      );
     case 'generated':
       // 20 characters of 32: 100 bits; without those that look alike.
       return { passphraseFile: keep(generated(host.random(20))) };
@@ -205,6 +238,26 @@ async function askEncryption(
   }
 }
 
+/** A machine that backs up need not have the private key; it can't check then. */
+async function askKey(
+  typed: string,
+  questions: Questions,
+  host: Host,
+  keep: (secret: string) => string,
+): Promise<Answers['encryption']> {
+  if (typed === '') throw new BackupError('usage', 'this has to be answered');
+  const key = /[/~]/.test(typed) ? resolve(atHome(typed)) : typed;
+  await tryKey(key, Buffer.alloc(0), host); // before a passphrase is asked for
+  const passphrase = await questions.askHidden(
+    'Passphrase of its private key (empty: it has none, or is not on this machine)',
+  );
+  const { opens, why } = await tryKey(key, Buffer.from(passphrase), host);
+  if (!opens && passphrase !== '') throw new BackupError('wrong-passphrase', why);
+  if (!opens)
+    questions.say('Backups can be made with this key, but not checked here: it does not open them.');
+  return { key, opens, passphraseFile: passphrase === '' ? undefined : keep(passphrase) };
+}
+
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 
 function generated(random: Uint8Array): string {
@@ -212,16 +265,16 @@ function generated(random: Uint8Array): string {
   return letters.replace(/.{5}(?=.)/g, '$&-');
 }
 
-function notEmpty(text: string): string {
-  if (text === '') throw new BackupError('usage', 'this has to be answered');
-  return text;
+interface MailToTry {
+  readonly mail: MailAnswers;
+  readonly password: string;
 }
 
 async function askMail(
+  to: string,
   questions: Questions,
   keep: (secret: string) => string,
-): Promise<MailAnswers | undefined> {
-  const to = await questions.ask('Who gets a mail (an address; empty: nobody)', '');
+): Promise<MailToTry | undefined> {
   if (to === '') return undefined;
   const when = await questions.askFor('When: always, error, change', 'always', text => {
     const found = (['always', 'error', 'change'] as const).find(known => known === text);
@@ -230,7 +283,7 @@ async function askMail(
   });
   const from = await questions.ask('From which address', to);
   const host = await questions.ask('Mail server (its name; empty: the local sendmail)', '');
-  if (host === '') return { to, from, on: when, smtp: undefined };
+  if (host === '') return { mail: { to, from, on: when, smtp: undefined }, password: '' };
   const port = await questions.askFor('Its port', '587', text => {
     if (!/^\d{1,5}$/.test(text)) throw new BackupError('usage', `'${text}' is no port`);
     return Number(text);
@@ -239,20 +292,36 @@ async function askMail(
     'Encryption: starttls, tls, none',
     port === 465 ? 'tls' : port === 25 ? 'none' : 'starttls',
     text => {
-      if (!['starttls', 'tls', 'none'].includes(text))
-        throw new BackupError('usage', `'${text}' is none of these`);
-      return text;
+      const found = (['starttls', 'tls', 'none'] as const).find(known => known === text);
+      if (!found) throw new BackupError('usage', `'${text}' is none of these`);
+      return found;
     },
   );
   const user = await questions.ask('User (empty: without login)', '');
   const password = user === '' ? '' : await questions.askHidden('Password');
-  return {
-    ...{ to, from, on: when },
-    smtp: {
-      ...{ host, port, security, user: user === '' ? undefined : user },
-      passwordFile: user === '' ? undefined : keep(password),
-    },
+  const smtp = {
+    ...{ host, port, security, user: user === '' ? undefined : user },
+    passwordFile: user === '' ? undefined : keep(password),
   };
+  return { mail: { to, from, on: when, smtp }, password };
+}
+
+/** @throws BackupError `notice-failed` */
+async function tryMail(
+  { mail, password }: MailToTry,
+  { name, source }: { readonly name: string; readonly source: string },
+  questions: Questions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await questions.ask('Send a test mail now (yes, no)', 'yes')).startsWith('y')) return;
+  const { to, from, smtp } = mail;
+  const transport = smtp
+    ? { ...smtp, password: smtp.user === undefined ? undefined : async () => password }
+    : { sendmail: SENDMAIL };
+  const subject = `[test] backup ${name}`;
+  const body = `This is how tsbackup will tell you of the backup ${name} of ${source}.\n`;
+  await sendMail({ from, to: [to], subject, body }, transport, signal, []);
+  questions.say(`A test mail is on its way to ${to}.`);
 }
 
 /** Secrets and profiles are their owner's alone. */

@@ -26,6 +26,8 @@ export interface LogFileOptions {
 }
 
 export interface LogFile extends Reporter {
+  /** Lets go of a file that was moved away, at once and not with the next line. */
+  reopen(): void;
   /** A line that is no event: how a run began and ended. */
   line(text: string): void;
   close(): void;
@@ -89,6 +91,14 @@ export function openLogFile(options: LogFileOptions): LogFile {
 
   return {
     line,
+    reopen() {
+      try {
+        if (fd !== undefined && !isThere()) reopen();
+      } catch (error) {
+        fd = undefined;
+        onFailure(`can't write the log file ${path}: ${messageOf(error)}`);
+      }
+    },
     report(event) {
       if (rank[event.level] <= verbosity) line(logLine(event));
     },

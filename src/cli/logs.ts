@@ -12,6 +12,8 @@ export interface Logs extends Reporter {
   /** What ended the run. @param duplicityStatus what duplicity would end with */
   failed(message: string, duplicityStatus: number): void;
   ended(status: number): void;
+  /** Begins files anew where others stand at their paths by now. */
+  reopen(): void;
 }
 
 export interface LogSettings {
@@ -78,6 +80,7 @@ export function openLogs(settings: LogSettings): Logs | undefined {
     progress() {},
     failed: (message, status) => logs.forEach(log => void log.failed(message, status)),
     ended: status => logs.forEach(log => void log.ended(status)),
+    reopen: () => logs.forEach(log => void log.reopen()),
   };
 }
 
@@ -94,6 +97,7 @@ function machineLog(write: (text: string) => void, verbosity: number): Logs {
     progress() {},
     failed: (message, status) => tryTo(machineFailure(status, message)),
     ended() {},
+    reopen() {},
   };
 }
 

@@ -1,9 +1,11 @@
 /** One invocation from argv to exit status: the host for the command, its errors as one line, signals. */
 
 import { randomBytes } from 'node:crypto';
+import { fstatSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
 import {
@@ -28,6 +30,7 @@ import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } fro
 import type { ProgressDisplay } from './progress.ts';
 import {
   createTextReporter,
+  journalMark,
   plainMark,
   stampMark,
   type TextReporterOptions,
@@ -75,10 +78,13 @@ export async function main(
   let asDuplicityDoes = isDuplicity;
   const translated = (status: number) => (asDuplicityDoes ? asDuplicity(status) : status);
   let isOver = false;
-  const interruption = listenForSignals(status => {
-    if (isOver) return;
-    process.stderr.write(`Interrupted${whatStays(action)}.\n`);
-    void end(status);
+  const interruption = listenForSignals({
+    giveUp(status) {
+      if (isOver) return;
+      process.stderr.write(`Interrupted${whatStays(action)}.\n`);
+      void end(status);
+    },
+    reopenLogs: () => logs?.reopen(),
   });
   try {
     const show = (text: string) => process.stdout.write(text);
@@ -95,6 +101,9 @@ export async function main(
       });
     }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
+    const now = clockOf(invocation.values['current-time'] as string | undefined);
+    if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
+    if (goesToJournal()) mark = journalMark(mark);
     const isJson = invocation.values.json === true;
     json = isJson
       ? createJsonOutput(process.stdout, verbosity, invocation.values.progress === true)
@@ -105,15 +114,18 @@ export async function main(
     }
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
-    const now = clockOf(invocation.values['current-time'] as string | undefined);
-    if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
     const plain = json?.reporter ?? textReporter(action, { verbosity, progress, mark });
-    logs = openLogs({
-      ...{ values: invocation.values, isDuplicity, verbosity, now },
-      otherwise: await ownLogFile(invocation),
-      title: [action, ...invocation.arguments].join(' '),
-      warn: message => plain.report({ level: 'warning', code: 'log-failed', message }),
-    });
+    const warn = (message: string) => plain.report({ level: 'warning', code: 'log-failed', message });
+    try {
+      logs = openLogs({
+        ...{ values: invocation.values, isDuplicity, verbosity, now, warn },
+        otherwise: await ownLogFile(invocation),
+        title: [action, ...invocation.arguments].join(' '),
+      });
+    } catch (error) {
+      if (action !== 'run') throw error;
+      warn(messageOf(error)); // nobody sits there who could help, and a backup is worth more than its log
+    }
     const output = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
@@ -162,7 +174,7 @@ function printsData(name: Action): boolean {
 
 function whatStays(action: Action | undefined): string {
   if (action === 'restore') return '; what was restored so far stays';
-  const isBackup = action === 'full' || action === 'incremental' || action === 'backup';
+  const isBackup = action !== undefined && ['full', 'incremental', 'backup', 'run'].includes(action);
   return isBackup ? '; earlier backups stay as they are, and the next run continues this one' : '';
 }
 
@@ -183,7 +195,7 @@ async function createHost(
     }
   };
   const { profile } = invocation;
-  if (profile?.s3) await provideCredentials(profile, process.env);
+  if (profile?.s3 && invocation.action !== 'run') await provideCredentials(profile, process.env);
   const secret = (source: SecretSource | undefined) => source && (() => readSecret(source, process.env));
   const passphrase = createPassphraseSource(
     {
@@ -250,6 +262,16 @@ async function ownLogFile({ action, profile }: Invocation): Promise<string | und
   return join(stateFolder(profile.name, process.env), 'log');
 }
 
+/** Whether systemd's journal reads both of our streams. @see systemd.exec(5), $JOURNAL_STREAM */
+function goesToJournal(): boolean {
+  const stream = process.env.JOURNAL_STREAM;
+  if (stream === undefined) return false;
+  return [1, 2].every(fd => {
+    const { dev, ino } = fstatSync(fd);
+    return `${dev}:${ino}` === stream;
+  });
+}
+
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 interface Interruption {
@@ -263,16 +285,25 @@ interface Interruption {
 /** How long a run may take to end in order; whatever it is in by then, the next one can go on. */
 const END_AFTER_SIGNAL_MS = 4500;
 
+interface SignalActions {
+  /** Told before time ends the run. */
+  giveUp(status: number): void;
+  reopenLogs(): void;
+}
+
 /**
- * The first signal asks the run to end in order, the second ends it at once, and so does time.
- * @param giveUp told before that
+ * The first signal asks the run to end in order, the second ends it at once, and so does time. SIGHUP is one of them
+ * when the terminal goes away; where there is none (cron, systemd, nohup) it is what logrotate and the like send.
  */
-function listenForSignals(giveUp: (status: number) => void): Interruption {
+function listenForSignals({ giveUp, reopenLogs }: SignalActions): Interruption {
+  const hasTerminal = [0, 1, 2].some(isatty);
+  if (!hasTerminal) process.on('SIGHUP', reopenLogs);
   const controller = new AbortController();
   let status: number | undefined;
   let isOpen = false;
   let isOver = false;
-  const handlers = Object.entries(signalNumbers).map(([name, number]) => {
+  const ending = Object.entries(signalNumbers).filter(([name]) => hasTerminal || name !== 'SIGHUP');
+  const handlers = ending.map(([name, number]) => {
     const handler = () => {
       const kill = () => {
         close();
@@ -310,6 +341,7 @@ function listenForSignals(giveUp: (status: number) => void): Interruption {
     close() {
       isOver = true;
       close();
+      process.off('SIGHUP', reopenLogs);
     },
   };
 }

@@ -56,7 +56,16 @@ export async function parseCommandLine(
   const named = actions.find(({ action }) => action === meant);
   const name = meant === 'run' ? words.positionals[0] : valueIn(words.rest, 'profile');
   const profile = name === undefined ? undefined : await background.loadProfile(name);
-  return parse({ argv, words, named, profile, environment: background.environment }, version, show);
+  const parts = { argv, words, named, profile, environment: background.environment };
+  try {
+    return parse(parts, version, show);
+  } catch (error) {
+    if (meant !== 'run' || !profile) throw error;
+    // A slip in the profile (not in what was typed) is met again by the run's first part, which tells of it by mail.
+    const typed = { ...parts, profile: { ...profile, options: new Map() }, environment: {} };
+    const invocation = parse(typed, version, show);
+    return invocation && { ...invocation, profile };
+  }
 }
 
 interface Parts {

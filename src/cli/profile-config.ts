@@ -6,8 +6,10 @@ import { BackupError, exitStatus, messageOf } from '../errors.ts';
 import type { ProfileTable } from '../profiles/parse.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
 import { readSecret, type SecretSource, warnOfReaders } from '../profiles/secrets.ts';
+import { parseTarget } from '../storage/url.ts';
+import { sampleOf } from './common-values.ts';
 import { optionNames } from './options.ts';
-import { parseStep } from './parse.ts';
+import { type OptionValue, parseStep } from './parse.ts';
 
 /** @returns the exit status */
 export async function config(verb: string, name: string, host: Host): Promise<number> {
@@ -34,7 +36,8 @@ export async function config(verb: string, name: string, host: Host): Promise<nu
 
 /** Reads all that the profile names, without touching source or target. */
 async function check(profile: Profile, host: Host): Promise<number> {
-  parseStep('backup', [profile.source, profile.target], [], profile, process.env); // options that no backup takes, or with a slip
+  // Finds options that no backup takes, or with a slip.
+  const { values } = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
   const faults: string[] = [];
   for (const source of secretsOf(profile)) {
     if (source.form === 'file') {
@@ -52,12 +55,40 @@ async function check(profile: Profile, host: Host): Promise<number> {
   } catch (error) {
     faults.push(`the source can't be looked at: ${messageOf(error)}`);
   }
+  for (const work of [() => checkMail(profile), () => checkPlaces(profile), () => checkKeys(values, host)]) {
+    try {
+      await work();
+    } catch (error) {
+      faults.push(messageOf(error));
+    }
+  }
   if (faults.length > 0) throw new BackupError('usage', faults.join('; '));
   const { file, source, target } = profile;
   await host.print(`${file} is well: ${source} goes to ${target}.\n`, () => [
     { type: 'profile', file, source, target },
   ]);
   return exitStatus.done;
+}
+
+function checkPlaces({ target, check }: Profile): void {
+  parseTarget(target);
+  if (check !== undefined) sampleOf({ sample: check });
+}
+
+function checkMail({ mail, smtp }: Profile): void {
+  if (mail && (mail.to as readonly string[]).length === 0) throw new BackupError('usage', 'mail.to is empty');
+  if (mail?.transport === 'smtp' && !smtp) {
+    throw new BackupError('usage', 'mail.transport is "smtp", but there is no [mail.smtp] with the host');
+  }
+}
+
+/** That something can be sealed for them; private keys need not be here. */
+async function checkKeys(values: Readonly<Record<string, OptionValue>>, host: Host): Promise<void> {
+  if (values['gpg-options'] !== undefined || values['gpg-binary'] !== undefined) return; // another keyring
+  const { tryKey } = await import('../commands/key-trial.ts');
+  for (const long of ['encrypt-key', 'hidden-encrypt-key', 'encrypt-sign-key']) {
+    for (const key of [values[long] ?? []].flat()) await tryKey(String(key), new Uint8Array(), host);
+  }
 }
 
 function tablesOf(profile: Profile): ProfileTable[] {
@@ -88,6 +119,7 @@ function shown(profile: Profile): string {
   row('schedule', profile.schedule);
   row('full-every', profile.fullEvery);
   row('check', profile.check);
+  row('max-age', profile.maxAge);
   row('nice', profile.nice);
   row('metrics-file', profile.metricsFile);
   row('passphrase', profile.passphrase);

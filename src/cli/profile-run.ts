@@ -3,6 +3,7 @@
 import type { Host } from '../commands/host.ts';
 import { type RunRequest, runProfile, type Step } from '../commands/run.ts';
 import { createNotifier } from '../notices/notify.ts';
+import { provideCredentials } from '../profiles/credentials.ts';
 import { noticeSettings } from '../profiles/notice-settings.ts';
 import { stateFolder } from '../profiles/places.ts';
 import { stampOf } from '../text.ts';
@@ -38,23 +39,27 @@ export async function runNamed(
   };
   const part = (action: Action, places: readonly string[], own: readonly string[] = []): Invocation =>
     parseStep(action, places, [...own, ...typed], profile, process.env);
-  const step = (invocation: Invocation): Step => {
-    return stepHost => dispatch(invocation, stepHost);
-  };
+  // What is wrong with a profile or its secrets is found out in a step, so that it is told as all else is.
+  const step =
+    (...words: Parameters<typeof part>): Step =>
+    async stepHost => {
+      await provideCredentials(profile, process.env);
+      return dispatch(part(...words), stepHost);
+    };
   const { source, target, prune, check, fullEvery } = profile;
   const fulls = fullEvery === undefined ? [] : [`--full-if-older-than=${fullEvery}`];
-  const backup = step(part('backup', [source, target], fulls));
+  const backup = step('backup', [source, target], fulls);
   if (values['dry-run'] === true) return backup(host);
   const rules = [...(prune ?? [])].map(([key, value]) => `--${key}=${value}`);
-  const archive = await archiveRequest(part('collection-status', [target]).values);
   const request: RunRequest = {
     profile: profile.name,
     stateFolder: stateFolder(profile.name, process.env),
     backup,
-    check: check === undefined ? undefined : step(part('check', [target], [`--sample=${check}`])),
-    prune: prune && step(part('prune', [target], ['--force', ...rules])),
+    check: check === undefined ? undefined : step('check', [target], [`--sample=${check}`]),
+    prune: prune && step('prune', [target], ['--force', ...rules]),
     async facts(stepHost) {
       const { archiveFacts } = await import('../commands/archive-facts.ts');
+      const archive = await archiveRequest(part('collection-status', [target]).values);
       return archiveFacts({ ...archive, url: target }, stepHost);
     },
     nice: profile.nice,

@@ -1,13 +1,15 @@
 /** `schedule install|remove|show NAME`. */
 
 import { mkdirSync } from 'node:fs';
-import { type UserInfo, userInfo } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { homedir, type UserInfo, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
-import { BackupError, exitStatus } from '../errors.ts';
+import { BackupError, exitStatus, messageOf } from '../errors.ts';
 import { asctime } from '../manifest/time.ts';
+import { noticeSettings } from '../profiles/notice-settings.ts';
 import { requireProfileName, stateFolder } from '../profiles/places.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
+import { readState, writeState } from '../profiles/state.ts';
 import { nextRun, parseCalendar } from '../schedule/calendar.ts';
 import { runProgram, type ScheduleHost, type ScheduleKind } from '../schedule/host.ts';
 import {
@@ -48,7 +50,10 @@ export async function schedule(
       const credentials = secretsOf(profile).flatMap(({ form, value }) =>
         form === 'credential' ? [value] : [],
       );
-      const facts = { profile: name, calendar, writes: await writtenBy(profile), credentials };
+      const facts = {
+        ...{ profile: name, calendar, credentials },
+        ...{ writes: await writtenBy(profile), startsOthers: startsOthers(profile) },
+      };
       const plan = await planSchedule(facts, machine, kind);
       if (values.print === true) {
         await host.print(shown(plan), () => [{ type: 'schedule', ...plan, installed: false }]);
@@ -56,7 +61,10 @@ export async function schedule(
       }
       // A service that may write to nothing else can't make them.
       for (const folder of facts.writes) mkdirSync(folder, { recursive: true, mode: 0o700 });
-      await installSchedule(plan, machine);
+      for (const message of await installSchedule(plan, name, machine)) {
+        host.reporter.report({ level: 'warning', code: 'schedule', message });
+      }
+      rememberTime(name, values.every as string | undefined, host);
       const next = asctime(nextRun(calendar, host.now()));
       await host.print(`${name} runs by ${placeOf(plan)}; the next time on ${next}.\n`, () => [
         { type: 'schedule', ...plan, installed: true },
@@ -65,6 +73,7 @@ export async function schedule(
     }
     case 'remove': {
       const removed = await removeSchedule(name, machine);
+      rememberTime(name, undefined, host);
       if (removed.length === 0) {
         await host.print(nothing, () => []);
         return exitStatus.failed;
@@ -88,8 +97,22 @@ export async function schedule(
   }
 }
 
-/** Where profile, state and archive cache are looked for. */
-const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME'];
+/** For `status`: when runs are due, if it is not as the profile says. */
+function rememberTime(name: string, every: string | undefined, host: Host): void {
+  const folder = stateFolder(name, process.env);
+  const state = readState(folder);
+  if (state.every === every) return;
+  try {
+    writeState(folder, { ...state, every });
+  } catch (error) {
+    host.reporter.report({ level: 'warning', code: 'state-unwritten', message: messageOf(error) });
+  }
+}
+
+/** Where profile, state, archive cache, keys and credentials are looked for; none of them is a secret. */
+const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'GNUPGHOME'].concat(
+  ...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_PROFILE'],
+);
 
 function scheduleHost(): ScheduleHost {
   const { username, homedir, uid } = user();
@@ -111,30 +134,43 @@ function kindNamed(text: string | undefined): ScheduleKind | undefined {
 
 /** Folders that a run of the profile writes to. */
 async function writtenBy(profile: Profile): Promise<string[]> {
-  const { values } = parseStep('collection-status', [profile.target], [], profile, process.env);
+  const { values } = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
   const { archiveDir } = await archiveRequest(values);
   const target = /^file:\/\/(\/.*)$/.exec(profile.target)?.[1];
-  const logFolder = profile.options.get('log-file');
-  const metrics = profile.metricsFile;
+  const files = [values['log-file'] as string | undefined, profile.metricsFile];
+  const usesKeys = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key'].some(
+    long => values[long] !== undefined,
+  );
   return [
     Buffer.from(archiveDir, 'latin1').toString('utf8'),
     stateFolder(profile.name, process.env),
     ...(target === undefined ? [] : [target]),
-    ...[logFolder, metrics].flatMap(file =>
-      typeof file === 'string' && isAbsolute(file) ? [resolve(file, '..')] : [],
-    ),
+    ...files.flatMap(file => (file === undefined ? [] : [dirname(file)])),
+    ...(values.tempdir === undefined ? [] : [values.tempdir as string]),
+    // gpg locks its keyring, and begins its agent there.
+    ...(usesKeys ? [process.env.GNUPGHOME ?? join(homedir(), '.gnupg')] : []),
   ];
+}
+
+/** See UnitFacts. */
+function startsOthers(profile: Profile): boolean {
+  const { mail } = noticeSettings(profile, process.env);
+  return (
+    (mail !== undefined && 'sendmail' in mail.transport) ||
+    secretsOf(profile).some(({ form }) => form === 'command') ||
+    ['pre-command', 'post-command', 'passphrase-command'].some(long => profile.options.has(long))
+  );
 }
 
 function placeOf({ kind, files }: SchedulePlan): string {
   return kind === 'crontab' ? 'the crontab' : files.map(({ path }) => path).join(' and ');
 }
 
-function shown({ files, commands, crontab }: SchedulePlan): string {
+function shown({ files, commands, crontab, wish }: SchedulePlan): string {
   return [
     ...files.map(({ path, text }) => `# ${path}\n${text}\n`),
     ...(crontab === undefined ? [] : [`# crontab\n${crontab}`]),
-    ...commands.map(command => `# then: ${command.join(' ')}\n`),
+    ...[...commands, ...(wish ? [wish.command] : [])].map(command => `# then: ${command.join(' ')}\n`),
   ].join('');
 }
 

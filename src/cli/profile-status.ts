@@ -22,21 +22,22 @@ export async function statusOfProfiles(
   if (names.length === 0) {
     throw new BackupError('usage', 'there is no profile; make one with tsbackup init NAME');
   }
-  const maxAge = values['max-age'] === undefined ? undefined : parseInterval(values['max-age'] as string);
+  const maxAge = ageOf(values['max-age'] as string | undefined);
   let worst: number = exitStatus.done;
   for (const one of names) {
     let status: ProfileStatus;
     try {
       const profile = loadProfile(one, { names: optionNames }, process.env);
-      const calendar = profile.schedule === undefined ? undefined : parseCalendar(profile.schedule);
       const state = readState(stateFolder(profile.name, process.env));
+      const schedule = state.every ?? profile.schedule;
+      const calendar = schedule === undefined ? undefined : parseCalendar(schedule);
       status = statusOfProfile({
         ...{ profile: profile.name, state, now: host.now() },
         maxAge: maxAge ?? profile.maxAgeSeconds,
         nextRun: calendar && nextRun(calendar, host.now()),
       });
       const file = (values['metrics-file'] as string | undefined) ?? profile.metricsFile;
-      if (file !== undefined) writeMetrics(file, formatMetrics(profile.name, state));
+      if (file !== undefined) publish(file, formatMetrics(profile.name, state), host);
     } catch (error) {
       if (name !== undefined || !(error instanceof BackupError)) throw error;
       host.reporter.report({ level: 'error', code: error.code, message: messageOf(error) });
@@ -48,4 +49,18 @@ export async function statusOfProfiles(
     await host.print(formatProfileStatus(status, host.now()), () => [item]);
   }
   return worst;
+}
+
+/** Monitoring writes `8d`, and duplicity 8D; of days, weeks and years there is but one kind. */
+function ageOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseInterval(text.replace(/[dwy]/g, unit => unit.toUpperCase()));
+}
+
+/** Who only looks need not have the right to write them. */
+function publish(file: string, text: string, { reporter }: Host): void {
+  try {
+    writeMetrics(file, text);
+  } catch (error) {
+    reporter.report({ level: 'warning', code: 'state-unwritten', message: messageOf(error) });
+  }
 }

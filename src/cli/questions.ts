@@ -5,6 +5,8 @@ import { BackupError } from '../errors.ts';
 import { askOnTerminal } from './passphrase.ts';
 
 export interface Questions {
+  /** Whether somebody sits there who can think of another answer. */
+  readonly isPerson: boolean;
   /** @param otherwise what an empty answer means */
   ask(question: string, otherwise?: string): Promise<string>;
   /** Asks until `read` does not throw; what it throws is told. */
@@ -19,11 +21,18 @@ export interface Questions {
   close(): void;
 }
 
-export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.WritableStream): Questions {
+/** @param signal ends a question: what waits for its answer then throws the signal's reason */
+export function createQuestions(
+  input: NodeJS.ReadStream,
+  output: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Questions {
   const waiting: string[] = [];
   let wake: (() => void) | undefined;
   let ended = false;
   let lines: Interface | undefined;
+  const interrupt = () => wake?.();
+  signal.addEventListener('abort', interrupt);
   const open = (): Interface => {
     // Lines may come all at once; none must be lost between two questions.
     const reader = createInterface({ input, output, terminal: false });
@@ -40,7 +49,14 @@ export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.Writabl
   const nextLine = async (): Promise<string> => {
     lines ??= open();
     while (waiting.length === 0) {
-      if (ended) throw new BackupError('usage', 'there is no answer: standard input has ended');
+      if (signal.aborted) {
+        output.write('\n');
+        throw signal.reason;
+      }
+      if (ended) {
+        if (input.isTTY) output.write('\n');
+        throw new BackupError('usage', 'there is no answer: standard input has ended');
+      }
       await new Promise<void>(resolve => {
         wake = resolve;
       });
@@ -48,6 +64,7 @@ export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.Writabl
     return waiting.shift()!;
   };
   const questions: Questions = {
+    isPerson: input.isTTY,
     async ask(question, otherwise) {
       output.write(`${question}${otherwise === undefined || otherwise === '' ? '' : ` [${otherwise}]`}: `);
       const answer = (await nextLine()).trim();
@@ -61,7 +78,7 @@ export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.Writabl
           return await read(answer);
         } catch (error) {
           // A script would give the same answer for ever.
-          if (!(error instanceof BackupError) || !input.isTTY) throw error;
+          if (!(error instanceof BackupError) || !input.isTTY || signal.aborted) throw error;
           output.write(`${error.message}\n`);
         }
       }
@@ -77,7 +94,10 @@ export function createQuestions(input: NodeJS.ReadStream, output: NodeJS.Writabl
       return Buffer.from(typed ?? '').toString('utf8');
     },
     say: text => void output.write(`${text}\n`),
-    close: () => lines?.close(),
+    close() {
+      signal.removeEventListener('abort', interrupt);
+      lines?.close();
+    },
   };
   return questions;
 }

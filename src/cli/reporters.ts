@@ -54,6 +54,13 @@ export function stampMark(now: () => number): Mark {
   };
 }
 
+const priorities = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
+
+/** Before lines that systemd's journal reads: it takes the number off and keeps it. @see sd-daemon(3) */
+export function journalMark(mark: Mark): Mark {
+  return level => `<${priorities[level]}>${mark(level)}`;
+}
+
 /** Prints events up to the verbosity. */
 export function createTextReporter(options: TextReporterOptions): Reporter {
   const { mark = plainMark } = options;

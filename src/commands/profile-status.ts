@@ -37,7 +37,9 @@ export function statusOfProfile({ profile, state, maxAge, nextRun, now }: Status
   const verdict = (() => {
     if (lastSuccess === undefined && lastRun?.verdict !== 'warn') return lastRun ? 'error' : 'never';
     if (lastRun?.verdict === 'error') return 'error';
-    if (maxAge !== undefined && (age === undefined || age > maxAge)) return 'too-old';
+    // A backup that left something out is told as that, as long as it is young enough.
+    const stored = state.runs.filter(run => run.verdict !== 'error').at(-1)?.ended ?? 0;
+    if (maxAge !== undefined && now - Math.max(stored, lastSuccess ?? 0) > maxAge) return 'too-old';
     return lastRun?.verdict ?? 'never';
   })();
   const status = { ok: exitStatus.done, warn: exitStatus.partial }[verdict as string] ?? exitStatus.failed;
@@ -75,7 +77,7 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
     lines.push(
       row(
         'archive',
-        `${sets} sets in ${chains} chains, ${formatSize(bytes)}; the newest chain has ${chainLength}`,
+        `sets ${sets}, chains ${chains}, ${formatSize(bytes)}; sets of the newest chain ${chainLength}`,
       ),
     );
     if (lastFull !== undefined) lines.push(row('last full', time(lastFull)));

@@ -151,7 +151,7 @@ async function perform(request: RunRequest, host: Host, before: ProfileState): P
     ...(interrupted === undefined
       ? []
       : [`The run of ${asctime(Math.floor(interrupted))} never ended: it was killed, or the power failed.`]),
-    ...(check ? checkSentences(check) : []),
+    ...(check ? checkSentences(check, request.profile) : []),
     ...(isStored && request.prune && !isSound ? ['Nothing was pruned, because the check failed.'] : []),
     ...(prune ? pruneSentences(prune) : []),
     ...(archive ? [archiveSentence(archive)] : []),
@@ -232,13 +232,18 @@ function counted(count: number, what: string): string {
   return `${count} ${what}`;
 }
 
-function checkSentences({ status, text, errors }: StepResult): string[] {
+function checkSentences({ status, text, errors }: StepResult, profile: string): string[] {
   const last = text.trimEnd().split('\n').at(-1) ?? '';
   if (status === exitStatus.done) return [last];
   return [
     'The check of the archive found something wrong:',
     ...errors.map(error => `- ${error}`),
     ...(last === '' ? [] : [last]),
+    ...(status === exitStatus.failed
+      ? [
+          `What the source still has is whole again after a new full backup: tsbackup full --profile ${profile}`,
+        ]
+      : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Notices over HTTP: signs of life (as healthchecks.io wants them), webhooks, and ntfy. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError, messageOf } from '../errors.ts';
 import { mailOf } from './mail-text.ts';
 import type { RunOutcome } from './run-outcome.ts';
@@ -7,6 +8,7 @@ import type { NtfySettings, PingSettings, WebhookSettings } from './settings.ts'
 
 const TIMEOUT_MS = 15_000;
 const ATTEMPTS = 3;
+const PAUSE_MS = 1000;
 /** What healthchecks.io keeps of a body. */
 const MAX_BODY = 100_000;
 
@@ -89,6 +91,7 @@ async function post(
   let said = '';
   for (let attempt = 1; attempt <= ATTEMPTS && !limit.aborted; attempt++) {
     try {
+      if (attempt > 1) await sleep(PAUSE_MS, undefined, { signal: limit });
       const answer = await fetch(url, { method: 'POST', body, headers, signal: limit });
       await answer.body?.cancel();
       if (answer.ok) return;
@@ -97,6 +100,7 @@ async function post(
     } catch (error) {
       const { cause } = error as { readonly cause?: unknown };
       const isLate = limit.aborted && !signal.aborted;
+      if (isLate && attempt > 1) break; // what was said before is the reason
       said = isLate ? `no answer within ${TIMEOUT_MS / 1000} seconds` : messageOf(cause ?? error);
     }
   }

@@ -82,6 +82,12 @@ function isPermanent(error: unknown): boolean {
   return responseCode !== undefined && responseCode >= 500;
 }
 
+/** Whether a server has refused what stands in a mail, not who it is from or for: it will do so each time. */
+export function isTextRefused(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly code?: string; readonly responseCode?: number } };
+  return cause?.code === 'EMESSAGE' && (cause.responseCode ?? 0) >= 500;
+}
+
 function explained(error: unknown, transport: MailSettings['transport']): BackupError {
   if (error instanceof BackupError) return error;
   const place = 'sendmail' in transport ? transport.sendmail : `${transport.host}:${transport.port}`;

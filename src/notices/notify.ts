@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { callWebhook, pingEnd, pingStart, publish } from './http.ts';
-import { type Letter, sendMail } from './mail.ts';
+import { isTextRefused, type Letter, sendMail } from './mail.ts';
 import { isWanted, mailOf } from './mail-text.ts';
 import { openOutbox } from './outbox.ts';
 import type { RunOutcome } from './run-outcome.ts';
@@ -34,18 +34,30 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
     to,
   });
 
-  /** What waited goes first; as long as one can't be sent, the others would not be either. */
+  /**
+   * What waited goes first, to the addresses of today; as long as one can't be sent, the others would not be either.
+   * Only one whose text the server refuses would be refused for ever, and is given up.
+   */
   async function mail(own: MailSettings, letter: Letter | undefined): Promise<void> {
+    const { from, to, transport } = own;
+    const refused: string[] = [];
     try {
       for (const { letter: old, sent } of outbox.waiting()) {
-        await sendMail(old, own.transport, signal);
+        try {
+          await sendMail({ ...old, from, to }, transport, signal);
+        } catch (error) {
+          if (!isTextRefused(error)) throw error;
+          refused.push(`${messageOf(error)}; '${old.subject}' waited in the outbox and is given up`);
+        }
         sent();
       }
-      if (letter) await sendMail(letter, own.transport, signal);
+      if (letter) await sendMail(letter, transport, signal);
     } catch (error) {
+      const isKept = letter || outbox.waiting().length > 0;
       if (letter) outbox.keep(letter, now());
-      throw new Error(`${messageOf(error)}; it is kept for the next run`, { cause: error });
+      refused.push(`${messageOf(error)}${isKept ? '; it is kept for the next run' : ''}`);
     }
+    if (refused.length > 0) throw new Error(refused.join('; '));
   }
 
   return {

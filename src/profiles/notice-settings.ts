@@ -23,6 +23,9 @@ export function noticeSettings(profile: Profile, environment: Environment): Noti
   };
 }
 
+/** Where Debian has it, whichever program it belongs to. */
+export const SENDMAIL = '/usr/sbin/sendmail';
+
 const ports = { starttls: 587, tls: 465, none: 25 } as const;
 
 function mailSettings(
@@ -37,7 +40,7 @@ function mailSettings(
     on: whenOf(mail, 'always'),
     transport:
       mail.transport === 'sendmail' || !smtp
-        ? { sendmail: (mail.sendmail as string | undefined) ?? '/usr/sbin/sendmail' }
+        ? { sendmail: (mail.sendmail as string | undefined) ?? SENDMAIL }
         : smtpSettings(smtp, password),
   };
 }

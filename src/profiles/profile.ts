@@ -21,6 +21,8 @@ export interface Profile {
   readonly fullEvery: string | undefined;
   /** As written, for `--sample`. */
   readonly check: string | undefined;
+  /** As written. */
+  readonly maxAge: string | undefined;
   readonly maxAgeSeconds: number | undefined;
   readonly nice: number;
   readonly metricsFile: string | undefined;
@@ -125,6 +127,7 @@ function profileOf(name: string, file: string, { tables, options }: ParsedProfil
     schedule,
     fullEvery: text('full-every'),
     check: text('check'),
+    maxAge: text('max-age'),
     maxAgeSeconds: seconds('max-age'),
     nice,
     metricsFile: text('metrics-file'),

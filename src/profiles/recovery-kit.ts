@@ -107,7 +107,10 @@ export function recoveryKit(facts: KitFacts): Block[] {
     },
     ...restores('duplicity'),
     { kind: 'heading', text: 'With tsbackup' },
-    { kind: 'text', text: 'Node.js 20.15 or newer is all that it needs. The commands are the same:' },
+    {
+      kind: 'text',
+      text: `Node.js 20.15 or newer is all that it needs. Keep its package beside this page; it is unpacked anywhere, and bin/tsbackup in it is the program. The commands are the same:`,
+    },
     ...restores('tsbackup'),
     { kind: 'heading', text: 'With neither' },
     {
@@ -120,6 +123,7 @@ export function recoveryKit(facts: KitFacts): Block[] {
         protection.kind === 'none'
           ? 'for volume in *.difftar.gz; do gzip -dc "$volume" | tar -xf -; done'
           : 'for volume in *.difftar.gpg; do gpg --decrypt "$volume" | tar -xf -; done',
+        'cd multivol_snapshot/some/folder/file; ls | sort -n | xargs cat > ~/file',
       ],
     },
   ];

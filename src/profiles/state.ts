@@ -48,6 +48,8 @@ export interface ProfileState {
   readonly running: number | undefined;
   readonly archive: ArchiveFacts | undefined;
   readonly lastCheck: CheckRecord | undefined;
+  /** When runs are due, if the schedule that is installed is another than the profile's. */
+  readonly every?: string | undefined;
 }
 
 const FILE = 'state.json';
@@ -102,6 +104,7 @@ export function withRun(
   },
 ): ProfileState {
   return {
+    ...state,
     runs: [...state.runs, run],
     lastSuccess: more.complete ? run.ended : state.lastSuccess,
     running: undefined,

@@ -1,16 +1,26 @@
 /** The text of a profile that `init` writes: what was answered, and comments that say what else there is. */
 
+import { parseCalendar } from '../schedule/calendar.ts';
+
 export interface Answers {
   readonly source: string;
   readonly target: string;
   /** `undefined`: not encrypted. */
-  readonly encryption: { readonly passphraseFile: string } | { readonly key: string } | undefined;
+  readonly encryption: { readonly passphraseFile: string } | KeyAnswers | undefined;
   readonly schedule: string | undefined;
   readonly mail: MailAnswers | undefined;
   /** undefined: credentials are found elsewhere. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKeyFile: string } | undefined;
   /** Of the command line. */
   readonly options?: readonly (readonly [long: string, value: unknown])[];
+}
+
+export interface KeyAnswers {
+  readonly key: string;
+  /** Whether the private key is on this machine and can be used. */
+  readonly opens: boolean;
+  /** Of the private key; undefined if it has none, or it is not to be used here. */
+  readonly passphraseFile: string | undefined;
 }
 
 export interface MailAnswers {
@@ -22,7 +32,7 @@ export interface MailAnswers {
     | {
         readonly host: string;
         readonly port: number;
-        readonly security: string;
+        readonly security: 'starttls' | 'tls' | 'none';
         readonly user: string | undefined;
         readonly passwordFile: string | undefined;
       }
@@ -39,9 +49,9 @@ export function formatProfile(name: string, answers: Answers): string {
     `source = ${text(source)}`,
     `target = ${text(target)}`,
     '',
-    ...(encryption && 'passphraseFile' in encryption
+    ...(encryption?.passphraseFile !== undefined
       ? [
-          '# Without the passphrase nobody can restore: keep a copy of it somewhere else.',
+          `# Without the ${'key' in encryption ? 'private key and its ' : ''}passphrase nobody can restore: keep a copy somewhere else.`,
           `passphrase-file = ${text(encryption.passphraseFile)}`,
           '',
         ]
@@ -53,15 +63,20 @@ export function formatProfile(name: string, answers: Answers): string {
     'full-every = "3M"',
     '',
     '# How much of the archive every run reads and proves, what was proved longest ago first.',
-    'check = "5%"',
+    ...(encryption && 'key' in encryption && !encryption.opens
+      ? ['# Not here: it needs the private key.', '# check = "5%"']
+      : ['check = "5%"']),
     '',
     '# When "tsbackup status" calls the last backup too old.',
-    'max-age = "8D"',
+    `max-age = ${text(maxAgeFor(schedule))}`,
     '',
     '[options]',
     ...(encryption === undefined ? ['no-encryption = true'] : []),
     ...(encryption && 'key' in encryption ? [`encrypt-key = ${text(encryption.key)}`] : []),
-    ...options.map(([long, value]) => `${long} = ${typeof value === 'string' ? text(value) : String(value)}`),
+    ...options.map(
+      ([long, value]) =>
+        `${long} = ${Array.isArray(value) ? `[${value.map(text).join(', ')}]` : typeof value === 'string' ? text(value) : String(value)}`,
+    ),
     '# Any option of the command line, for example:',
     '# exclude = ["**/.cache", "**/node_modules"]',
     '# volsize = 200',
@@ -83,6 +98,13 @@ export function formatProfile(name: string, answers: Answers): string {
     ...mailLines(mail, text),
   ];
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+/** A run that was missed is made up for, or the next one does; only what is later than that is told. */
+function maxAgeFor(schedule: string | undefined): string {
+  const { weekdays, monthDays } =
+    schedule === undefined ? { weekdays: [0], monthDays: undefined } : parseCalendar(schedule);
+  return monthDays ? '33D' : weekdays ? '8D' : '3D';
 }
 
 function mailLines(mail: MailAnswers | undefined, text: (value: string) => string): string[] {

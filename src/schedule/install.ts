@@ -16,6 +16,8 @@ export interface SchedulePlan {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** Programs to run afterwards. */
   readonly commands: readonly (readonly string[])[];
+  /** One more, for the user; if it fails the schedule is there all the same, with a limit that is to be told. */
+  readonly wish?: { readonly command: readonly string[]; readonly without: string };
   /** The whole of the user's crontab; only of that kind. */
   readonly crontab?: string;
 }
@@ -68,6 +70,12 @@ export async function planSchedule(
           ['systemctl', ...scope(host), 'daemon-reload'],
           ['systemctl', ...scope(host), 'enable', '--now', `${unit}.timer`],
         ],
+        ...(host.uid !== 0 && {
+          wish: {
+            command: ['loginctl', 'enable-linger', host.user],
+            without: `it runs only while ${host.user} is logged in, until you say: sudo loginctl enable-linger ${host.user}`,
+          },
+        }),
       };
     }
     case 'cron.d': {
@@ -82,11 +90,30 @@ export async function planSchedule(
   }
 }
 
-/** @throws BackupError `local-io` */
-export async function installSchedule(plan: SchedulePlan, host: ScheduleHost): Promise<void> {
+/**
+ * @returns what is not as it should be, in sentences
+ * @throws BackupError `local-io`
+ */
+export async function installSchedule(
+  plan: SchedulePlan,
+  profile: string,
+  host: ScheduleHost,
+): Promise<string[]> {
   for (const { path, text } of plan.files) writeWhole(join(host.root, path), text);
   if (plan.crontab !== undefined) await host.run('crontab', ['-'], plan.crontab);
   for (const [program, ...args] of plan.commands) await host.run(program!, args);
+  const troubles: string[] = [];
+  if (plan.wish) {
+    const [program, ...args] = plan.wish.command;
+    await host.run(program!, args).catch(() => troubles.push(plan.wish!.without));
+  }
+  const own = plan.kind === 'crontab' ? ['crontab'] : plan.files.map(({ path }) => path);
+  const others = (await installedSchedules(profile, host)).filter(({ place }) => !own.includes(place));
+  if (others.length > 0) {
+    const places = others.map(({ place }) => place).join(' and ');
+    troubles.push(`${places} runs it as well: tsbackup schedule remove ${profile}, then install again`);
+  }
+  return troubles;
 }
 
 /**

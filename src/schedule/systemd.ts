@@ -10,6 +10,8 @@ export interface UnitFacts {
   readonly writes: readonly string[];
   /** Names of credentials that the profile wants of systemd. */
   readonly credentials: readonly string[];
+  /** Whether a run starts programs of others (commands, sendmail), which may need more rights than ours. */
+  readonly startsOthers: boolean;
 }
 
 export function unitName(profile: string): string {
@@ -40,7 +42,7 @@ export function timerUnit({ profile, calendar }: UnitFacts): string {
 }
 
 export function serviceUnit(
-  { profile, writes, credentials }: UnitFacts,
+  { profile, writes, credentials, startsOthers }: UnitFacts,
   { node, script, uid, environment }: ScheduleHost,
 ): string {
   const isSystem = uid === 0;
@@ -60,28 +62,40 @@ export function serviceUnit(
     'Nice=10',
     'IOSchedulingClass=idle',
     ...credentials.map(name => `LoadCredential=${name}:${folder}/${name}`),
-    'NoNewPrivileges=true',
-    'LockPersonality=true',
-    'RestrictRealtime=true',
-    'RestrictSUIDSGID=true',
-    'SystemCallArchitectures=native',
-    ...(isSystem
+    ...(startsOthers
       ? [
-          'PrivateTmp=true',
-          'ProtectSystem=strict',
+          '# No more limits: a run starts programs of others, commands or sendmail, which may need what is not ours.',
+        ]
+      : limits),
+    ...(isSystem && !startsOthers
+      ? [
           // What is not there (yet) must not keep the service from starting.
           `ReadWritePaths=${writes.map(path => quoted(`-${path}`)).join(' ')}`,
-          'ProtectKernelTunables=true',
-          'ProtectKernelModules=true',
-          'ProtectControlGroups=true',
-          'ProtectClock=true',
-          'ProtectHostname=true',
-          'RestrictNamespaces=true',
-          'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
-          '# All files can be read, whoever they belong to; no more than that.',
-          'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_SYS_NICE',
+          ...systemLimits,
         ]
       : []),
     '',
   ].join('\n');
 }
+
+const limits = [
+  'NoNewPrivileges=true',
+  'LockPersonality=true',
+  'RestrictRealtime=true',
+  'RestrictSUIDSGID=true',
+  'SystemCallArchitectures=native',
+];
+
+const systemLimits = [
+  'ProtectSystem=strict',
+  'PrivateTmp=true',
+  'ProtectKernelTunables=true',
+  'ProtectKernelModules=true',
+  'ProtectControlGroups=true',
+  'ProtectClock=true',
+  'ProtectHostname=true',
+  'RestrictNamespaces=true',
+  'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
+  '# All files can be read, whoever they belong to; no more than that.',
+  'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_SYS_NICE',
+];

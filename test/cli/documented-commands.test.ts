@@ -9,7 +9,14 @@ import type { Profile } from '../../src/profiles/profile.ts';
 const root = new URL('../../../', import.meta.url);
 const profile: Profile = {
   ...{ name: 'photos', file: '/etc/tsbackup/photos.toml', source: '/photos', target: 'file:///nas' },
-  ...{ schedule: undefined, fullEvery: undefined, check: undefined, maxAgeSeconds: undefined, nice: 10 },
+  ...{
+    schedule: undefined,
+    fullEvery: undefined,
+    check: undefined,
+    maxAgeSeconds: undefined,
+    nice: 10,
+    maxAge: undefined,
+  },
   ...{ metricsFile: undefined, passphrase: undefined, signPassphrase: undefined, prune: undefined },
   ...{ s3: undefined, mail: undefined, smtp: undefined, ntfy: undefined, pings: [], webhooks: [] },
   options: new Map(),

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type LogFileOptions, openLogFile } from '../../src/cli/log-file.ts';
 import { machineRecord } from '../../src/cli/machine-log.ts';
-import { expectStatus } from '../support/processes.ts';
+import { expectStatus, runProgram } from '../support/processes.ts';
 import { cliPath, createProgram } from '../support/program.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
@@ -150,4 +150,18 @@ test('--log-timestamp begins each line with the time and the level, as duplicity
   assert.match(expectStatus(done).stdout, /^2014-12-15 23:59:0\d,\d{3} NOTICE Last full backup date: none$/m);
   const failed = await program.run(['full', ...options, 'absent', 'file://target'], { env });
   assert.match(expectStatus(failed, 75).stderr, /^2014-12-15 23:59:0\d,\d{3} ERROR .*absent/);
+});
+
+test("lines for systemd's journal begin with their priority, and only those", async t => {
+  const program = createProgram(t);
+  const streams = join(program.home, 'journal');
+  const call = (stream: string) =>
+    `exec >"$0" 2>&1; JOURNAL_STREAM=${stream} exec "$1" "$2" restore file:///absent back`;
+  const print = async (stream: string) => {
+    const words = ['-c', call(stream), streams, process.execPath, cliPath];
+    await runProgram('sh', words, { env: program.env, cwd: program.home });
+    return readFileSync(streams, 'utf8');
+  };
+  assert.match(await print('$(stat -c %d:%i "$0")'), /^<3>Error: /);
+  assert.match(await print('1:1'), /^Error: /);
 });

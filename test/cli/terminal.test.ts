@@ -1,11 +1,12 @@
 /** What people see who type: questions on a real terminal. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { converse } from '../support/terminal.ts';
 import { needTool } from '../support/tools.ts';
@@ -24,6 +25,7 @@ test('init asks until the answers can be used, hides what is secret, and writes 
       ['Name of the profile', 'photos'],
       ['What to back up', '~/absent'],
       ['What to back up', '~/pictures'],
+      ['Where to', '~/pictures/one/below'],
       ['Where to', '~/target'],
       ['Encrypt with', 'what?'],
       ['Encrypt with', 'pass'],
@@ -33,12 +35,29 @@ test('init asks until the answers can be used, hides what is secret, and writes 
       ['The same once more: ', 'grün und blau'],
       ['When (', 'sometimes'],
       ['When (', 'Mon 21:15'],
+      ['Who gets a mail', 'anna@example.org'],
+      ['When: always', 'error'],
+      ['From which address', ''],
+      ['Mail server', '127.0.0.1'],
+      ['Its port', '1'],
+      ['Encryption', 'none'],
+      ['User', ''],
+      ['Send a test mail now', 'yes'],
       ['Who gets a mail', ''],
     ],
   );
   assert.equal(status, 0, screen);
   assert.doesNotMatch(screen, /grün/);
-  for (const said of [/there is no .*absent/, /'what\?' is none of these/, /The two differ; once more/]) {
+  const refused = [
+    /one\/below can't be used: .*ENOTDIR/,
+    /the mail could not be sent through 127\.0\.0\.1:1/,
+  ];
+  for (const said of [
+    ...refused,
+    /there is no .*absent/,
+    /'what\?' is none of these/,
+    /The two differ; once more/,
+  ]) {
     assert.match(screen, said);
   }
   assert.match(screen, /schedule install photos$/m);
@@ -50,6 +69,22 @@ test('init asks until the answers can be used, hides what is secret, and writes 
   expectStatus(await program.run(['run', 'photos']));
   expectStatus(await program.run(['restore', '--profile', 'photos', 'back']));
   assertSameTree(snapshotTree(join(program.home, 'back')), snapshotTree(source));
+});
+
+test('Ctrl-C at a question of init ends it at once, and nothing is written', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  const { status, screen } = await converse(
+    program,
+    ['init', 'photos'],
+    [
+      ['What to back up', ''],
+      ['Where to', '\u0003'],
+    ],
+  );
+  assert.equal(status, 130, screen);
+  assert.match(screen, /\nInterrupted\.\n/);
+  assert.deepEqual(readdirSync(join(program.home, '.config', 'tsbackup')), []);
 });
 
 test('a backup asks for its passphrase twice, a restore once; neither shows it', async t => {
@@ -93,4 +128,25 @@ test('Ctrl-C at a hidden question leaves the terminal as it was, and touches not
   assert.notEqual(status, 0);
   assert.match(screen, /no passphrase was given/);
   assert.equal(statSync(join(program.home, 'target'), { throwIfNoEntry: false }), undefined);
+});
+
+test('a terminal that goes away ends a backup in order; without one SIGHUP begins the log anew', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  const { home } = program;
+  mkdirSync(join(home, 'source'));
+  for (let i = 0; i < 20; i++) writeFileSync(join(home, 'source', `${i}`), createRandom(i).bytes(500_000));
+  const command = ['full', '--no-encryption', '--volsize', '1', '-v', 'info', '--log-file', 'log', 'source'];
+  const lost = await converse(program, [...command, 'file://target'], [['Processed volume 1', 'hang up']]);
+  assert.equal(lost.status, 129);
+  assert.match(readFileSync(join(home, 'log'), 'utf8'), / END full .*: status 129\n$/);
+
+  const running = program.start([...command, 'file://other']);
+  await new Promise<void>(resolve => {
+    running.child.stdout!.on('data', chunk => String(chunk).includes('Processed volume 1') && resolve());
+  });
+  renameSync(join(home, 'log'), join(home, 'log.old'));
+  running.kill('SIGHUP');
+  expectStatus(await running.done);
+  assert.match(readFileSync(join(home, 'log'), 'utf8'), / END full .*: status 0\n$/);
 });

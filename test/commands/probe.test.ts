@@ -7,6 +7,8 @@ import { formatProbe, type ProbeHost, type ProbeRequest, probe } from '../../src
 import { silentReporter } from '../../src/report.ts';
 import { failing } from '../contract/storage-contract.ts';
 import { s3Error, startFaultProxy } from '../support/fault-proxy.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
 import { BUCKET } from '../support/s3-server.ts';
 import { fakeTime, sharedServer } from '../support/s3-storage.ts';
 
@@ -100,4 +102,10 @@ test('probe() ends with the reason of its signal, and with usage for no URL', as
   const aborted = run({ url: `s3://${BUCKET}/x` }, { signal: AbortSignal.abort(reason) });
   await assert.rejects(aborted, error => error === reason);
   await assert.rejects(run({ url: 'sftp://host/x' }), failing('usage'));
+});
+
+test('tsbackup probe prints its table once', async t => {
+  const program = createProgram(t);
+  const { stdout } = expectStatus(await program.run(['probe', 'file://target']));
+  assert.equal(stdout.match(/^Target: /gm)?.length, 1, stdout);
 });

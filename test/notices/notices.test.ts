@@ -221,6 +221,42 @@ test('a mail that can not be sent waits in the outbox, for its owner alone, and 
   assert.deepEqual(readdirSync(join(folder, 'outbox')), []);
 });
 
+test('a waiting mail goes to the addresses of today, and one whose text is refused holds up no other', async t => {
+  const folder = tempDir(t);
+  const outbox = openOutbox(join(folder, 'outbox'));
+  outbox.keep({ ...letter, subject: 'mistyped', to: ['nobody@x'] }, 1);
+  outbox.keep({ ...letter, subject: 'refused' }, 2);
+  outbox.keep({ ...letter, subject: 'waiting' }, 3);
+  const subjects: (string | undefined)[] = [];
+  const { port } = await smtpServer(t, {
+    onRcptTo({ address }, _session, done) {
+      if (address === 'anna@example.org') done();
+      else done(Object.assign(new Error('no such user'), { responseCode: 550 }));
+    },
+    onData(stream, _session, done) {
+      const chunks: Buffer[] = [];
+      stream.on('data', chunk => chunks.push(chunk));
+      stream.on('end', () => {
+        const subject = /^Subject: (.*)$/m.exec(Buffer.concat(chunks).toString())?.[1]?.trim();
+        if (subject === 'refused') return done(Object.assign(new Error('spam'), { responseCode: 554 }));
+        subjects.push(subject);
+        done();
+      });
+    },
+  });
+  const mail = (...to: string[]): MailSettings => ({
+    ...{ to, from: 'b@x', on: ['error'], transport: smtp(port) },
+  });
+  const notify = (own: MailSettings) =>
+    createNotifier({ ...nobody, mail: own }, { folder, now: () => 4, signal: live }).end(outcome);
+  const [unknown] = await notify(mail('nobody@x'));
+  assert.match(unknown!, /no such user.*kept for the next run$/);
+  const [told] = await notify(mail('anna@example.org'));
+  assert.match(told!, /spam.*; 'refused' waited in the outbox and is given up$/);
+  assert.deepEqual(subjects, ['mistyped', 'waiting']);
+  assert.deepEqual(await notify(mail('anna@example.org')), []);
+});
+
 test('openOutbox() sets aside what is damaged, and keeps no more than it should', t => {
   const folder = join(tempDir(t), 'outbox');
   mkdirSync(folder);

@@ -121,7 +121,13 @@ test('parseProfile() reads back what formatProfile() writes, whatever the answer
     .filter(value => !value.includes('\ufffd') && Buffer.from(value).toString() === value);
   fc.assert(
     fc.property(text, text, text, fc.boolean(), (source, passphraseFile, to, hasServer) => {
-      const smtp = { host: 'h', port: 25, security: 'none', user: undefined, passwordFile: undefined };
+      const smtp = {
+        host: 'h',
+        port: 25,
+        security: 'none' as const,
+        user: undefined,
+        passwordFile: undefined,
+      };
       const written = formatProfile('x', {
         source: `/${source}`,
         target: 'file:///t',

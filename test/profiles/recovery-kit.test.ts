@@ -87,11 +87,9 @@ test('volumes can be taken apart without either program, as the kit says', async
   assert.match(kit, /The archive is not encrypted: whoever has it can read it\./);
   assert.doesNotMatch(kit, /PASSPHRASE/);
   const folder = join(home, 'the disk');
-  execFileSync('bash', ['-ec', commandsBelow(kit, 'With neither')], { cwd: folder });
-  const piecesDir = join(folder, 'multivol_snapshot', 'some', 'folder', 'IMG_1.jpg');
-  const pieces = execFileSync('ls', ['-v', piecesDir], { encoding: 'utf8' }).trim().split('\n');
-  assert.ok(pieces.length > 1);
-  const joined = Buffer.concat(pieces.map(name => readFileSync(join(piecesDir, name))));
+  const script = commandsBelow(kit, 'With neither').replace('some/folder/file', 'some/folder/IMG_1.jpg');
+  execFileSync('bash', ['-ec', script], { cwd: folder, env: { ...process.env, HOME: home } });
+  const joined = readFileSync(join(home, 'file'));
   assert.ok(joined.equals(readFileSync(join(source, 'some/folder/IMG_1.jpg'))));
   assert.equal(readFileSync(join(folder, 'snapshot', 'notes'), 'utf8'), 'notes');
 });

@@ -18,6 +18,8 @@ import {
   removeSchedule,
 } from '../../src/schedule/install.ts';
 import { serviceUnit, timerUnit } from '../../src/schedule/systemd.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
@@ -54,6 +56,7 @@ const facts = {
   calendar: parseCalendar('Mon 21:15'),
   writes: ['/var/cache/ts', '/mnt/100% full'],
   credentials: ['pics.pass'],
+  startsOthers: false,
 };
 
 test('planSchedule() takes systemd where it runs, else cron.d for root, else the crontab', async t => {
@@ -68,7 +71,7 @@ test('a timer and its service are written, enabled, shown and removed', async t 
   const plan = await planSchedule(facts, host);
   const folder = join(host.root, 'etc/systemd/system');
   assert.ok(!existsSync(folder), 'a plan touches nothing');
-  await installSchedule(plan, host);
+  assert.deepEqual(await installSchedule(plan, 'pics', host), []);
   const service = readFileSync(join(folder, 'tsbackup-pics.service'), 'utf8');
   assert.match(service, /^ExecStart=\/usr\/bin\/node "\/opt\/ts backup\/cli\.js" run pics$/m);
   assert.match(service, /^ReadWritePaths=-\/var\/cache\/ts "-\/mnt\/100%% full"$/m);
@@ -77,7 +80,8 @@ test('a timer and its service are written, enabled, shown and removed', async t 
     readFileSync(join(folder, 'tsbackup-pics.timer'), 'utf8'),
     /^OnCalendar=Mon \*-\*-\* 21:15:00$/m,
   );
-  assert.deepEqual(host.calls.slice(-2), [
+  const called = host.calls.filter(call => !call.startsWith('crontab'));
+  assert.deepEqual(called.slice(-2), [
     'systemctl daemon-reload',
     'systemctl enable --now tsbackup-pics.timer',
   ]);
@@ -89,29 +93,80 @@ test('a timer and its service are written, enabled, shown and removed', async t 
 
 test("a user's units lie in the user's folder and are without what only root's may have", async t => {
   const host = machine(t, { uid: 1000, systemd: true });
-  await installSchedule(await planSchedule(facts, host), host);
+  await installSchedule(await planSchedule(facts, host), 'pics', host);
   const service = readFileSync(
     join(host.root, 'home/anna/.config/systemd/user/tsbackup-pics.service'),
     'utf8',
   );
   assert.doesNotMatch(service, /ProtectSystem|CapabilityBoundingSet/);
   assert.ok(host.calls.includes('systemctl --user enable --now tsbackup-pics.timer'));
+  assert.ok(host.calls.includes('loginctl enable-linger anna'));
+});
+
+test('an installation tells what keeps it from running by itself, and what else runs the profile', async t => {
+  const host = machine(t, { uid: 1000, systemd: true });
+  await installSchedule(await planSchedule(facts, host, 'crontab'), 'pics', host);
+  const { run } = host;
+  host.run = async (program, ...more) => {
+    if (program === 'loginctl') throw new BackupError('local-io', 'Access denied');
+    return run(program, ...more);
+  };
+  const [lingering, twice] = await installSchedule(await planSchedule(facts, host), 'pics', host);
+  assert.match(lingering!, /only while anna is logged in.*sudo loginctl enable-linger anna$/);
+  assert.match(twice!, /^crontab runs it as well/);
 });
 
 test('systemd itself finds nothing wrong with the units', t => {
   if (!needTool(t, 'systemd-analyze')) return;
   const dir = tempDir(t);
   const host = { ...machine(t), node: process.execPath, script: process.argv[1]! };
-  writeFileSync(join(dir, 'tsbackup-pics.service'), serviceUnit({ ...facts, credentials: [] }, host));
   writeFileSync(join(dir, 'tsbackup-pics.timer'), timerUnit(facts));
-  const units = ['tsbackup-pics.service', 'tsbackup-pics.timer'].map(name => join(dir, name));
-  const said = execFileSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8', stdio: 'pipe' });
-  assert.equal(said, '');
+  for (const startsOthers of [false, true]) {
+    const service = serviceUnit({ ...facts, startsOthers, credentials: [] }, host);
+    writeFileSync(join(dir, 'tsbackup-pics.service'), service);
+    const units = ['tsbackup-pics.service', 'tsbackup-pics.timer'].map(name => join(dir, name));
+    const said = execFileSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8', stdio: 'pipe' });
+    assert.equal(said, '');
+  }
+});
+
+test('the service leaves room for what a profile names: its files, the keyring, and programs of others', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  const print = async (...lines: readonly string[]) => {
+    const profile = [`source = "${home}"`, `target = "file://${home}/target"`, 'metrics-file = "m/x.prom"'];
+    writeFileSync(join(config, 'p.toml'), [...profile, ...lines].join('\n'));
+    const words = ['schedule', 'install', 'p', '--print', '--kind', 'systemd', '--every', 'daily'];
+    return expectStatus(await program.run(words, { env: { GNUPGHOME: `${home}/keys` } })).stdout;
+  };
+  const unit = await print('[options]', 'log-file = "../log/p.log"', 'encrypt-key = "A"');
+  if (process.getuid?.() === 0) {
+    const writable = /^ReadWritePaths=(.*)$/m.exec(unit)![1]!.split(' ');
+    for (const path of ['.config/log', '.config/tsbackup/m', 'keys', 'target']) {
+      assert.ok(writable.includes(`-${home}/${path}`), unit);
+    }
+  }
+  const status = ['status', 'p', '--current-time', '1418678100'];
+  assert.doesNotMatch((await program.run(status)).stdout, /next run/);
+  const stated = join(home, '.local/state/tsbackup/p');
+  mkdirSync(stated, { recursive: true });
+  writeFileSync(join(stated, 'state.json'), '{"every":"Mon 21:15"}');
+  assert.match((await program.run(status)).stdout, /next run +Mon Dec 22 21:15:00 2014/);
+  assert.match(unit, /^Environment="?GNUPGHOME=.*keys"?$/m);
+  for (const lines of [
+    ['[options]', 'pre-command = "mount /mnt/nas"'],
+    ['passphrase-command = "pass backup"'],
+    ['[mail]', 'to = ["a@x"]', 'transport = "sendmail"'],
+  ]) {
+    assert.doesNotMatch(await print(...lines), /NoNewPrivileges|ProtectSystem|CapabilityBoundingSet/);
+  }
 });
 
 test('a file in cron.d is whole, quoted, and of root alone to make', async t => {
   const host = { ...machine(t), environment: { XDG_STATE_HOME: '/srv/a b' } };
-  await installSchedule(await planSchedule(facts, host), host);
+  await installSchedule(await planSchedule(facts, host), 'pics', host);
   const text = readFileSync(join(host.root, 'etc/cron.d/tsbackup-pics'), 'utf8');
   const line =
     "15 21 * * 1 anna XDG_STATE_HOME='/srv/a b' /usr/bin/node '/opt/ts backup/cli.js' run pics >/dev/null";
@@ -123,12 +178,13 @@ test('a file in cron.d is whole, quoted, and of root alone to make', async t => 
 test('an entry in a crontab is added and removed again, and all else stays byte for byte', async t => {
   const host = machine(t, { uid: 1000 });
   host.crontab = '# mine\n5 5 * * * true';
-  await installSchedule(await planSchedule(facts, host), host);
+  await installSchedule(await planSchedule(facts, host), 'pics', host);
   assert.match(
     host.crontab,
     /^# mine\n5 5 \* \* \* true\n# tsbackup pics: begin\n15 21 .*\n# tsbackup pics: end\n$/,
   );
-  await installSchedule(await planSchedule({ ...facts, calendar: parseCalendar('daily 01:00') }, host), host);
+  const daily = { ...facts, calendar: parseCalendar('daily 01:00') };
+  await installSchedule(await planSchedule(daily, host), 'pics', host);
   assert.match(host.crontab, /begin\n0 1 \* \* \* .*\n# tsbackup pics: end\n$/);
   assert.equal(host.crontab.match(/begin/g)!.length, 1);
   assert.equal((await installedSchedules('pics', host)).length, 1);

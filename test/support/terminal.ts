@@ -3,7 +3,7 @@
 import { runProgram } from './processes.ts';
 import { cliPath, type Program } from './program.ts';
 
-/** What to wait for, and what to type then; the return key is pressed after it. */
+/** What to wait for, and what to type then; the return key is pressed after it, unless it is Ctrl-C; `hang up` takes the terminal away. */
 export type Answer = readonly [question: string, typed: string];
 
 export interface Conversation {
@@ -37,7 +37,12 @@ while True:
     seen += data
     while answers and answers[0][0].encode() in seen[mark:]:
         mark = len(seen)
-        os.write(terminal, answers.pop(0)[1].encode() + b'\\r')
+        typed = answers.pop(0)[1].encode()
+        if typed == b'hang up':
+            os.close(terminal)
+            ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            sys.exit(128 - ended if ended < 0 else ended)
+        os.write(terminal, typed if typed == b'\\x03' else typed + b'\\r')
         deadline = time.time() + 60
 sys.stdout.buffer.write(seen)
 sys.exit(status >> 8)

@@ -1,0 +1,94 @@
+/** `init` as a script answers it; what people see of it is in terminal.test.ts. */
+
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createGpgHome } from '../keys/support.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram, type Program } from '../support/program.ts';
+import { startS3Server } from '../support/s3-server.ts';
+import { needRoot, needTool } from '../support/tools.ts';
+
+function sourceOf({ home }: Program): string {
+  const source = join(home, 'photos');
+  mkdirSync(source);
+  writeFileSync(join(source, 'one'), 'first');
+  return source;
+}
+
+const lines = (...answers: readonly string[]) => `${answers.join('\n')}\n`;
+const profileOf = ({ home }: Program) => readFileSync(join(home, '.config/tsbackup/photos.toml'), 'utf8');
+
+test('init tries a key: with its passphrase runs check, without the private key they only back up', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const gpg = createGpgHome(t);
+  const name = 'Anna <anna@example.org>';
+  gpg.makeKey({ name, algorithm: 'ed25519', encryption: 'cv25519', passphrase: 'of the key' });
+  const env = { GNUPGHOME: gpg.home };
+  const program = createProgram(t);
+  const source = sourceOf(program);
+  const init = (key: string, passphrase: string) =>
+    program.run(['init', 'photos'], {
+      input: lines(source, 'target', 'key', key, passphrase, 'Mon 21:15', ''),
+      env,
+    });
+  assert.match(expectStatus(await init('bea@example.org', ''), 2).stderr, /no key bea@example\.org/);
+  gpg.forget();
+  assert.match(expectStatus(await init('anna@example.org', 'wrong'), 12).stderr, /with this passphrase/);
+  gpg.forget();
+  const made = expectStatus(await init('anna@example.org', 'of the key'));
+  assert.doesNotMatch(made.stdout + made.stderr, /of the key/);
+  assert.match(profileOf(program), /^check = "5%"$/m);
+  assert.equal(statSync(join(program.home, '.config/tsbackup/photos.passphrase')).mode & 0o777, 0o600);
+  gpg.forget();
+  assert.match(expectStatus(await program.run(['run', 'photos'], { env })).stdout, /no fault found/);
+
+  const other = createProgram(t);
+  const file = gpg.exportKey('anna@example.org', 'public');
+  const answers = lines(sourceOf(other), 'target', 'key', file, '', 'never', '');
+  const asked = expectStatus(await other.run(['init', 'photos'], { input: answers }));
+  assert.match(asked.stderr, /can be made with this key, but not checked here/);
+  assert.match(profileOf(other), /^# check = "5%"$/m);
+  expectStatus(await other.run(['run', 'photos']));
+  writeFileSync(join(other.home, 'photos', 'two'), 'second');
+  assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /^NewFiles 1$/m);
+});
+
+test('init keeps the options that were typed and those that the target needs', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const proxy = await startFaultProxy(server.port, () => undefined);
+  t.after(() => proxy.close());
+  const program = createProgram(t);
+  const source = sourceOf(program);
+  const answers = (bucket: string) =>
+    lines(source, `s3://${bucket}/photos`, 'S3RVER', 'S3RVER', 'generated', 'monthly', '');
+  const env = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null' };
+  const init = (bucket: string, ...options: readonly string[]) =>
+    program.run(['init', 'photos', ...options], { input: answers(bucket), env });
+  const plain = ['--s3-endpoint-url', proxy.url.replace('http://', '')];
+  const refused = await init('bucket', ...plain);
+  assert.match(expectStatus(refused, 13).stderr, /call tsbackup init with --s3-unencrypted-connection/);
+  const typed = [...plain, '--s3-unencrypted-connection', '--file-prefix', 'pi-'];
+  const wrong = await init('nowhere', ...typed);
+  assert.match(expectStatus(wrong, 13).stderr, /^Error: s3:\/\/nowhere\/photos can't be used: .*no bucket/m);
+  expectStatus(await init('bucket', ...typed));
+  const profile = profileOf(program);
+  for (const line of ['s3-unencrypted-connection = true', 'file-prefix = "pi-"', 'max-age = "33D"']) {
+    assert.ok(profile.includes(`\n${line}\n`), profile);
+  }
+  expectStatus(await program.run(['run', 'photos'], { env }));
+});
+
+test('init says before the first question that it can not write profiles', async t => {
+  if (!needRoot(t, 'needs a user of its own')) return;
+  const program = createProgram(t, 65534);
+  const config = join(program.home, 'of root');
+  mkdirSync(config);
+  chmodSync(config, 0o755);
+  const { stderr } = expectStatus(await program.run(['init', 'x'], { env: { XDG_CONFIG_HOME: config } }), 1);
+  assert.match(stderr, /^Error: profiles can't be written to .*of root\/tsbackup: EACCES.*\n$/);
+  assert.ok(!existsSync(join(config, 'tsbackup')));
+});

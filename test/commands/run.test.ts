@@ -1,0 +1,100 @@
+/** `run NAME` where something is wrong with the profile itself: nobody sits there, so it has to be told by mail. */
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { statusOfProfile } from '../../src/commands/profile-status.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+
+test('a slip in a profile and a secret that is gone are told by mail and by status, and what was typed is not', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(home, 'source', 'one'), 'first');
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  const profile = (options: string, more = '') => `source = "${home}/source"
+target = "file://${home}/target"
+passphrase-file = "p.passphrase"
+[options]
+${options}
+${more}
+[mail]
+to = ["anna@example.org"]
+transport = "sendmail"
+sendmail = "${sendmail}"
+`;
+  const write = (text: string) => writeFileSync(join(config, 'p.toml'), text);
+  const subjectAndReason = () => {
+    const text = readFileSync(mail, 'utf8').replaceAll('=\n', '');
+    rmSync(mail);
+    return /^Subject: (\[\w+\])/m.exec(text)![1] + /\n\n(.*)/.exec(text)![1]!;
+  };
+
+  write(profile('volsize = 10'));
+  expectStatus(await program.run(['run', 'p']), 2);
+  assert.match(subjectAndReason(), /^\[ERR\]No backup was made: .*p\.passphrase/);
+  assert.match(
+    expectStatus(await program.run(['status', 'p', '--max-age', '8d']), 1).stdout,
+    /^p: the last run failed[\s\S]*p\.passphrase/,
+  );
+
+  writeFileSync(join(config, 'p.passphrase'), 'right\n', { mode: 0o600 });
+  write(profile('volsize = "ten"'));
+  expectStatus(await program.run(['run', 'p']), 2);
+  assert.match(subjectAndReason(), /^\[ERR\]No backup was made: --volsize takes a whole number, not 'ten'/);
+
+  write(profile('', '[s3]\naccess-key-id = "id"\nsecret-access-key-file = "p.s3"\n'));
+  expectStatus(await program.run(['run', 'p']), 2);
+  assert.match(subjectAndReason(), /^\[ERR\]No backup was made: .*p\.s3/);
+
+  write(profile(`log-file = "${home}/source"`));
+  assert.match(expectStatus(await program.run(['run', 'p'])).stderr, /^Warning: can't write the log file /);
+  assert.match(subjectAndReason(), /^\[ok\]Backed up: /);
+  assert.match(
+    expectStatus(await program.run(['run', 'p', '--volsize', 'x']), 2).stderr,
+    /^Error: --volsize/,
+  );
+  assert.throws(subjectAndReason, 'who types sees it');
+});
+
+test('status tells a backup that left something out as that, and as too old when it is', () => {
+  const now = 1_000_000;
+  const run = { started: 0, ended: now - 7 * 86_400, verdict: 'warn', status: 3, summary: '' } as const;
+  const state = { runs: [run], lastSuccess: undefined, running: undefined, archive: undefined };
+  const verdict = (days: number) =>
+    statusOfProfile({
+      ...{ profile: 'p', state: { ...state, lastCheck: undefined }, now },
+      ...{ maxAge: days * 86_400, nextRun: undefined },
+    }).verdict;
+  assert.deepEqual([verdict(8), verdict(6)], ['warn', 'too-old']);
+});
+
+test('config check finds what a run would stumble over, all at once; config show tells each key', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  const write = (...lines: readonly string[]) =>
+    writeFileSync(join(config, 'p.toml'), [`source = "${program.home}"`, ...lines].join('\n'));
+  write(
+    'target = "ftp://x/y"',
+    'check = "lots"',
+    '[options]',
+    'encrypt-key = "absent.asc"',
+    '[mail]',
+    'to = []',
+  );
+  const { stderr } = expectStatus(await program.run(['config', 'check', 'p']), 2);
+  for (const fault of [/ftp:/, /absent\.asc/, /mail\.to is empty/]) assert.match(stderr, fault);
+  write('target = "file:///x"', 'check = "lots"', '[mail]', 'to = ["a@x"]', 'transport = "smtp"');
+  const second = expectStatus(await program.run(['config', 'check', 'p']), 2).stderr;
+  for (const fault of [/not 'lots'/, /no \[mail\.smtp\]/]) assert.match(second, fault);
+  write('target = "file:///x"', 'max-age = "9D"');
+  expectStatus(await program.run(['config', 'check', 'p']));
+  assert.match(expectStatus(await program.run(['config', 'show', 'p'])).stdout, /^max-age = "9D"$/m);
+});
