@@ -20,9 +20,9 @@ export function machineRecord({ level, code, message, facts }: Report): string {
   return `${level.toUpperCase()} ${number}${extra}\n${textLines(message)}\n`;
 }
 
-/** The record that ends a failed run. @param status duplicity's */
+/** The record that ends a failed run. @param status duplicity's; 0 for what it is content with */
 export function machineFailure(status: number, message: string): string {
-  return `ERROR ${status}\n${textLines(message)}\n`;
+  return `${status === 0 ? 'WARNING 1' : `ERROR ${status}`}\n${textLines(message)}\n`;
 }
 
 function textLines(text: string): string {

@@ -62,9 +62,10 @@ export async function main(
   /** The last words on every channel. */
   const end = async (status: number, error?: unknown): Promise<number> => {
     const isTheirs = asDuplicityDoes && error !== undefined;
-    const told = isTheirs ? duplicityStatusOf(error) : translated(status);
+    const theirs = duplicityStatusOf(error, asDuplicityDoes ? action : undefined);
+    const told = isTheirs ? theirs : translated(status);
     const words = error === undefined ? undefined : describeFailure(error);
-    if (words !== undefined) logs?.failed(words, duplicityStatusOf(error));
+    if (words !== undefined) logs?.failed(words, theirs);
     logs?.ended(told);
     await json?.result(action, told, error);
     return told;
@@ -123,7 +124,8 @@ export async function main(
       return await end(interrupted);
     }
     const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
-    process.stderr.write(`${mark('error')}${describeFailure(first)}\n`);
+    const isContent = asDuplicityDoes && duplicityStatusOf(first, action) === exitStatus.done;
+    process.stderr.write(`${mark(isContent ? 'warning' : 'error')}${describeFailure(first)}\n`);
     if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
     return await end(statusOf(first), first);
   } finally {
