@@ -22,8 +22,8 @@ export interface ProfileLayer {
 /** Never from the environment: they have to be meant each time. */
 const typedOnly = ['force', 'allow-mass-delete', 'dry-run', 'current-time', 'profile'];
 
-/** Paths that do not begin in the folder of a profile: one in the backup, and a program that the shell finds. */
-const elsewhere = ['path-to-restore', 'gpg-binary'];
+/** A path that does not begin in the folder of a profile: a program that the shell finds. */
+const elsewhere = ['gpg-binary'];
 
 /**
  * The words of an action with all layers.

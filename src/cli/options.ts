@@ -235,7 +235,7 @@ export function knows({ action, does = [] }: ActionSpec, { actions: known }: Opt
   return !known || known.includes(action) || does.some(part => known.includes(part));
 }
 
-/** `pair`: two words follow it. */
+/** `pair`: two words follow it; `path`: a place on this machine. */
 export type OptionKind = 'flag' | 'pair' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
 
 /** The S3 options of duplicity's, and those that only we have; see docs/s3.md. */
@@ -463,7 +463,7 @@ export const options: readonly OptionSpec[] = [
     long: 'path-to-restore',
     aliases: ['file-to-restore'],
     short: 'r',
-    kind: 'path',
+    kind: 'text',
     value: 'PATH',
     repeatable: true,
     help: 'only this file or folder, relative to the backed up folder; may be repeated',

@@ -8,6 +8,7 @@ import type { Profile } from '../profiles/profile.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, withPlaces } from './layers.ts';
+import { withLocalPaths } from './local-path.ts';
 import { type Action, type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 import { isUrl } from './urls.ts';
@@ -108,16 +109,20 @@ function parse(
     acceptForeign(command, spec, notices, passedOver);
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
-      invocation = {
-        action: spec.action,
+      const typed = words.options;
+      const { action } = spec;
+      const values = valuesOf(self);
+      const parsed = {
+        action,
         arguments: [...self.args],
-        values: valuesOf(self),
+        values,
         ordered,
         notices,
         passedOver,
-        typed: words.options,
+        typed,
         profile,
       };
+      invocation = withLocalPaths(parsed, spec, environment);
     });
   }
   const spec = named ?? actions.find(({ action }) => action === 'backup')!;

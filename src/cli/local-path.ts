@@ -1,0 +1,49 @@
+/**
+ * Paths on this machine as duplicity takes them: `~` and `$NAME` that no shell has expanded, as in
+ * `--archive-dir=~/cache` or in a crontab, are. A variable that is not set stays as it is written.
+ */
+
+import { atHome } from '../profiles/parse.ts';
+import type { Environment } from '../profiles/places.ts';
+import { type ActionSpec, type OptionSpec, options } from './options.ts';
+import type { Invocation, OptionValue } from './parse.ts';
+import { isUrl } from './urls.ts';
+
+export function localPath(text: string, environment: Environment): string {
+  const named = /\$(?:(\w+)|\{(\w+)\})/g;
+  return atHome(
+    text.replace(named, (whole, plain, braced) => environment[(plain ?? braced) as string] ?? whole),
+  );
+}
+
+const isPath = ({ kind }: OptionSpec) => kind === 'path';
+const pathOptions = new Set(options.filter(isPath).map(({ long }) => long));
+
+/** All that names a file or folder here: options, and arguments that are no URL. */
+export function withLocalPaths(
+  invocation: Invocation,
+  { positionals }: ActionSpec,
+  environment: Environment,
+): Invocation {
+  const path = (text: string) => localPath(text, environment);
+  const expanded = (value: OptionValue): OptionValue => {
+    if (typeof value === 'string') return path(value);
+    return Array.isArray(value) ? value.map(path) : value;
+  };
+  return {
+    ...invocation,
+    arguments: invocation.arguments.map((text, at) =>
+      ['SOURCE', 'DIR'].includes(positionals[at]!) && !isUrl(text) ? path(text) : text,
+    ),
+    values: Object.fromEntries(
+      Object.entries(invocation.values).map(([name, value]) => [
+        name,
+        pathOptions.has(name) ? expanded(value) : value,
+      ]),
+    ),
+    ordered: invocation.ordered.map(({ option, value }) => ({
+      option,
+      value: pathOptions.has(option) ? path(value) : value,
+    })),
+  };
+}
