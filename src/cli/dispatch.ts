@@ -137,7 +137,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       }
       if (first === second) throw new BackupError('usage', 'the two URLs are the same');
       const { replicate } = await import('../commands/replicate.ts');
-      return replicate({ ...common, url: first, to: second, time: wanted().time }, host);
+      const dryRun = values['dry-run'] === true;
+      return replicate({ ...common, url: first, to: second, time: wanted().time, dryRun }, host);
     }
     case 'prune': {
       const { remove } = await import('../commands/remove.ts');

@@ -471,7 +471,7 @@ export const options: readonly OptionSpec[] = [
   },
   {
     long: 'file-changed',
-    kind: 'path',
+    kind: 'text',
     value: 'PATH',
     help: 'in which sets of the newest chain this file changed; relative to the backed up folder',
     actions: ['collection-status'],
@@ -573,8 +573,8 @@ export const options: readonly OptionSpec[] = [
   {
     long: 'dry-run',
     kind: 'flag',
-    help: 'do all but storing or restoring',
-    actions: [...backups, ...removals, 'restore'],
+    help: 'only show what would be done: nothing is stored, restored or removed',
+    actions: [...backups, ...removals, ...readers, 'collection-status', 'replicate'],
   },
   {
     long: 'pre-command',
