@@ -3,10 +3,9 @@
  * `--archive-dir=~/cache` or in a crontab, are. A variable that is not set stays as it is written.
  */
 
-import { atHome } from '../profiles/parse.ts';
+import { atHome, type OptionValue } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
 import { type ActionSpec, type OptionSpec, options } from './options.ts';
-import type { Invocation, OptionValue } from './parse.ts';
 import { isUrl } from './urls.ts';
 
 export function localPath(text: string, environment: Environment): string {
@@ -19,12 +18,18 @@ export function localPath(text: string, environment: Environment): string {
 const isPath = ({ kind }: OptionSpec) => kind === 'path';
 const pathOptions = new Set(options.filter(isPath).map(({ long }) => long));
 
+interface Typed {
+  readonly arguments: readonly string[];
+  readonly values: Readonly<Record<string, OptionValue>>;
+  readonly ordered: readonly { readonly option: string; readonly value: string }[];
+}
+
 /** All that names a file or folder here: options, and arguments that are no URL. */
-export function withLocalPaths(
-  invocation: Invocation,
+export function withLocalPaths<Line extends Typed>(
+  invocation: Line,
   { positionals }: ActionSpec,
   environment: Environment,
-): Invocation {
+): Line {
   const path = (text: string) => localPath(text, environment);
   const expanded = (value: OptionValue): OptionValue => {
     if (typeof value === 'string') return path(value);
