@@ -94,7 +94,7 @@ export async function main(
       : undefined;
     if (invocation.values.progress === true && !isJson) {
       const { createProgressDisplay } = await import('./progress.ts');
-      progress = await createProgressDisplay(process.stderr, Date.now);
+      progress = await createProgressDisplay(process.stderr, Date.now, process.env.TERM);
     }
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));

@@ -606,7 +606,7 @@ export const options: readonly OptionSpec[] = [
     long: 'progress',
     kind: 'flag',
     help: 'show how far it is: a bar on a terminal, else a line a minute',
-    actions: [...backups, 'restore', 'verify'],
+    actions: [...backups, 'restore', 'verify', 'check'],
   },
   {
     long: 'thaw',
