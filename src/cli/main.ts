@@ -110,7 +110,7 @@ export async function main(
     const output = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
-      print: json ? printItems(json) : printTo(process.stdout),
+      print: heard(json ? printItems(json) : printTo(process.stdout), logs),
     };
     const host = await createHost(invocation, output, interruption, watchdog);
     const status = await dispatch(invocation, host);
@@ -232,6 +232,15 @@ function printTo(stream: NodeJS.WritableStream): Host['print'] {
       // Called too when nobody listens any more.
       stream.write(typeof text === 'string' ? text : text(), () => resolve());
     });
+}
+
+/** The logs have it too. */
+function heard(print: Host['print'], logs: Logs | undefined): Host['print'] {
+  if (!logs) return print;
+  return (text, items) => {
+    logs.printed(typeof text === 'string' ? text : undefined, items);
+    return print(text, items);
+  };
 }
 
 function printItems(json: JsonOutput): Host['print'] {
