@@ -29,7 +29,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsbackup; printf '%s\\n' "\${COMPREP
   assert.deepEqual(complete('tsbackup', 'restore', '--vol'), [], 'that is an option of backups');
   assert.deepEqual(complete('tsbackup', 'full', '--archive-dir', ''), [], 'bash itself completes files');
   assert.deepEqual(complete('tsbackup', 'run', 'pi'), ['pics']);
-  assert.deepEqual(complete('tsbackup', 'restore', '--profile', ''), ['pics']);
+  assert.deepEqual(complete('tsbackup', 'restore', '--profile', 'pic'), ['pics']);
 });
 
 for (const shell of ['bash', 'zsh', 'fish']) {
