@@ -1,7 +1,7 @@
 /** Exit statuses for scripts that know duplicity's: `--duplicity-exit-codes`. */
 
 import { BackupError, type ErrorCode, exitStatus } from '../errors.ts';
-import type { Action } from './options.ts';
+import type { Action } from './actions.ts';
 
 /** Statuses of duplicity's that several of our codes come to. */
 const USER_ERROR = 23;

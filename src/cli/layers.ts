@@ -8,7 +8,9 @@ import { dirname, resolve } from 'node:path';
 import type { OptionValue } from '../profiles/parse.ts';
 import { atHome } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
-import { type ActionSpec, knows, type OptionSpec, options } from './options.ts';
+import type { ActionSpec } from './actions.ts';
+import { knows, type OptionSpec } from './option-spec.ts';
+import { options } from './options.ts';
 
 /** What of a profile every action may use. */
 export interface ProfileLayer {

@@ -5,7 +5,9 @@
 
 import { atHome, type OptionValue } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
-import { type ActionSpec, type OptionSpec, options } from './options.ts';
+import type { ActionSpec } from './actions.ts';
+import type { OptionSpec } from './option-spec.ts';
+import { options } from './options.ts';
 import { isUrl } from './urls.ts';
 
 export function localPath(text: string, environment: Environment): string {

@@ -18,11 +18,12 @@ import {
 import { provideCredentials } from '../profiles/credentials.ts';
 import { readSecret, type SecretSource } from '../profiles/secrets.ts';
 import type { Reporter } from '../report.ts';
+import { type Action, actions } from './actions.ts';
 import { dispatch } from './dispatch.ts';
 import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { createJsonOutput, type JsonOutput } from './json-output.ts';
 import { type Logs, openLogs } from './logs.ts';
-import { type Action, actions, optionNames } from './options.ts';
+import { optionNames } from './options.ts';
 import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';

@@ -5,11 +5,13 @@ import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
+import { type Action, type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, withPlaces } from './layers.ts';
 import { withLocalPaths } from './local-path.ts';
-import { type Action, type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
+import { knows, type OptionSpec } from './option-spec.ts';
+import { optionGroups, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 import { isUrl } from './urls.ts';
 import { regularWords, type Words } from './words.ts';
@@ -150,7 +152,7 @@ function parse(
 const programNotes = `
 Without an action, SOURCE URL is a backup.
 
-URL is file:///folder, or file://folder relative to the current folder.
+URL is file:///folder, file://folder relative to the current folder, or s3://bucket/prefix.
 
 First backup and its way back, with a passphrase that is asked for:
   tsbackup full ~/Documents file://$HOME/backups
@@ -172,13 +174,18 @@ function describe(
     command.argument(name.endsWith('?') ? `[${name.slice(0, -1)}]` : `<${name}>`);
   }
   command.allowExcessArguments(false).showSuggestionAfterError();
-  for (const option of options) {
-    if (!knows(spec, option)) continue;
-    command.addOption(toOption(option, option.long, option.short).hideHelp(option.hidden === true));
-    for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
-    if (!option.ordered) continue;
-    for (const name of [option.long, ...(option.aliases ?? [])]) {
-      command.on(`option:${name}`, (value: string | null) => onOrdered(option.long, value ?? ''));
+  const last = optionGroups.findLast(({ options: grouped }) => grouped.some(({ actions }) => !actions))!;
+  command.addHelpOption(new Option('-h, --help', 'show this help').helpGroup(`${last.title}:`));
+  for (const { title, options: grouped } of optionGroups) {
+    for (const option of grouped) {
+      if (!knows(spec, option)) continue;
+      const shown = toOption(option, option.long, option.short).helpGroup(`${title}:`);
+      command.addOption(shown.hideHelp(option.hidden === true));
+      for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
+      if (!option.ordered) continue;
+      for (const name of [option.long, ...(option.aliases ?? [])]) {
+        command.on(`option:${name}`, (value: string | null) => onOrdered(option.long, value ?? ''));
+      }
     }
   }
 }

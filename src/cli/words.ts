@@ -4,8 +4,10 @@
  */
 
 import { BackupError } from '../errors.ts';
+import { type Action, actions } from './actions.ts';
 import { foreignOptions } from './foreign-options.ts';
-import { type Action, actions, type OptionKind, options } from './options.ts';
+import type { OptionKind } from './option-spec.ts';
+import { options } from './options.ts';
 
 /** Short names of newer duplicities. */
 const aliases: Readonly<Record<string, Action>> = {
