@@ -113,6 +113,7 @@ function fullOption(word: string): { word: string; values: number } {
   }
   const option = meanings.length === 1 ? meant[0] : undefined;
   if (!option) return { word, values: 0 };
+  if (option.values === 0 && equals >= 0) throw new BackupError('usage', `--${option.long} takes no value`);
   return { word: `--${option.long}${tail}`, values: equals < 0 ? option.values : 0 };
 }
 
