@@ -91,7 +91,8 @@ ${rows.join('\n')}
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { actions, options } = await import('../dist/src/cli/options.js');
+  const { actions } = await import('../dist/src/cli/actions.js');
+  const { options } = await import('../dist/src/cli/options.js');
   const { foreignOptions } = await import('../dist/src/cli/foreign-options.js');
   const { profileSchema } = await import('../dist/src/profiles/schema.js');
   const schema = `${JSON.stringify(profileSchema(options), undefined, 2)}\n`;

@@ -4,7 +4,9 @@
  */
 
 import { BackupError } from '../errors.ts';
-import { type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
+import { type ActionSpec, actions } from './actions.ts';
+import { knows, type OptionSpec } from './option-spec.ts';
+import { options } from './options.ts';
 
 const shells: Readonly<Record<string, () => string>> = { bash, zsh, fish };
 

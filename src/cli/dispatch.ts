@@ -9,6 +9,7 @@ import { parseInterval } from '../manifest/time.ts';
 import { commonOptions, sampleOf } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
+import { rank } from './reporters.ts';
 import { thawTier } from './s3-values.ts';
 import { selectionRules } from './selection.ts';
 import { isUrl } from './urls.ts';
@@ -54,6 +55,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         dryRun: values['dry-run'] === true,
         sourceErrorsOk: values['source-errors-ok'] === true,
         printStatistics: values['no-print-statistics'] !== true,
+        tellEntries: ((values.verbosity as number | undefined) ?? 0) >= rank.info,
         progress: values.progress === true,
         maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
         allowMassDelete: values['allow-mass-delete'] === true,
@@ -136,7 +138,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       }
       if (first === second) throw new BackupError('usage', 'the two URLs are the same');
       const { replicate } = await import('../commands/replicate.ts');
-      return replicate({ ...common, url: first, to: second, time: wanted().time }, host);
+      const dryRun = values['dry-run'] === true;
+      return replicate({ ...common, url: first, to: second, time: wanted().time, dryRun }, host);
     }
     case 'prune': {
       const { remove } = await import('../commands/remove.ts');

@@ -1,6 +1,7 @@
 /** Exit statuses for scripts that know duplicity's: `--duplicity-exit-codes`. */
 
 import { BackupError, type ErrorCode, exitStatus } from '../errors.ts';
+import type { Action } from './actions.ts';
 
 /** Statuses of duplicity's that several of our codes come to. */
 const USER_ERROR = 23;
@@ -27,9 +28,16 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   'target-full': 53,
 };
 
-/** What duplicity would end with after an error. */
-export function duplicityStatusOf(error: unknown): number {
+/** They take a folder that is not there for an archive without backups: wrappers call them before the first one. */
+const contentWithNothing: ReadonlySet<Action> = new Set<Action>([
+  ...(['collection-status', 'cleanup', 'remove-older-than'] as const),
+  ...(['remove-all-but-n-full', 'remove-all-inc-of-but-n-full'] as const),
+]);
+
+/** What duplicity would end with after an error. @param action undefined if none was understood */
+export function duplicityStatusOf(error: unknown, action: Action | undefined): number {
   if (!(error instanceof BackupError)) return UNFORESEEN;
+  if (error.facts.isAbsent && action && contentWithNothing.has(action)) return exitStatus.done;
   if (error.code === 'source-mismatch' && error.facts.field === 'hostname') return 3;
   return statuses[error.code] ?? UNFORESEEN;
 }

@@ -40,7 +40,7 @@ export const foreignOptions: readonly ForeignOption[] = [
     'ignore-errors',
   ),
   ...all('ignored', 'nothing', 'manifests list what has changed', 'no-files-changed'),
-  ...all('ignored', 'nothing', 'the statistics are printed as text', 'jsonstat'),
+  ...all('ignored', 'nothing', 'the statistics are printed as text, or as JSON with --json', 'jsonstat'),
   ...all('ignored', 'nothing', 'it is for finding faults in duplicity', 'pydevd'),
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),

@@ -14,6 +14,9 @@ export interface JsonOutput {
   result(action: string | undefined, status: number, error?: unknown): Promise<void>;
 }
 
+/** Between two lines of progress. */
+const PROGRESS_MS = 1000;
+
 const outcomes: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(exitStatus).map(([outcome, status]) => [status, outcome]),
 );
@@ -29,13 +32,17 @@ export function createJsonOutput(
       const text = items.map(item => `${JSON.stringify(item)}\n`).join('');
       stream.write(text, () => resolve()); // called too when nobody listens any more
     });
+  let nextProgress = 0;
   return {
     reporter: {
       report(event) {
         if (rank[event.level] <= verbosity) void write([{ type: 'message', ...event }]);
       },
       progress(progress) {
-        if (withProgress) void write([{ type: 'progress', ...progress }]);
+        const now = performance.now();
+        if (!withProgress || now < nextProgress) return;
+        nextProgress = now + PROGRESS_MS;
+        void write([{ type: 'progress', ...progress }]);
       },
     },
     print: items => (items.length === 0 ? Promise.resolve() : write(items)),

@@ -8,7 +8,9 @@ import { dirname, resolve } from 'node:path';
 import type { OptionValue } from '../profiles/parse.ts';
 import { atHome } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
-import { type ActionSpec, knows, type OptionSpec, options } from './options.ts';
+import type { ActionSpec } from './actions.ts';
+import { knows, type OptionSpec } from './option-spec.ts';
+import { options } from './options.ts';
 
 /** What of a profile every action may use. */
 export interface ProfileLayer {
@@ -22,8 +24,8 @@ export interface ProfileLayer {
 /** Never from the environment: they have to be meant each time. */
 const typedOnly = ['force', 'allow-mass-delete', 'dry-run', 'current-time', 'profile'];
 
-/** Paths that do not begin in the folder of a profile: one in the backup, and a program that the shell finds. */
-const elsewhere = ['path-to-restore', 'gpg-binary'];
+/** A path that does not begin in the folder of a profile: a program that the shell finds. */
+const elsewhere = ['gpg-binary'];
 
 /**
  * The words of an action with all layers.

@@ -2,9 +2,10 @@
 
 import { appendFileSync, fstatSync, writeSync } from 'node:fs';
 import { BackupError, messageOf } from '../errors.ts';
-import type { Report, Reporter } from '../report.ts';
+import type { Item, Progress, Report, Reporter } from '../report.ts';
 import { openLogFile } from './log-file.ts';
-import { machineFailure, machineRecord } from './machine-log.ts';
+import { machineFailure, machineProgress, machineRecord, machineResult } from './machine-log.ts';
+import { createPace } from './pace.ts';
 import type { OptionValue } from './parse.ts';
 import { rank } from './reporters.ts';
 
@@ -12,6 +13,8 @@ export interface Logs extends Reporter {
   /** What ended the run. @param duplicityStatus what duplicity would end with */
   failed(message: string, duplicityStatus: number): void;
   ended(status: number): void;
+  /** What goes to standard output as a result, in either form. @param text absent where the items say it all */
+  printed(text: string | undefined, items: () => readonly Item[]): void;
   /** Begins files anew where others stand at their paths by now. */
   reopen(): void;
 }
@@ -34,6 +37,8 @@ const MAX_BYTES = 1024 * 1024;
 const KEEP = 3;
 /** Events that machines get at least; duplicity's default. */
 const NOTICE = 3;
+/** Between two records of progress. */
+const PROGRESS_SECONDS = 3;
 
 /** @throws BackupError `usage` for what can't be written to */
 export function openLogs(settings: LogSettings): Logs | undefined {
@@ -47,7 +52,7 @@ export function openLogs(settings: LogSettings): Logs | undefined {
     } catch (error) {
       throw new BackupError('usage', `--log-fd ${fd} is no open file: ${messageOf(error)}`);
     }
-    logs.push(machineLog(text => void writeSync(fd, text), verbosity));
+    logs.push(machineLog(text => void writeSync(fd, text), settings));
   }
   if (path !== undefined && isDuplicity) {
     const append = (text: string) => appendFileSync(path, text, { mode: 0o600 });
@@ -56,7 +61,7 @@ export function openLogs(settings: LogSettings): Logs | undefined {
     } catch (error) {
       throw new BackupError('usage', `can't write the log file ${path}: ${messageOf(error)}`);
     }
-    logs.push(machineLog(append, verbosity));
+    logs.push(machineLog(append, settings));
   } else if (path !== undefined) {
     const file = openLogFile({
       ...{ path, verbosity, now },
@@ -72,29 +77,43 @@ export function openLogs(settings: LogSettings): Logs | undefined {
         file.line(`END ${title}: status ${status}`);
         file.close();
       },
+      printed() {},
     });
   }
   if (logs.length === 0) return undefined;
   return {
     report: event => logs.forEach(log => void log.report(event)),
-    progress() {},
+    progress: event => logs.forEach(log => void log.progress(event)),
+    printed: (text, items) => logs.forEach(log => void log.printed(text, items)),
     failed: (message, status) => logs.forEach(log => void log.failed(message, status)),
     ended: status => logs.forEach(log => void log.ended(status)),
     reopen: () => logs.forEach(log => void log.reopen()),
   };
 }
 
-function machineLog(write: (text: string) => void, verbosity: number): Logs {
+function machineLog(
+  write: (text: string) => void,
+  { verbosity, now, values }: Pick<LogSettings, 'verbosity' | 'now' | 'values'>,
+): Logs {
   const tryTo = (text: string) => {
     try {
       write(text);
     } catch {} // nobody reads it any more
   };
+  const pace = createPace(() => now() * 1000);
+  let nextProgress = 0;
   return {
     report(event: Report) {
       if (rank[event.level] <= Math.max(NOTICE, verbosity)) tryTo(machineRecord(event));
     },
-    progress() {},
+    progress(event: Progress) {
+      if (values.progress !== true) return;
+      const current = pace(event);
+      if (current.elapsed < nextProgress) return;
+      nextProgress = current.elapsed + PROGRESS_SECONDS;
+      tryTo(machineProgress(event, current));
+    },
+    printed: (text, items) => tryTo(machineResult(text, items())),
     failed: (message, status) => tryTo(machineFailure(status, message)),
     ended() {},
     reopen() {},

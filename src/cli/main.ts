@@ -20,11 +20,12 @@ import {
 import { provideCredentials } from '../profiles/credentials.ts';
 import { readSecret, type SecretSource } from '../profiles/secrets.ts';
 import type { Reporter } from '../report.ts';
+import { type Action, actions } from './actions.ts';
 import { dispatch } from './dispatch.ts';
 import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { createJsonOutput, type JsonOutput } from './json-output.ts';
 import { type Logs, openLogs } from './logs.ts';
-import { type Action, actions, optionNames } from './options.ts';
+import { optionNames } from './options.ts';
 import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -68,9 +69,10 @@ export async function main(
   const end = async (status: number, error?: unknown): Promise<number> => {
     isOver = true;
     const isTheirs = asDuplicityDoes && error !== undefined;
-    const told = isTheirs ? duplicityStatusOf(error) : translated(status);
+    const theirs = duplicityStatusOf(error, asDuplicityDoes ? action : undefined);
+    const told = isTheirs ? theirs : translated(status);
     const words = error === undefined ? undefined : describeFailure(error);
-    if (words !== undefined) logs?.failed(words, duplicityStatusOf(error));
+    if (words !== undefined) logs?.failed(words, theirs);
     logs?.ended(told);
     await json?.result(action, told, error);
     return told;
@@ -110,7 +112,7 @@ export async function main(
       : undefined;
     if (invocation.values.progress === true && !isJson) {
       const { createProgressDisplay } = await import('./progress.ts');
-      progress = await createProgressDisplay(process.stderr, Date.now);
+      progress = await createProgressDisplay(process.stderr, Date.now, process.env.TERM);
     }
     watchdog = createWatchdog(stallTimeoutMs(invocation));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
@@ -129,7 +131,7 @@ export async function main(
     const output = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
-      print: json ? printItems(json) : printTo(process.stdout),
+      print: heard(json ? printItems(json) : printTo(process.stdout), logs),
     };
     const host = await createHost(invocation, { ...output, cores }, interruption, watchdog);
     const status = await dispatch(invocation, host);
@@ -143,7 +145,8 @@ export async function main(
       return await end(interrupted);
     }
     const first = watchdog?.signal.aborted ? watchdog.signal.reason : (tooManyFiles(error) ?? error);
-    process.stderr.write(`${mark('error')}${describeFailure(first)}\n`);
+    const isContent = asDuplicityDoes && duplicityStatusOf(first, action) === exitStatus.done;
+    process.stderr.write(`${mark(isContent ? 'warning' : 'error')}${describeFailure(first)}\n`);
     if (verbosity >= DEBUG && first instanceof Error) process.stderr.write(`${first.stack}\n`);
     return await end(statusOf(first), first);
   } finally {
@@ -249,6 +252,15 @@ function printTo(stream: NodeJS.WritableStream): Host['print'] {
       // Called too when nobody listens any more.
       stream.write(typeof text === 'string' ? text : text(), () => resolve());
     });
+}
+
+/** The logs have it too. */
+function heard(print: Host['print'], logs: Logs | undefined): Host['print'] {
+  if (!logs) return print;
+  return (text, items) => {
+    logs.printed(typeof text === 'string' ? text : undefined, items);
+    return print(text, items);
+  };
 }
 
 function printItems(json: JsonOutput): Host['print'] {

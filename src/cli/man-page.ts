@@ -1,7 +1,9 @@
 /** The manual page tsbackup(1), made from the table of options; see man(7) for the macros. */
 
+import { type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
-import { type ActionSpec, actions, type OptionSpec, options } from './options.ts';
+import type { OptionSpec } from './option-spec.ts';
+import { optionGroups } from './options.ts';
 
 /** @param date as it stands in the page's foot, for example `2026-11-23` */
 export function manPage(version: string, date: string): string {
@@ -20,7 +22,10 @@ export function manPage(version: string, date: string): string {
     '.SH ACTIONS',
     ...actions.flatMap(actionLines),
     '.SH OPTIONS',
-    ...options.filter(({ hidden }) => !hidden).flatMap(optionLines),
+    ...optionGroups.flatMap(({ title, options }) => [
+      `.SS ${escaped(title)}`,
+      ...options.filter(({ hidden }) => !hidden).flatMap(optionLines),
+    ]),
     '.SH EXIT STATUS',
     ...exitStatuses.flatMap(([status, meaning]) => ['.TP', bold(status), text(sentence(meaning))]),
     '.SH ENVIRONMENT',

@@ -5,10 +5,13 @@ import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
+import { type Action, type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, withPlaces } from './layers.ts';
-import { type Action, type ActionSpec, actions, knows, type OptionSpec, options } from './options.ts';
+import { withLocalPaths } from './local-path.ts';
+import { knows, type OptionSpec } from './option-spec.ts';
+import { optionGroups, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 import { isUrl } from './urls.ts';
 import { regularWords, type Words } from './words.ts';
@@ -117,16 +120,20 @@ function parse(
     acceptForeign(command, spec, notices, passedOver);
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
-      invocation = {
-        action: spec.action,
+      const typed = words.options;
+      const { action } = spec;
+      const values = valuesOf(self);
+      const parsed = {
+        action,
         arguments: [...self.args],
-        values: valuesOf(self),
+        values,
         ordered,
         notices,
         passedOver,
-        typed: words.options,
+        typed,
         profile,
       };
+      invocation = withLocalPaths(parsed, spec, environment);
     });
   }
   const spec = named ?? actions.find(({ action }) => action === 'backup')!;
@@ -154,7 +161,7 @@ function parse(
 const programNotes = `
 Without an action, SOURCE URL is a backup.
 
-URL is file:///folder, or file://folder relative to the current folder.
+URL is file:///folder, file://folder relative to the current folder, or s3://bucket/prefix.
 
 First backup and its way back, with a passphrase that is asked for:
   tsbackup full ~/Documents file://$HOME/backups
@@ -176,13 +183,18 @@ function describe(
     command.argument(name.endsWith('?') ? `[${name.slice(0, -1)}]` : `<${name}>`);
   }
   command.allowExcessArguments(false).showSuggestionAfterError();
-  for (const option of options) {
-    if (!knows(spec, option)) continue;
-    command.addOption(toOption(option, option.long, option.short).hideHelp(option.hidden === true));
-    for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
-    if (!option.ordered) continue;
-    for (const name of [option.long, ...(option.aliases ?? [])]) {
-      command.on(`option:${name}`, (value: string | null) => onOrdered(option.long, value ?? ''));
+  const last = optionGroups.findLast(({ options: grouped }) => grouped.some(({ actions }) => !actions))!;
+  command.addHelpOption(new Option('-h, --help', 'show this help').helpGroup(`${last.title}:`));
+  for (const { title, options: grouped } of optionGroups) {
+    for (const option of grouped) {
+      if (!knows(spec, option)) continue;
+      const shown = toOption(option, option.long, option.short).helpGroup(`${title}:`);
+      command.addOption(shown.hideHelp(option.hidden === true));
+      for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
+      if (!option.ordered) continue;
+      for (const name of [option.long, ...(option.aliases ?? [])]) {
+        command.on(`option:${name}`, (value: string | null) => onOrdered(option.long, value ?? ''));
+      }
     }
   }
 }

@@ -7,9 +7,9 @@ import { provideCredentials } from '../profiles/credentials.ts';
 import { noticeSettings } from '../profiles/notice-settings.ts';
 import { stateFolder } from '../profiles/places.ts';
 import { stampOf } from '../text.ts';
+import type { Action } from './actions.ts';
 import { archiveRequest } from './common-values.ts';
 import { logLine } from './log-file.ts';
-import type { Action } from './options.ts';
 import { type Invocation, parseStep } from './parse.ts';
 import { teeReporter } from './reporters.ts';
 

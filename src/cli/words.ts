@@ -4,8 +4,10 @@
  */
 
 import { BackupError } from '../errors.ts';
+import { type Action, actions } from './actions.ts';
 import { foreignOptions } from './foreign-options.ts';
-import { type Action, actions, type OptionKind, options } from './options.ts';
+import type { OptionKind } from './option-spec.ts';
+import { options } from './options.ts';
 
 /** Short names of newer duplicities. */
 const aliases: Readonly<Record<string, Action>> = {
@@ -111,6 +113,7 @@ function fullOption(word: string): { word: string; values: number } {
   }
   const option = meanings.length === 1 ? meant[0] : undefined;
   if (!option) return { word, values: 0 };
+  if (option.values === 0 && equals >= 0) throw new BackupError('usage', `--${option.long} takes no value`);
   return { word: `--${option.long}${tail}`, values: equals < 0 ? option.values : 0 };
 }
 

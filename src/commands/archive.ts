@@ -52,9 +52,10 @@ export interface Archive {
   cachedSigtarOf(set: BackupSet): Promise<Chunks | undefined>;
   /**
    * The tar bytes of a volume. Its stored bytes have been read and their checksum agrees when this resolves.
+   * @param counted sees the stored bytes once more as they are opened
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
    */
-  openVolume(set: BackupSet, volume: VolumeEntry): Promise<Chunks>;
+  openVolume(set: BackupSet, volume: VolumeEntry, counted?: (stored: Chunks) => Chunks): Promise<Chunks>;
   /** Begins to fetch a volume that will be opened next. */
   expectVolume(set: BackupSet, volume: VolumeEntry): void;
   close(): Promise<void>;
@@ -210,14 +211,17 @@ export async function openArchive(
       if (!set.signatures || !(await cache.has(localName))) return undefined;
       return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
-    async openVolume(set, volume) {
+    async openVolume(set, volume, counted = stored => stored) {
       const { object, name, entry } = wanted(set, volume);
       if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
       deriveKey(object);
       const fetched = await fetcher.fetch({ object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
-      const plain = (isLast: boolean) => naming(open(fetched.read(isLast), formOf(object)), name);
+      const plain = (isLast: boolean) => {
+        const stored = fetched.read(isLast);
+        return naming(open(isLast ? counted(stored) : stored, formOf(object)), name);
+      };
       if (!fetched.isProved || isSigned) await drain(plain(false));
       return plain(true);
     },

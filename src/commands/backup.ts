@@ -6,6 +6,7 @@
 import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { type PackBatch, SLAB_SIZE } from '../engine/batch.ts';
+import { bytesPassed } from '../engine/bytes-passed.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Journal, partialNames } from '../engine/journal.ts';
 import type { PackResume } from '../engine/pack-source.ts';
@@ -62,6 +63,7 @@ import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
 import { formatStatistics } from './statistics.ts';
+import { tellingEntries } from './told-entries.ts';
 import { during, watchEach } from './watchdog.ts';
 
 export interface BackupRequest extends CommonOptions {
@@ -86,6 +88,8 @@ export interface BackupRequest extends CommonOptions {
   /** Ends with 0 instead of 3 when some sources could not be read. */
   readonly sourceErrorsOk: boolean;
   readonly printStatistics: boolean;
+  /** Tells of each path that is stored. */
+  readonly tellEntries: boolean;
   /** Looks up the size of the source first, so that progress can be told. */
   readonly progress: boolean;
   /** Percent of the known entries that may be deleted by one incremental without `allowMassDelete`. */
@@ -308,8 +312,9 @@ function packResumeOf(journal: Journal, { cache }: Archive): PackResume {
   return { end, open, counts, pending };
 }
 
-function watched(packing: Packing, { host, packer }: Setting): AsyncIterable<PackBatch> {
-  return watchEach(host.watchdog, 'reading the source', packing.batches, packer.beats);
+function watched(packing: Packing, { host, packer, request }: Setting): AsyncIterable<PackBatch> {
+  const batches = watchEach(host.watchdog, 'reading the source', packing.batches, packer.beats);
+  return request.tellEntries ? tellingEntries(batches, host.reporter) : batches;
 }
 
 /** Reads everything as a backup does, and stores nothing. */
@@ -407,7 +412,8 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
         stored += volume.size;
         await writer.volumeStored(volume);
         const message = `Processed volume ${volume.number}`;
-        host.reporter.report({ level: 'info', code: 'volume-stored', message });
+        const facts = { bytesDone: counts.sourceFileSize };
+        host.reporter.report({ level: 'info', code: 'volume-stored', message, facts });
       },
       signal: host.signal,
     });
@@ -505,7 +511,7 @@ function warn(batch: PackBatch, { reporter }: Host, bytesTotal: number | undefin
   }
   reporter.progress({
     stage: 'backup',
-    bytesDone: batch.counts.sourceFileSize,
+    bytesDone: bytesPassed(batch),
     ...(bytesTotal !== undefined && { bytesTotal }),
     entriesDone: batch.counts.sourceFiles,
     ...(batch.last && { path: displayPath(batch.last.path) }),

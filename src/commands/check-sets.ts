@@ -12,6 +12,7 @@ import type { Chunks } from '../streams.ts';
 import type { Archive } from './archive.ts';
 import type { Provable } from './check-proofs.ts';
 import type { Host } from './host.ts';
+import type { ReadingProgress } from './reading-progress.ts';
 import { volumesOf } from './replaying.ts';
 import { isGuessed, readVolumes } from './set-volumes.ts';
 
@@ -19,6 +20,7 @@ import { isGuessed, readVolumes } from './set-volumes.ts';
 export interface CheckRun {
   readonly archive: Archive;
   readonly host: Host;
+  readonly progress: ReadingProgress;
   /** Tells of a fault of the archive. */
   fault(code: string, message: string, path?: string): void;
   /** One that somebody else tells of. */
@@ -84,7 +86,12 @@ function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean): Check
       const entries = manifest.volumes.filter(
         (_, index) => !within || isNear(manifest.volumes, index, within),
       );
-      const reading = volumesOf({ set, manifest, isWhole, volumes: entries }, run.archive, run.host);
+      const reading = volumesOf(
+        { set, manifest, isWhole, volumes: entries },
+        run.archive,
+        run.host,
+        run.progress,
+      );
       const unitFor = (entry: VolumeEntry) => volumes.find(volume => volume.entry === entry)?.unit;
       return readSet({
         ...reading,

@@ -36,7 +36,7 @@ export async function proveVolumes(
     for (const [index, { entry, unit }] of volumes.entries()) {
       host.signal.throwIfAborted();
       try {
-        const opened = await archive.openVolume(set, entry);
+        const opened = await archive.openVolume(set, entry, run.progress.counted);
         const next = volumes[index + 1];
         if (next) archive.expectVolume(set, next.entry);
         const held = await takeApart(opened, async path => {

@@ -20,6 +20,7 @@ import { checkItems, formatCheck } from './check-report.ts';
 import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './check-sets.ts';
 import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { createReadingProgress } from './reading-progress.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface CheckRequest extends CommonOptions {
@@ -41,6 +42,7 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     const run: CheckRun = {
       archive,
       host,
+      progress: createReadingProgress(host.reporter),
       fault(code, message, path) {
         faults++;
         host.reporter.report({ level: 'error', code, message, facts: path === undefined ? {} : { path } });
@@ -56,6 +58,8 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     for (const chain of collection.chains) chains.push(await openSets(chain, run));
     const units = chains.flat().flatMap(set => set.units);
     const chosen = await choose(units, request.sample, proofs, run);
+    const volumes = chains.flat().flatMap(set => set.volumes.flatMap(({ unit }) => unit ?? []));
+    run.progress.expect(volumes.filter(unit => chosen.has(unit)).map(({ size }) => size));
     try {
       for (const sets of chains) await checkChain(sets, chosen, run);
     } finally {

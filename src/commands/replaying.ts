@@ -18,6 +18,7 @@ import { mapOrdered } from '../streams.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { createReadingProgress, type ReadingProgress } from './reading-progress.ts';
 import { noBackup } from './require-target.ts';
 import { isGuessed, readVolumes } from './set-volumes.ts';
 
@@ -162,19 +163,24 @@ export async function replayInto(
     host.reporter.report({ level: 'error', code: 'entry-lost', message, facts: { path } });
   };
   const patches = createPatchChain(tempdir);
+  const progress = createReadingProgress(host.reporter);
+  const notice = (path: string) => {
+    progress.reached(path);
+    if (several) find(path);
+  };
   let isSound = true;
   async function* piecesOf(wantedSet: WantedSet) {
     const planned = await wantedSet.plan();
     if (!planned) return;
     isSound &&= planned.isSound;
-    yield* readSet(volumesOf(planned, archive, host));
+    yield* readSet(volumesOf(planned, archive, host, progress));
   }
   try {
     // Of one file only the newest sets may be needed, and the others are not even looked at.
-    if (wanted.paths.length !== 1) await planAll(sets);
+    if (wanted.paths.length !== 1) progress.expect((await planAll(sets)).flatMap(sizesOf));
     const entries = await replay({
       sets: sets.map(piecesOf),
-      sink: several ? noticing(sink, find) : sink,
+      sink: noticing(sink, notice),
       wanted: wanted.paths,
       locate: renaming(createLocator(wanted.paths), wanted.rename ?? []),
       onLost,
@@ -194,18 +200,23 @@ export async function replayInto(
   }
 }
 
+function sizesOf({ set, volumes }: PlannedSet): number[] {
+  return volumes.map(({ number }) => set.volumes.get(number)?.size ?? 0);
+}
+
 /** How a set's volumes are read; faults are reported. */
 export function volumesOf(
   { set, manifest, isWhole, volumes }: Omit<PlannedSet, 'isSound'>,
   archive: Archive,
   host: Host,
+  progress: ReadingProgress,
 ): SetReaderOptions {
   return {
     volumes,
     isEndKnown: isWhole,
     incomplete: new Set(manifest.incomplete),
     async open(volume) {
-      const opened = await archive.openVolume(set, volume);
+      const opened = await archive.openVolume(set, volume, progress.counted);
       const next = volumes[volumes.indexOf(volume) + 1];
       if (next) archive.expectVolume(set, next);
       return opened;

@@ -22,6 +22,8 @@ export interface ReplicateRequest extends CommonOptions {
   readonly to: string;
   /** In the user's grammar; sets that are newer are left. */
   readonly time?: string | undefined;
+  /** Only tells what would be copied. */
+  readonly dryRun: boolean;
 }
 
 /** @returns the exit status */
@@ -44,7 +46,8 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
       }
       const there = new Map<string, number>();
       for await (const { name, size } of to.storage.list()) there.set(name, size);
-      for (const set of sets.sort(byTime)) await copySet(set, from.storage, to.storage, there, host);
+      for (const set of sets.sort(byTime))
+        await copySet(set, { from: from.storage, to: to.storage, there, dryRun: request.dryRun }, host);
       return exitStatus.done;
     } finally {
       lock.release();
@@ -55,13 +58,15 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
   }
 }
 
-async function copySet(
-  set: BackupSet,
-  from: Storage,
-  to: Storage,
-  there: ReadonlyMap<string, number>,
-  host: Host,
-): Promise<void> {
+interface Copying {
+  readonly from: Storage;
+  readonly to: Storage;
+  /** Sizes by name. */
+  readonly there: ReadonlyMap<string, number>;
+  readonly dryRun: boolean;
+}
+
+async function copySet(set: BackupSet, { from, to, there, dryRun }: Copying, host: Host): Promise<void> {
   let objects = 0;
   let bytes = 0;
   for (const name of namesOf(set).reverse()) {
@@ -70,6 +75,11 @@ async function copySet(
     if (known && there.get(name) === known.size) continue;
     const isVolume = [...set.volumes.values()].some(volume => volume.name === name);
     const kind = isVolume ? 'volume' : 'metadata';
+    if (dryRun) {
+      objects++;
+      bytes += known?.size ?? 0;
+      continue;
+    }
     const { size } = await to.put(name, from.get(name, { signal: host.signal }), {
       signal: host.signal,
       kind,
@@ -84,7 +94,8 @@ async function copySet(
     objects++;
     bytes += size;
   }
-  const what = objects === 0 ? 'is there already' : `is copied: ${objects} objects (${formatSize(bytes)})`;
+  const verb = dryRun ? 'would be copied' : 'is copied';
+  const what = objects === 0 ? 'is there already' : `${verb}: ${objects} objects (${formatSize(bytes)})`;
   await host.print(`The ${describeSet(set.id)} ${what}.\n`, () => [
     {
       type: 'copied',
@@ -92,6 +103,7 @@ async function copySet(
       time: endOf(set.id),
       objects,
       bytes,
+      done: !dryRun,
     },
   ]);
 }

@@ -9,6 +9,7 @@ export async function requireTarget(storage: Storage): Promise<void> {
   throw new BackupError(
     'target-unreachable',
     `the target ${storage.description} does not exist; is its disk mounted, and the URL spelled right?`,
+    { isAbsent: 1 },
   );
 }
 

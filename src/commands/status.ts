@@ -37,7 +37,7 @@ export async function status(request: StatusRequest, host: Host): Promise<number
     }
     const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
     const lines = [...statusLines(collection, place), ...catalogLines(archive.cache.folder)];
-    await host.print(`${lines.join('\n')}\n`, () => statusItems(collection));
+    await host.print(`${lines.join('\n')}\n`, () => statusItems(collection, place.backend));
     return exitStatus.done;
   } finally {
     await archive.close();

@@ -47,7 +47,8 @@ export function planPrune(collection: Collection, rules: KeepRules): PrunePlan {
 
   const newest = sets[0];
   if (newest) keep(newest, 'the newest');
-  for (const set of sets.slice(0, last ?? 0)) keep(set, `one of the last ${last}`);
+  for (const set of sets.slice(0, last ?? 0))
+    keep(set, last === 1 ? 'the last set' : `one of the last ${last}`);
   keepPeriods(sets, daily, dayOf, keep);
   keepPeriods(sets, weekly, weekOf, keep);
   keepPeriods(sets, monthly, monthOf, keep);
@@ -57,7 +58,10 @@ export function planPrune(collection: Collection, rules: KeepRules): PrunePlan {
   }
   const wholeChains = collection.chains.filter(chain => chain.sets.every(isWhole));
   for (const chain of wholeChains.slice(-fullMin)) {
-    keep(chain.sets[0], `the full set of one of the newest ${fullMin === 1 ? 'chain' : `${fullMin} chains`}`);
+    keep(
+      chain.sets[0],
+      `the full set of ${fullMin === 1 ? 'the newest chain' : `one of the newest ${fullMin} chains`}`,
+    );
   }
   for (const chain of collection.chains) keepBases(chain, reasons, keep);
 

@@ -92,7 +92,7 @@ function counted(count: number, noun: string): string {
 }
 
 /** The same for programs: each chain with its sets, then what is in none. Times are seconds since 1970. */
-export function statusItems(collection: Collection): Item[] {
+export function statusItems(collection: Collection, target: string): Item[] {
   const next = continuable(collection);
   const primary = 'chain' in next ? next.chain : undefined;
   return [
@@ -104,7 +104,7 @@ export function statusItems(collection: Collection): Item[] {
       })),
     })),
     {
-      type: 'collection',
+      ...{ type: 'collection', target },
       ...{ chains: collection.chains.length, lastFull: lastFullTime(collection.chains) ?? null },
       ...{ orphaned: collection.orphaned.length, incomplete: collection.incomplete.length },
     },

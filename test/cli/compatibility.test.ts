@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { actions } from '../../src/cli/actions.ts';
 import { foreignOptions } from '../../src/cli/foreign-options.ts';
-import { actions, options } from '../../src/cli/options.ts';
+import { options } from '../../src/cli/options.ts';
 import { needTool } from '../support/tools.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

@@ -5,9 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { actions } from '../../src/cli/actions.ts';
 import { completionFor } from '../../src/cli/completion.ts';
 import { manPage } from '../../src/cli/man-page.ts';
-import { actions, options } from '../../src/cli/options.ts';
+import { options } from '../../src/cli/options.ts';
 import { BackupError } from '../../src/errors.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
@@ -29,7 +30,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsbackup; printf '%s\\n' "\${COMPREP
   assert.deepEqual(complete('tsbackup', 'restore', '--vol'), [], 'that is an option of backups');
   assert.deepEqual(complete('tsbackup', 'full', '--archive-dir', ''), [], 'bash itself completes files');
   assert.deepEqual(complete('tsbackup', 'run', 'pi'), ['pics']);
-  assert.deepEqual(complete('tsbackup', 'restore', '--profile', ''), ['pics']);
+  assert.deepEqual(complete('tsbackup', 'restore', '--profile', 'pic'), ['pics']);
 });
 
 for (const shell of ['bash', 'zsh', 'fish']) {

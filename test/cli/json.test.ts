@@ -128,6 +128,34 @@ test('every command that works tells its results in lines of the schema', async 
   await run(0, 'restore', url, join(program.home, 'out'));
 });
 
+test('so does every command of profiles, and what is not on an archive', async t => {
+  const { program, source, url, run } = setUp(t);
+  const folder = join(program.home, '.config', 'tsbackup');
+  mkdirSync(folder, { recursive: true });
+  const profile = [`source = "${source}"`, `target = "${url}"`, 'schedule = "Mon 21:15"', '[options]'];
+  writeFileSync(join(folder, 'pics.toml'), [...profile, 'no-encryption = true', ''].join('\n'));
+  const typesOf = async (status: number, ...args: string[]) =>
+    (await run(status, ...args)).map(({ type }) => type).filter(type => type !== 'message');
+  assert.deepEqual(await typesOf(0, 'config', 'check', 'pics'), ['profile', 'result']);
+  assert.deepEqual(await typesOf(0, 'config', 'show', 'pics'), ['profile', 'result']);
+  assert.deepEqual(await typesOf(0, 'config', 'schema', 'pics'), ['schema', 'result']);
+  assert.deepEqual(await typesOf(0, 'run', 'pics'), ['statistics', 'result']);
+  assert.deepEqual(await typesOf(0, 'status', 'pics'), ['profile', 'result']);
+  const plan = ['schedule', 'install', 'pics', '--print', '--kind', 'systemd'];
+  assert.deepEqual(await typesOf(0, ...plan), ['schedule', 'result']);
+  assert.deepEqual(await typesOf(0, 'recovery-kit', 'pics'), ['recovery-kit', 'result']);
+  assert.deepEqual(await typesOf(0, 'completion', 'bash'), ['completion', 'result']);
+  for (const dry of [['--dry-run'], []]) {
+    const lines = await run(0, 'replicate', url, `${url}2`, ...dry);
+    assert.equal(lines.find(({ type }) => type === 'copied')!.done, dry.length === 0);
+  }
+  assert.deepEqual(await typesOf(0, 'remove-older-than', '1D', url), ['result']);
+  assert.deepEqual(await typesOf(0, 'remove-all-inc-of-but-n-full', '1', url), ['result']);
+  const changes = await typesOf(0, 'collection-status', '--show-changes-in-set', '-1', url);
+  assert.ok(changes.includes('change'), changes.join());
+  assert.deepEqual(await typesOf(2, 'init', 'no/name'), ['result']);
+});
+
 test('what fails ends with a result that says why, whatever it is', async t => {
   const { program, source, url, run } = setUp(t);
   const codeOf = (lines: readonly Line[]) => (lines.at(-1)!.error as { code: string }).code;

@@ -2,7 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -122,6 +133,7 @@ test('--log-fd writes records as programs written for duplicity read them', asyn
   };
   const records = await run('full', '--no-encryption', '--log-fd', '3', 'source', 'file://target');
   assert.match(records, /^NOTICE 1\n\. Last full backup date: none\n\n/);
+  assert.match(records, /^NOTICE 1\n\. -+\[ Backup Statistics \]-+\n(\. \w.*\n)+\. -+\n\n$/m);
   await assert.rejects(run('restore', '--log-fd', '3', 'file://absent', 'out'));
   assert.match(readFileSync(join(program.home, 'records'), 'utf8'), /^ERROR \d+\n\. .*absent.*\n\n$/m);
   const closed = await program.run(['full', '--log-fd', '77', 'source', 'file://target']);
@@ -164,4 +176,56 @@ test("lines for systemd's journal begin with their priority, and only those", as
   };
   assert.match(await print('$(stat -c %d:%i "$0")'), /^<3>Error: /);
   assert.match(await print('1:1'), /^Error: /);
+});
+
+test('--log-fd has what duplicity has there: entries, listings, chains', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const program = createProgram(t);
+  const folder = (name: string) => join(program.home, name);
+  mkdirSync(folder('source/sub'), { recursive: true });
+  symlinkSync('a', folder('source/link'));
+  for (const name of ['a', 'b', "it's ä 日"]) writeFileSync(folder(`source/${name}`), name);
+  const recorded = (kind: 'ours' | 'theirs', ...args: string[]) => {
+    const [command, ...first] = kind === 'ours' ? [process.execPath, cliPath] : ['duplicity'];
+    const words = ['-c', '"$@" 3>records', 'sh', command!, ...first, ...args, '--log-fd', '3'];
+    const env = { ...program.env, XDG_CACHE_HOME: folder(`.cache/${kind}`) };
+    execFileSync('sh', words, { cwd: program.home, env, stdio: 'pipe' });
+    const text = readFileSync(folder('records'), 'utf8');
+    return text.split(/(?<=\n)\n/).filter(record => /^INFO (?:3|4|5|6|10) /.test(record));
+  };
+  const changes = [
+    () => {},
+    () => {
+      rmSync(folder('source/b'));
+      appendFileSync(folder('source/a'), 'more');
+      utimesSync(folder('source/a'), 1_700_000_000, 1_700_000_000);
+    },
+  ];
+  for (const change of changes) {
+    change();
+    const backup = (kind: 'ours' | 'theirs') =>
+      recorded(kind, 'source', `file://${kind}`, '--no-encryption', '-v5');
+    const entries = backup('theirs');
+    assert.ok(entries.length >= 3, entries.join());
+    assert.deepEqual(backup('ours'), entries);
+  }
+  const listing = recorded('theirs', 'list-current-files', 'file://theirs');
+  assert.equal(listing.length, 5);
+  assert.deepEqual(recorded('ours', 'list-current-files', 'file://theirs'), listing);
+  const fields = (kind: 'ours' | 'theirs') =>
+    recorded(kind, 'collection-status', 'file://theirs')[0]!.replace(/^backend .*$|^\. .*\n/gm, '');
+  assert.match(fields('theirs'), /^chain-complete\n full \w+Z 1 noenc\n inc \w+Z 1 noenc\n/m);
+  assert.equal(fields('ours'), fields('theirs'));
+});
+
+test('--progress is in the log for programs too', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  writeFileSync(join(program.home, 'source/a'), 'content');
+  const env = { ...program.env };
+  const words = ['full', '--no-encryption', '--progress', '--log-fd', '3', 'source', 'file://target'];
+  const shell = ['-c', `"$@" 3>records`, 'sh', process.execPath, cliPath, ...words];
+  execFileSync('sh', shell, { cwd: program.home, env, stdio: 'pipe' });
+  const records = readFileSync(join(program.home, 'records'), 'utf8');
+  assert.match(records, /^NOTICE 16 7 \d+ 100 0 \d+ [01]\n\. backup: 7 bytes of 7 bytes \(100%\), /m);
 });

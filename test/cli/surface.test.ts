@@ -1,6 +1,7 @@
 /** The command line of duplicity, both generations: everything in it is understood, or refused by its name. */
 
 import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
 import { test } from 'node:test';
 import { type Invocation, parseCommandLine } from '../../src/cli/parse.ts';
 import { BackupError } from '../../src/errors.ts';
@@ -10,8 +11,13 @@ const background = {
   loadProfile: () => assert.fail('no profile was named'),
 };
 
-async function parse(...argv: string[]): Promise<Invocation> {
-  const invocation = await parseCommandLine(argv, '1.0.0', () => {}, background);
+const parse = (...argv: string[]) => parseIn({}, ...argv);
+
+async function parseIn(
+  environment: Readonly<Record<string, string>>,
+  ...argv: string[]
+): Promise<Invocation> {
+  const invocation = await parseCommandLine(argv, '1.0.0', () => {}, { ...background, environment });
   assert.ok(invocation, 'help was asked for');
   return invocation;
 }
@@ -180,4 +186,20 @@ test('selection options keep their order', async () => {
     ordered.map(({ option, value }) => `${option} ${value}`.trim()),
     ['include a', 'exclude b', 'include c', 'exclude-device-files'],
   );
+});
+
+test('home folders and variables that no shell has expanded are, in paths of this machine alone', async () => {
+  const home = homedir();
+  const environment = { WHERE: '/mnt/x y', TSBACKUP_TEMPDIR: '$WHERE/tmp' };
+  const words = ['--archive-dir=~/cache', '--include-filelist', '$WHERE/list', '--exclude', '$WHERE/*'];
+  const full = await parseIn(environment, 'full', ...words, '~/$WHERE$UNSET', 'file://~/$WHERE');
+  assert.deepEqual(full.arguments, [`${home}//mnt/x y$UNSET`, 'file://~/$WHERE']);
+  assert.deepEqual([full.values['archive-dir'], full.values.tempdir], [`${home}/cache`, '/mnt/x y/tmp']);
+  assert.deepEqual(
+    full.ordered.map(({ value }) => value),
+    ['/mnt/x y/list', '$WHERE/*'],
+  );
+  const restore = await parseIn(environment, 'restore', '-r', '$WHERE', 'file://t', '$WHERE/out');
+  assert.deepEqual(restore.arguments, ['file://t', '/mnt/x y/out']);
+  assert.deepEqual(restore.values['path-to-restore'], ['$WHERE'], 'that is in the backup');
 });

@@ -28,7 +28,11 @@ async function setUp(t: TestContext) {
 test('a copy holds the same objects, without a passphrase, and the real duplicity restores it', async t => {
   if (!needTool(t, 'duplicity')) return;
   const { program, at, copy } = await setUp(t);
+  const tried = expectStatus(await copy('--dry-run')).stdout;
+  assert.match(tried, /^The full backup of 20200913T122640Z would be copied: 3 objects/);
+  assert.throws(() => readdirSync(at('copy')), 'nothing is stored');
   const { stdout } = expectStatus(await copy());
+  assert.equal(stdout, tried.replaceAll('would be copied', 'is copied'));
   assert.match(stdout, /^The full backup of 20200913T122640Z is copied: 3 objects/);
   assert.deepEqual(readdirSync(at('copy')).sort(), readdirSync(at('archive')).sort());
   for (const name of readdirSync(at('copy'))) {

@@ -46,13 +46,18 @@ test('duply runs its whole cycle with our program as its duplicity', async t => 
   const duply = async (...words: string[]) => {
     const result = expectStatus(await runProgram('duply', ['p', ...words], { env, cwd: home }));
     assert.match(result.stdout, /Finished state OK/, words.join(' '));
-    return result.stdout;
+    return result.stdout + result.stderr;
   };
 
+  for (const words of [['status'], ['purge', '--force'], ['cleanup', '--force']]) {
+    assert.match(await duply(...words), /^Warning: the target .* does not exist/m, 'there is no backup yet');
+  }
   assert.match(await duply('full'), /^NewFiles 3$/m);
   writeFileSync(at('source', 'docs', 'second'), 'one more');
   assert.match(await duply('incr'), /^NewFiles 1$/m);
-  assert.match(await duply('status'), /Number of contained backup sets: 2/);
+  for (const words of [['status'], ['status', '--dry-run']]) {
+    assert.match(await duply(...words), /Number of contained backup sets: 2/);
+  }
   assert.match(await duply('verify'), /Verify complete: 4 files compared, 0 differences found\./);
   assert.match(await duply('list'), / docs\/second$/m);
   await duply('fetch', 'docs/letter', at('letter'));

@@ -53,6 +53,7 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
           volumeSize: 1024 * 1024,
           dryRun: false,
           sourceErrorsOk: false,
+          tellEntries: false,
           printStatistics: true,
           progress: false,
           maxDelete: 50,

@@ -53,9 +53,10 @@ export async function converse(
   program: Program,
   args: readonly string[],
   answers: readonly Answer[],
+  term = 'dumb',
 ): Promise<Conversation> {
   const conversation = JSON.stringify([[process.execPath, cliPath, ...args], answers]);
-  const options = { env: { ...program.env, TERM: 'dumb' }, cwd: program.home, timeoutMs: 180_000 };
+  const options = { env: { ...program.env, TERM: term }, cwd: program.home, timeoutMs: 180_000 };
   const { status, stdout, stderr } = await runProgram('python3', ['-c', driver, conversation], options);
   if (status === null || status === 99) throw new Error(`${stderr}\n${stdout}`);
   return { status, screen: stdout.replaceAll('\r\n', '\n') };
