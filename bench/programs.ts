@@ -83,7 +83,7 @@ function duplicityLike(
   };
 }
 
-const tsbackup = duplicityLike('tsbackup', [process.execPath, cliPath], () =>
+export const tsbackup = duplicityLike('tsbackup', [process.execPath, cliPath], () =>
   existsSync(cliPath) ? firstLine(process.execPath, [cliPath, '--version']) : undefined,
 );
 

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [--quick] [--only a,b] [--programs tsbackup,duplicity,restic,borg] [--runs N]
+ * npm run bench -- [--quick] [--only a,b,chain,s3,startup,scale] [--programs tsbackup,duplicity,restic,borg] [--runs N]
  *
  * Every round gives each program in turn a fresh repository on the same disk and lets it do a full backup, restore
  * it, do an incremental one of the unchanged tree and one of an edited tree. All sources are read once before, so
@@ -16,11 +16,14 @@ import { expectStatus } from '../test/support/processes.ts';
 import { assertSameTree, type SnapshotEntry, snapshotTree, walkTree } from '../test/support/snapshots.ts';
 import { removeTree } from '../test/support/temp-dir.ts';
 import { measureChain } from './chain.ts';
+import { drawChart } from './charts.ts';
 import { type Corpus, type CorpusPlace, corpora, prepareCorpus } from './corpora.ts';
 import { applyEdits } from './edits.ts';
 import { measure, type Step } from './measure.ts';
 import { makeSpace, operations, type Program, programs, type Space } from './programs.ts';
 import { formatS3, measureS3 } from './s3.ts';
+import { formatScale, measureScale } from './scale.ts';
+import { formatStartup, measureStartup } from './startup.ts';
 import { formatMarkdown, formatText, mediansOf, rowsOf, type Sample } from './tables.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -112,15 +115,18 @@ function sizeOf(dir: string): number {
   return size;
 }
 
-const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+const runs = Number(values.runs ?? (values.quick ? 1 : 5));
 if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs takes a whole number from 1');
-const scenarios = ['chain', 's3'];
-const wantsScenario = (name: string) => values.only === undefined || values.only.split(',').includes(name);
+const scenarios = ['chain', 's3', 'startup', 'scale'];
+/** Made on demand only: a million files take minutes to make, and to remove. */
+const onDemand = ['scale'];
+const wantsScenario = (name: string) =>
+  values.only === undefined ? !onDemand.includes(name) : values.only.split(',').includes(name);
 const onlyCorpora = values.only?.split(',').filter(name => !scenarios.includes(name));
 const wantedCorpora = chosen(
   corpora,
   onlyCorpora?.join(','),
-  corpora.filter(corpus => !corpus.onDemand),
+  corpora.filter(corpus => !values.quick || !corpus.isLarge),
 );
 const versions = new Map<string, string>();
 const present = chosen(programs, values.programs, [...programs]).filter(program => {
@@ -154,11 +160,19 @@ if (wantsScenario('chain')) {
     samples.push(...(await measureChain(program, tree, join(allWork, `${turns++}`))));
   }
 }
-let s3Table = '';
+const tables: string[] = [];
 if (wantsScenario('s3')) {
   console.log('s3: corpus b into a bucket on loopback');
   const { tree } = prepareCorpus(corpora.find(({ name }) => name === 'b')!, root);
-  s3Table = formatS3(await measureS3(tree, join(allWork, 's3'), runs));
+  tables.push(formatS3(await measureS3(tree, join(allWork, 's3'), runs)));
+}
+if (wantsScenario('startup')) {
+  console.log('startup: what every run pays');
+  tables.push(formatStartup(await measureStartup(join(allWork, 'startup'))));
+}
+if (wantsScenario('scale')) {
+  console.log('scale: 100,000 and 1,000,000 files');
+  tables.push(formatScale(await measureScale(root, join(allWork, 'scale'))));
 }
 
 const medians = mediansOf(samples);
@@ -170,7 +184,8 @@ const facts = [
   'CPU is user and system time of all processes; peak RSS is that of the largest single process.',
   ...Object.entries(trees).map(([name, told]) => `Corpus ${name}: ${told}.`),
 ];
-const markdown = `${facts.map(fact => `- ${fact}`).join('\n')}\n\n${formatMarkdown(rows)}\n${s3Table === '' ? '' : `\n${s3Table}\n`}`;
+if (samples.length > 0) tables.unshift(formatMarkdown(rows));
+const markdown = [facts.map(fact => `- ${fact}`).join('\n'), ...tables].join('\n\n');
 mkdirSync(results, { recursive: true });
 const json = {
   made: new Date().toISOString(),
@@ -182,8 +197,8 @@ const json = {
   samples,
 };
 writeFileSync(join(results, 'latest.json'), `${JSON.stringify(json, null, 2)}\n`);
-writeFileSync(join(results, 'latest.md'), markdown);
-console.log(
-  `\n${facts.join('\n')}\n\n${formatText(rows)}\n\n${s3Table}\n\nalso in ${results}/latest.json and latest.md`,
-);
+writeFileSync(join(results, 'latest.md'), `${markdown}\n`);
+if (samples.length > 0) writeFileSync(join(results, 'latest.svg'), drawChart(medians));
+const told = [facts.join('\n'), formatText(rows), ...tables.slice(samples.length > 0 ? 1 : 0)];
+console.log(`\n${told.join('\n\n')}\n\nalso in ${results}: latest.json, latest.md, latest.svg`);
 removeTree(allWork);

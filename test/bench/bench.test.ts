@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { drawChart } from '../../bench/charts.ts';
 import { applyEdits } from '../../bench/edits.ts';
 import { measure } from '../../bench/measure.ts';
 import { formatMarkdown, formatText, median, mediansOf, rowsOf, type Sample } from '../../bench/tables.ts';
@@ -69,4 +70,15 @@ test('rowsOf() compares with duplicity and with the faster of restic and borg', 
 
 test('rowsOf() leaves ratios empty where there is nobody to compare with', () => {
   assert.deepEqual(rowsOf([sample('tsbackup', 1)])[1]!.slice(-2), ['', '']);
+});
+
+test('drawChart() draws a bar for each program, as long as it took', () => {
+  const chart = drawChart([sample('tsbackup', 2), sample('duplicity', 8)]);
+  const widths = [...chart.matchAll(/<rect x="\d+" y="\d+" width="([\d.]+)"/g)].map(match =>
+    Number(match[1]),
+  );
+  assert.equal(widths.length, 2);
+  assert.equal(widths[0]! * 4, widths[1]);
+  assert.match(chart, />a, full<\/text>/);
+  assert.match(chart, />tsbackup 2\.00 s<\/text>/);
 });

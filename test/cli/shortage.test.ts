@@ -27,21 +27,12 @@ function shell({ env, home }: Program, line: string) {
 
 const full = 'tsbackup full --no-encryption --no-print-statistics source file://target';
 
-test('a limit of open files that is too low is told, wherever it is met', async t => {
+test('a limit of open files that is too low is told, wherever a backup meets it', async t => {
   const program = setUp(t);
   let failed = 0;
   for (const limit of [24, 32, 40, 46, 48, 50]) {
     const result = await shell(program, `ulimit -n ${limit}; ${full}`);
     if (result.status === 0) continue; // it depends on what is loaded at once
-    assertTold(result, 'the limit of open files is too low');
-    failed++;
-  }
-  assert.ok(failed > 0);
-  expectStatus(await shell(program, full));
-  failed = 0;
-  for (const limit of [20, 21, 22, 24]) {
-    const result = await shell(program, `ulimit -n ${limit}; tsbackup restore file://target out-${limit}`);
-    if (result.status === 0) continue;
     assertTold(result, 'the limit of open files is too low');
     failed++;
   }
