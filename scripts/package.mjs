@@ -2,7 +2,16 @@
 // where it is unpacked. TARGET is `native` (this machine), `armv6` (Raspberry Pi OS, 32 bits: any Pi) or `armel`
 // (Debian armel). It fits the major version of Node.js that makes it, whose headers the last two need too.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +50,10 @@ try {
   run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: stage });
   mkdirSync(join(stage, dirname(ADDON)), { recursive: true });
   cpSync(target === 'native' ? ADDON : compiled(cross[target]), join(stage, ADDON));
+  // What V8 compiled here fits no other processor; the first run there that may leaves its own.
+  for (const name of target === 'native' ? [] : readdirSync(join(stage, 'dist/bin'))) {
+    if (name.startsWith('tsbackup.cjs.')) rmSync(join(stage, 'dist/bin', name));
+  }
   for (const sources of ['deps', 'src', 'binding.gyp']) {
     rmSync(join(stage, 'node_modules/better-sqlite3', sources), { recursive: true });
   }

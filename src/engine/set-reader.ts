@@ -12,6 +12,7 @@ import type { Chunks } from '../streams.ts';
 import { createDifftarReader, type DifftarEntry } from '../volumes/difftar.ts';
 import type { SigtarRecord } from '../volumes/sigtar.ts';
 import { PART_SIZE } from './batch-builder.ts';
+import { createTidier } from './tidy.ts';
 
 /** An entry as a set has it. `lost`: it was stored in the set, but its volume can't be read. */
 export interface SetEntry {
@@ -79,6 +80,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       pieces.push({ type: 'finish', complete: complete && !cut });
     },
   });
+  const tidy = createTidier();
   const flush = () => {
     const full = pieces;
     pieces = [];
@@ -100,6 +102,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
           }
         }
         if (pieces.length > 0) yield flush();
+        tidy(3 * chunk.length); // as it came, decrypted, inflated
       }
       reader.endVolume();
       options.onRead?.(volume, firstPath === undefined ? undefined : { first: firstPath, last: lastPath! });

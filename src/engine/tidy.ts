@@ -11,14 +11,21 @@ const INTERVAL = 6 * 1024 * 1024;
 
 /** @returns to be told how many bytes of buffers have become garbage */
 export function createTidier(): (bytes: number) => void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  setFlagsFromString('--no-expose-gc'); // code that is kept compiled fits the flags of its time only
   let since = 0;
   return bytes => {
     since += bytes;
     if (since < INTERVAL) return;
     since = 0;
-    collect({ type: 'minor' });
+    collectYoung ??= exposeCollection();
+    collectYoung({ type: 'minor' });
   };
+}
+
+let collectYoung: ReturnType<typeof exposeCollection> | undefined;
+
+function exposeCollection() {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  setFlagsFromString('--no-expose-gc'); // code that is kept compiled fits the flags of its time only
+  return collect;
 }
