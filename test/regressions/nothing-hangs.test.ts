@@ -53,15 +53,14 @@ test('a source that hangs for ever does not hang the program', async t => {
 });
 
 test('one signal is enough to end a program whose source hangs, and a second one ends it at once', async t => {
-  const { program, source, target, url, options, fail } = setUp(t);
+  const { program, source, target, url, options, fail, hung } = setUp(t);
   fail({ code: 'HANG', match: 'file 3', calls: ['openSync'] });
   for (const signals of [1, 2]) {
     const running = program.start(['full', '--no-encryption', '--volsize', '1', source, url], {
       ...options,
       timeoutMs: 40_000,
     });
-    while (running.child.exitCode === null && !readdirSync(program.home).includes('target')) await sleep(50);
-    await sleep(500); // it is in the midst of it by now, also the second time
+    await hung();
     running.kill('SIGINT');
     if (signals === 2) {
       await sleep(500);

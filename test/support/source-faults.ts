@@ -22,7 +22,7 @@ const control = process.env.SOURCE_FAULTS;
 if (control !== undefined) install(control);
 
 function install(file: string): void {
-  const { existsSync, readFileSync, openSync } = fs;
+  const { existsSync, readFileSync, openSync, writeFileSync } = fs;
   const { open } = fs.promises;
   const pipe = `${file}.fifo`; // nobody writes to it: who opens it waits for ever
   const paths = new Map<number, string>();
@@ -38,7 +38,10 @@ function install(file: string): void {
       const { code, match, from, calls } = JSON.parse(readFileSync(file, 'utf8')) as SourceFault;
       begun ||= from === undefined || path.includes(from);
       if (!begun || !path.includes(match) || (calls && !calls.includes(call))) return false;
-      if (code === 'HANG') return true;
+      if (code === 'HANG') {
+        writeFileSync(`${file}.hung`, '');
+        return true;
+      }
       throw Object.assign(new Error(`${code}: made by a test, ${call} '${path}'`), { code, syscall: call });
     } finally {
       busy = false;
