@@ -63,6 +63,57 @@ sendmail = "${sendmail}"
   assert.throws(subjectAndReason, 'who types sees it');
 });
 
+test('a profile that is no TOML, or has an unknown key, is told by mail, ping, metrics, log and status', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  const file = join(config, 'p.toml');
+  const write = (slip: string, sent = sendmail) =>
+    writeFileSync(
+      file,
+      `source = "${home}/source"\ntarget = "file://${home}/target"\nmetrics-file = "${home}/metrics"\n${slip}
+[mail]\nto = "anna@example.org"\ntransport = "sendmail"\nsendmail = "${sent}"\n`,
+    );
+  const run = async (...more: string[]) => expectStatus(await program.run(['run', 'p', ...more]), 2).stderr;
+  const received = () => {
+    const text = readFileSync(mail, 'utf8').replaceAll('=\r\n', '').replaceAll('=\n', '');
+    rmSync(mail);
+    return text;
+  };
+
+  write('passphrase = "secret');
+  assert.match(await run(), /^Error: .*p\.toml: line 4 \(passphrase\): [^\n]+\n$/);
+  const first = received();
+  assert.match(first, /^Subject: \[ERR\] backup p @ /m);
+  assert.match(first, /No backup was made: .*p\.toml: line 4 \(passphrase\): /);
+  assert.doesNotMatch(first, /secret/);
+  assert.match(readFileSync(join(home, 'metrics'), 'utf8'), /^tsbackup_last_run_status\{profile="p"\} 2$/m);
+  const log = join(home, '.local/state/tsbackup/p/log');
+  assert.match(readFileSync(log, 'utf8'), / ERROR .*p\.toml: line 4 .*\n.* END run p: status 2\n$/);
+
+  write('[options]\nvolsise = 5');
+  await run('--dry-run');
+  assert.throws(received, 'nothing was to be run');
+  await run();
+  assert.match(received(), /p\.toml: line 5: volsise is not known in \[options\]; did you mean volsize\?/);
+  const told = await program.run(['status', 'p']);
+  assert.match(expectStatus(told, 2).stderr, /p\.toml: line 5: volsise/);
+
+  write('[options]\nvolsise = 5', '/absent');
+  const [warning, error] = (await run()).split('\n');
+  assert.match(warning!, /^Warning: the mail could not be sent .* kept for the next run$/);
+  assert.match(error!, /^Error: .*volsise/);
+  write('[options]\nno-encryption = true');
+  const status = expectStatus(await program.run(['status', 'p']), 1).stdout;
+  assert.match(status, /^p: the last run failed[\s\S]*No backup was made: .*volsise/);
+  expectStatus(await program.run(['run', 'p']));
+});
+
 test('status tells a backup that left something out as that, and as too old when it is', () => {
   const now = 1_000_000;
   const run = { started: 0, ended: now - 7 * 86_400, verdict: 'warn', status: 3, summary: '' } as const;
