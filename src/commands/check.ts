@@ -55,15 +55,30 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
       run.fault('orphaned', `the ${describeSet(id)} can't be restored: the backup that it builds on is gone`);
     }
     const chains: CheckedSet[][] = [];
-    for (const chain of collection.chains) chains.push(await openSets(chain, run));
+    const newest = collection.chains.at(-1)!;
+    let faultsOfNewest = 0;
+    for (const chain of collection.chains) {
+      const before = faults;
+      chains.push(await openSets(chain, run));
+      if (chain === newest) faultsOfNewest += faults - before;
+    }
     const units = chains.flat().flatMap(set => set.units);
     const chosen = await choose(units, request.sample, proofs, run);
     const volumes = chains.flat().flatMap(set => set.volumes.flatMap(({ unit }) => unit ?? []));
     run.progress.expect(volumes.filter(unit => chosen.has(unit)).map(({ size }) => size));
     try {
-      for (const sets of chains) await checkChain(sets, chosen, run);
+      for (const sets of chains) {
+        const before = faults;
+        await checkChain(sets, chosen, run);
+        if (sets === chains.at(-1)) faultsOfNewest += faults - before;
+      }
     } finally {
       await proofs.save(new Set(units.map(({ name }) => name)));
+    }
+    if (faultsOfNewest > 0) {
+      const message = `the newest chain, begun by the ${describeSet(newest.sets[0].id)}, is damaged, and what is added to it builds on that; after a new full backup what the source still has is whole again`;
+      const facts = { chain: newest.start };
+      host.reporter.report({ level: 'warning', code: 'newest-chain-damaged', message, facts });
     }
     const outcome = { sets: chains.flat(), chosen, faults, ...proofs };
     await host.print(formatCheck(outcome), () => checkItems(outcome));
