@@ -21,7 +21,7 @@ function sourceOf({ home }: Program): string {
 const lines = (...answers: readonly string[]) => `${answers.join('\n')}\n`;
 const profileOf = ({ home }: Program) => readFileSync(join(home, '.config/tsbackup/photos.toml'), 'utf8');
 
-test('init tries a key: with its passphrase runs check, without the private key they only back up', async t => {
+test('init tries a key: with its passphrase runs check, without the private key they prove checksums', async t => {
   if (!needTool(t, 'gpg')) return;
   const gpg = createGpgHome(t);
   const name = 'Anna <anna@example.org>';
@@ -49,9 +49,9 @@ test('init tries a key: with its passphrase runs check, without the private key 
   const file = gpg.exportKey('anna@example.org', 'public');
   const answers = lines(sourceOf(other), 'target', 'key', file, '', 'never', '');
   const asked = expectStatus(await other.run(['init', 'photos'], { input: answers }));
-  assert.match(asked.stderr, /can be made with this key, but not checked here/);
-  assert.match(profileOf(other), /^# check = "5%"$/m);
-  expectStatus(await other.run(['run', 'photos']));
+  assert.match(asked.stderr, /can be made with this key, but not opened here: checks prove only checksums/);
+  assert.match(profileOf(other), /^check = "5%"$/m);
+  assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /proved by their checksums alone/);
   writeFileSync(join(other.home, 'photos', 'two'), 'second');
   assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /^NewFiles 1$/m);
 });
