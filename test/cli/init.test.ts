@@ -82,6 +82,17 @@ test('init keeps the options that were typed and those that the target needs', a
   expectStatus(await program.run(['run', 'photos'], { env }));
 });
 
+test("init writes root's profiles where those of the machine are, and anybody finds them there", async t => {
+  if (!needRoot(t, 'other users have a folder of their own')) return;
+  const program = createProgram(t);
+  const source = sourceOf(program);
+  const input = lines(source, 'target', 'generated', 'never', '');
+  expectStatus(await program.run(['init', 'photos'], { input, env: { XDG_CONFIG_HOME: '' } }));
+  const { stdout } = expectStatus(await program.run(['config', 'show', 'photos']));
+  assert.match(stdout, new RegExp(`^# ${join(program.home, 'etc/photos.toml')}\n`));
+  assert.match((await program.run(['status'])).stdout, /^photos: it has never run/);
+});
+
 test('init says before the first question that it can not write profiles', async t => {
   if (!needRoot(t, 'needs a user of its own')) return;
   const program = createProgram(t, 65534);
