@@ -94,6 +94,15 @@ export class BackupError extends Error {
   }
 }
 
+/** The fact that what failed wants a private key that is not on this machine, as against one that can't be used. */
+export const KEY_ABSENT = 'keyAbsent';
+
+/** Whether that is why, here or as the first reason. */
+export function isKeyAbsent(error: unknown): boolean {
+  if (!(error instanceof BackupError)) return false;
+  return error.facts[KEY_ABSENT] !== undefined || isKeyAbsent(error.cause);
+}
+
 /** What a code means for a caller: the exit status of a run that ends with it, and whether trying again can help. */
 export function traitsOf(code: ErrorCode): CodeTraits {
   return codes[code];

@@ -29,7 +29,7 @@ const takesProfile = actions
   .filter(({ positionals }) => positionals.some(name => name.startsWith('NAME')))
   .map(({ action }) => action);
 /** Prints the names of profiles, in any shell. */
-const PROFILES = 'sh -c \'ls "$HOME/.config/tsbackup" /etc/tsbackup 2>/dev/null | sed -n s/[.]toml\\$//p\'';
+const PROFILES = `sh -c 'ls "\${XDG_CONFIG_HOME:-$HOME/.config}/tsbackup" "\${TSBACKUP_SYSTEM_CONFIG:-/etc/tsbackup}" 2>/dev/null | sed -n s/[.]toml\\$//p'`;
 
 const flagsOf = (spec: ActionSpec) =>
   optionsOf(spec).flatMap(({ long, short }) => [...(short ? [`-${short}`] : []), `--${long}`]);

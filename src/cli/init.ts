@@ -254,7 +254,7 @@ async function askKey(
   const { opens, why } = await tryKey(key, Buffer.from(passphrase), host);
   if (!opens && passphrase !== '') throw new BackupError('wrong-passphrase', why);
   if (!opens)
-    questions.say('Backups can be made with this key, but not checked here: it does not open them.');
+    questions.say('Backups can be made with this key, but not opened here: checks prove only checksums.');
   return { key, opens, passphraseFile: passphrase === '' ? undefined : keep(passphrase) };
 }
 

@@ -157,9 +157,17 @@ export async function main(
 
 const background: Background = {
   environment: process.env,
-  async loadProfile(name) {
-    const { loadProfile } = await import('../profiles/profile.ts');
-    return loadProfile(name, { names: optionNames }, process.env);
+  async loadProfile(name, isRun) {
+    const { loadProfile, ProfileError } = await import('../profiles/profile.ts');
+    try {
+      return loadProfile(name, { names: optionNames }, process.env);
+    } catch (error) {
+      if (isRun && error instanceof ProfileError) {
+        const { tellOfBrokenProfile } = await import('./broken-profile.ts');
+        await tellOfBrokenProfile(error);
+      }
+      throw error;
+    }
   },
 };
 

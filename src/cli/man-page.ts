@@ -34,6 +34,10 @@ export function manPage(version: string, date: string): string {
       ['SIGN_PASSPHRASE', 'the passphrase of the key that signs, where it is another one'],
       ['TMPDIR', 'where temporary files go'],
       ['XDG_CACHE_HOME, XDG_CONFIG_HOME, XDG_STATE_HOME', 'where archive cache, profiles and state are kept'],
+      [
+        'TSBACKUP_SYSTEM_CONFIG',
+        'the folder of the profiles of the whole machine, in place of /etc/tsbackup',
+      ],
       ['AWS_…', 'credentials and region, as for all tools of AWS'],
     ].flatMap(([name, meaning]) => ['.TP', bold(name!), text(sentence(meaning!))]),
     '.SH FILES',

@@ -36,8 +36,11 @@ export interface Invocation {
 /** Where options come from that are not typed. */
 export interface Background {
   readonly environment: Environment;
-  /** @throws BackupError `usage` */
-  loadProfile(name: string): Promise<Profile>;
+  /**
+   * @param isRun whether it is for a run, where whoever the profile names hears of a slip in it
+   * @throws BackupError `usage`
+   */
+  loadProfile(name: string, isRun: boolean): Promise<Profile>;
 }
 
 export type OptionValue = string | number | boolean | readonly string[];
@@ -58,7 +61,8 @@ export async function parseCommandLine(
   const meant = words.action ?? actionMeant(words.positionals);
   const named = actions.find(({ action }) => action === meant);
   const name = meant === 'run' ? words.positionals[0] : valueIn(words.rest, 'profile');
-  const profile = name === undefined ? undefined : await background.loadProfile(name);
+  const isRun = meant === 'run' && !words.rest.includes('--dry-run');
+  const profile = name === undefined ? undefined : await background.loadProfile(name, isRun);
   const parts = { argv, words, named, profile, environment: background.environment };
   try {
     return parse(parts, version, show);

@@ -49,12 +49,13 @@ export async function runNamed(
   const { source, target, prune, check, fullEvery } = profile;
   const fulls = fullEvery === undefined ? [] : [`--full-if-older-than=${fullEvery}`];
   const backup = step('backup', [source, target], fulls);
+  const full = step('full', [source, target]);
   if (values['dry-run'] === true) return backup(host);
   const rules = [...(prune ?? [])].map(([key, value]) => `--${key}=${value}`);
   const request: RunRequest = {
     profile: profile.name,
     stateFolder: stateFolder(profile.name, process.env),
-    backup,
+    ...{ backup, full },
     check: check === undefined ? undefined : step('check', [target], [`--sample=${check}`]),
     prune: prune && step('prune', [target], ['--force', ...rules]),
     async facts(stepHost) {

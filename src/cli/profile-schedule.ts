@@ -110,9 +110,13 @@ function rememberTime(name: string, every: string | undefined, host: Host): void
 }
 
 /** Where profile, state, archive cache, keys and credentials are looked for; none of them is a secret. */
-const places = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'GNUPGHOME'].concat(
-  ...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_PROFILE'],
-);
+const places = [
+  'TSBACKUP_SYSTEM_CONFIG',
+  'XDG_CONFIG_HOME',
+  'XDG_STATE_HOME',
+  'XDG_CACHE_HOME',
+  'GNUPGHOME',
+].concat(...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_PROFILE']);
 
 function scheduleHost(): ScheduleHost {
   const { username, homedir, uid } = user();

@@ -25,7 +25,7 @@ import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
-import { createVolumeFetcher } from './volume-fetch.ts';
+import { createVolumeFetcher, proveVolume } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
@@ -56,6 +56,12 @@ export interface Archive {
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
    */
   openVolume(set: BackupSet, volume: VolumeEntry, counted?: (stored: Chunks) => Chunks): Promise<Chunks>;
+  /**
+   * Reads a volume as it is stored, without opening it.
+   * @returns whether its checksum agrees with the manifest's; false if the manifest has none
+   * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
+   */
+  proveStored(set: BackupSet, volume: VolumeEntry, counted: (stored: Chunks) => Chunks): Promise<boolean>;
   /** Begins to fetch a volume that will be opened next. */
   expectVolume(set: BackupSet, volume: VolumeEntry): void;
   close(): Promise<void>;
@@ -211,9 +217,12 @@ export async function openArchive(
       if (!set.signatures || !(await cache.has(localName))) return undefined;
       return openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
     },
+    async proveStored(set, volume, counted) {
+      const { object, name, entry } = found(set, volume);
+      return proveVolume(counted(storage.get(object.name, { signal })), { object, name, entry });
+    },
     async openVolume(set, volume, counted = stored => stored) {
-      const { object, name, entry } = wanted(set, volume);
-      if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
+      const { object, name, entry } = found(set, volume);
       deriveKey(object);
       const fetched = await fetcher.fetch({ object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
@@ -241,6 +250,12 @@ export async function openArchive(
 function wanted(set: BackupSet, entry: VolumeEntry) {
   const name = `volume ${entry.number} of the ${describeSet(set.id)}`;
   return { object: set.volumes.get(entry.number), name, entry };
+}
+
+function found(set: BackupSet, volume: VolumeEntry) {
+  const { object, name, entry } = wanted(set, volume);
+  if (!object) throw new BackupError('volume-missing', `${name} is not at the target`);
+  return { object, name, entry };
 }
 
 export function formOf(object: { readonly encrypted: boolean; readonly compressed: boolean }): Form {

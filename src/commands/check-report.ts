@@ -13,10 +13,12 @@ export interface CheckOutcome {
   /** What this run was to read. */
   readonly chosen: ReadonlySet<CheckUnit>;
   readonly faults: number;
+  /** Whether nothing was opened, for want of the private key. */
+  readonly sealed: boolean;
   readonly provedAt: Proofs['provedAt'];
 }
 
-export function formatCheck({ sets, chosen, faults, provedAt }: CheckOutcome): string {
+export function formatCheck({ sets, chosen, faults, sealed, provedAt }: CheckOutcome): string {
   const stateOf = (unit: CheckUnit | undefined) => {
     if (!unit) return 'not at the target';
     const time = provedAt(unit);
@@ -37,7 +39,7 @@ export function formatCheck({ sets, chosen, faults, provedAt }: CheckOutcome): s
   const found = faults === 0 ? 'no fault' : faults === 1 ? '1 fault' : `${faults} faults`;
   return [
     ...lines,
-    `Check complete: ${chosen.size} of ${units.length} objects read (${formatSize(bytes)}), ${proved.length} are proved, ${found} found.`,
+    `Check complete: ${chosen.size} of ${units.length} objects read (${formatSize(bytes)}), ${proved.length} are proved${sealed ? ' by their checksums alone, without the private key' : ''}, ${found} found.`,
     '',
   ].join('\n');
 }
@@ -56,13 +58,13 @@ function grouped(states: readonly { readonly number: number; readonly state: str
   return lines;
 }
 
-export function checkItems({ sets, chosen, faults, provedAt }: CheckOutcome): Item[] {
+export function checkItems({ sets, chosen, faults, sealed, provedAt }: CheckOutcome): Item[] {
   const units = sets.flatMap(set => set.units);
   return [
     ...units.map(unit => ({
       ...{ type: 'object', object: displayPath(unit.name), bytes: unit.size },
       ...{ read: chosen.has(unit), provedAt: provedAt(unit) ?? null },
     })),
-    { type: 'check', objects: units.length, read: chosen.size, faults },
+    { type: 'check', objects: units.length, read: chosen.size, faults, sealed },
   ];
 }

@@ -69,7 +69,7 @@ export async function openSets(chain: Chain, run: CheckRun): Promise<CheckedSet[
   return sets;
 }
 
-function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean): CheckedSet {
+export function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean): CheckedSet {
   const volumes = manifest.volumes.map(entry => {
     const object = set.volumes.get(entry.number);
     return { entry, unit: object && { ...unitOf(object), sum: entry.sha1 ?? entry.md5 } };

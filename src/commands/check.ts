@@ -3,7 +3,7 @@
  * signatures are fetched, hashed, decrypted and taken apart, all of them or a sample of those that were proved longest
  * ago. A chain that is read whole is proved at all its times: each delta must have its base. Of a sample each volume
  * is proved alone, and that deltas have a base is learnt from the signatures; only what a fault of it costs makes us
- * read more.
+ * read more. Where the private key is elsewhere, check-sealed.ts proves what it can.
  */
 
 import { comparePaths, displayPath } from '../bytes.ts';
@@ -17,9 +17,11 @@ import { canThaw } from '../storage/s3-thaw.ts';
 import { openArchive } from './archive.ts';
 import { chooseSample, openProofs, type Proofs } from './check-proofs.ts';
 import { checkItems, formatCheck } from './check-report.ts';
+import { isSealed, openSealedSets, proveSealed } from './check-sealed.ts';
 import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './check-sets.ts';
 import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { usesPublicKeys } from './key-ring.ts';
 import { createReadingProgress } from './reading-progress.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
@@ -55,17 +57,39 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
       run.fault('orphaned', `the ${describeSet(id)} can't be restored: the backup that it builds on is gone`);
     }
     const chains: CheckedSet[][] = [];
-    for (const chain of collection.chains) chains.push(await openSets(chain, run));
+    const newest = collection.chains.at(-1)!;
+    let faultsOfNewest = 0;
+    const sealed = usesPublicKeys(request) && (await isSealed(archive, newest.sets.at(-1)!));
+    if (sealed) {
+      const message =
+        'The private key is not on this machine: nothing is opened; volumes are compared with the checksums in the archive cache.';
+      host.reporter.report({ level: 'notice', code: 'check-sealed', message });
+    }
+    for (const chain of collection.chains) {
+      const before = faults;
+      chains.push(await (sealed ? openSealedSets : openSets)(chain, run));
+      if (chain === newest) faultsOfNewest += faults - before;
+    }
     const units = chains.flat().flatMap(set => set.units);
     const chosen = await choose(units, request.sample, proofs, run);
     const volumes = chains.flat().flatMap(set => set.volumes.flatMap(({ unit }) => unit ?? []));
     run.progress.expect(volumes.filter(unit => chosen.has(unit)).map(({ size }) => size));
     try {
-      for (const sets of chains) await checkChain(sets, chosen, run);
+      for (const sets of chains) {
+        const before = faults;
+        if (sealed) for (const set of sets) await proveSealed(set, chosen, run);
+        else await checkChain(sets, chosen, run);
+        if (sets === chains.at(-1)) faultsOfNewest += faults - before;
+      }
     } finally {
       await proofs.save(new Set(units.map(({ name }) => name)));
     }
-    const outcome = { sets: chains.flat(), chosen, faults, ...proofs };
+    if (faultsOfNewest > 0) {
+      const message = `the newest chain, begun by the ${describeSet(newest.sets[0].id)}, is damaged, and what is added to it builds on that; after a new full backup what the source still has is whole again`;
+      const facts = { chain: newest.start };
+      host.reporter.report({ level: 'warning', code: 'newest-chain-damaged', message, facts });
+    }
+    const outcome = { sets: chains.flat(), chosen, faults, sealed, ...proofs };
     await host.print(formatCheck(outcome), () => checkItems(outcome));
     return faults > 0 ? exitStatus.failed : exitStatus.done;
   } finally {

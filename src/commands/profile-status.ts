@@ -2,7 +2,7 @@
 
 import { exitStatus } from '../errors.ts';
 import { asctime } from '../manifest/time.ts';
-import type { ProfileState, RunRecord } from '../profiles/state.ts';
+import { isFullDue, type ProfileState, type RunRecord } from '../profiles/state.ts';
 import { formatAge, formatDuration, formatSize } from '../text.ts';
 
 export interface StatusRequest {
@@ -82,9 +82,10 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
     );
     if (lastFull !== undefined) lines.push(row('last full', time(lastFull)));
   }
-  if (lastCheck)
-    lines.push(
-      row('last check', `${time(lastCheck.time)}, ${lastCheck.faults ? 'faults found' : 'no fault'}`),
-    );
+  if (lastCheck) {
+    const found = lastCheck.faults ? 'faults found' : 'no fault';
+    const next = isFullDue(status, archive?.lastFull) ? '; the next run makes a full backup' : '';
+    lines.push(row('last check', `${time(lastCheck.time)}, ${found}${next}`));
+  }
   return `${lines.join('\n')}\n`;
 }

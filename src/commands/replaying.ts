@@ -253,7 +253,8 @@ async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
   }
 }
 
-function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }: Host): void {
+/** With what it held, as its manifest tells. */
+export function reportLostVolume(volume: VolumeEntry, error: BackupError, { reporter }: Host): void {
   const [from, to] = [displayPath(volume.start.path), displayPath(volume.end.path)];
   const held = isGuessed(volume) ? '' : `; it held ${from === to ? from : `what lies from ${from} to ${to}`}`;
   const message = `${error.message}${held}`;

@@ -13,6 +13,7 @@ import type { RunOutcome } from '../notices/run-outcome.ts';
 import { formatMetrics, writeMetrics } from '../profiles/metrics.ts';
 import {
   type ArchiveFacts,
+  isFullDue,
   makeStateFolder,
   type ProfileState,
   type RunRecord,
@@ -34,6 +35,8 @@ export interface RunRequest {
   /** See profiles/places.ts. */
   readonly stateFolder: string;
   readonly backup: Step;
+  /** The same, but a full one in any case. */
+  readonly full: Step;
   readonly check?: Step | undefined;
   readonly prune?: Step | undefined;
   readonly facts: (host: Host) => Promise<ArchiveFacts>;
@@ -131,10 +134,13 @@ interface StepResult {
   readonly errors: readonly string[];
   /** Sentences that belong into a summary. */
   readonly notes: readonly string[];
+  /** Of the newest chain, if a check has found it damaged; see state.ts. */
+  readonly damagedChain?: number | undefined;
 }
 
 async function perform(request: RunRequest, host: Host, before: ProfileState): Promise<Result> {
-  const backup = await perform1(request.backup, host);
+  const isFull = await isFullWanted(request, before, host);
+  const backup = await perform1(isFull ? request.full : request.backup, host);
   const isStored = backup.status === exitStatus.done || backup.status === exitStatus.partial;
   const check = isStored && request.check ? await perform1(request.check, host) : undefined;
   const isSound = check === undefined || check.status === exitStatus.done;
@@ -151,6 +157,7 @@ async function perform(request: RunRequest, host: Host, before: ProfileState): P
     ...(interrupted === undefined
       ? []
       : [`The run of ${asctime(Math.floor(interrupted))} never ended: it was killed, or the power failed.`]),
+    ...(isFull ? [`It ${isStored ? 'is' : 'was to be'} a full backup: ${foundDamaged(before)}`] : []),
     ...(check ? checkSentences(check, request.profile) : []),
     ...(isStored && request.prune && !isSound ? ['Nothing was pruned, because the check failed.'] : []),
     ...(prune ? pruneSentences(prune) : []),
@@ -163,9 +170,23 @@ async function perform(request: RunRequest, host: Host, before: ProfileState): P
     summary,
     statistics: backup.text,
     archive,
-    check: check && { time: host.now(), faults: check.status !== exitStatus.done },
+    check: check && {
+      ...{ time: host.now(), faults: check.status !== exitStatus.done },
+      damagedChain: check.damagedChain,
+    },
     error: backup.error,
   };
+}
+
+/** Only then is the target looked at for it. */
+async function isFullWanted(request: RunRequest, before: ProfileState, host: Host): Promise<boolean> {
+  if (!isFullDue(before, before.archive?.lastFull)) return false;
+  const archive = await request.facts(host).catch(() => undefined); // the backup itself will tell why
+  return isFullDue(before, archive?.lastFull);
+}
+
+function foundDamaged({ lastCheck }: ProfileState): string {
+  return `the check of ${asctime(Math.floor(lastCheck!.time))} found the newest chain damaged.`;
 }
 
 const ERRORS_KEPT = 20;
@@ -176,7 +197,9 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
   let text = '';
   const errors: string[] = [];
   const notes: string[] = [];
-  const listen = ({ level, code, message }: Report) => {
+  let damagedChain: number | undefined;
+  const listen = ({ level, code, message, facts }: Report) => {
+    if (code === 'newest-chain-damaged') damagedChain = Number(facts?.chain);
     if (level === 'error' && errors.length < ERRORS_KEPT) errors.push(message);
     if (noted.includes(code)) notes.push(message);
   };
@@ -192,7 +215,8 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
     return host.print(part, items);
   };
   try {
-    return { status: await step({ ...host, reporter, print }), text, errors, notes };
+    const status = await step({ ...host, reporter, print });
+    return { status, text, errors, notes, damagedChain };
   } catch (error) {
     const message = describeFailure(error);
     host.reporter.report({
@@ -232,17 +256,21 @@ function counted(count: number, what: string): string {
   return `${count} ${what}`;
 }
 
-function checkSentences({ status, text, errors }: StepResult, profile: string): string[] {
+function checkSentences({ status, text, errors, damagedChain }: StepResult, profile: string): string[] {
   const last = text.trimEnd().split('\n').at(-1) ?? '';
   if (status === exitStatus.done) return [last];
   return [
     'The check of the archive found something wrong:',
     ...errors.map(error => `- ${error}`),
     ...(last === '' ? [] : [last]),
-    ...(status === exitStatus.failed
-      ? [
-          `What the source still has is whole again after a new full backup: tsbackup full --profile ${profile}`,
-        ]
+    ...(damagedChain === undefined
+      ? []
+      : [
+          'The newest chain is damaged, so the next run makes a full backup, after which what the source still has is whole again.',
+          `To have it at once: tsbackup full --profile ${profile}`,
+        ]),
+    ...(damagedChain === undefined && status === exitStatus.failed
+      ? ['No fault was found in the newest chain, which backups go on with.']
       : []),
   ];
 }

@@ -52,7 +52,7 @@ export function createVolumeFetcher(
     if (volume.object.size <= SMALL) {
       const kept: Uint8Array[] = [];
       const all = storage.get(volume.object.name, { length: SMALL, signal });
-      const isProved = await prove(all, volume, chunk => kept.push(Uint8Array.from(chunk)));
+      const isProved = await proveVolume(all, volume, chunk => kept.push(Uint8Array.from(chunk)));
       return { isProved, read: () => fromChunks(...kept) };
     }
     if (storage.localPath) {
@@ -60,12 +60,12 @@ export function createVolumeFetcher(
       const isProved =
         path && hasher
           ? await proveFile(hasher, path, volume, bytes, watchdog)
-          : await prove(bytes(), volume, () => {});
+          : await proveVolume(bytes(), volume);
       return { isProved, read: bytes };
     }
     const spool = createSpool(tempdir);
     spools.push(spool);
-    const isProved = await prove(bytes(), volume, chunk => spool.push(chunk));
+    const isProved = await proveVolume(bytes(), volume, chunk => spool.push(chunk));
     return { isProved, read: isLast => readSpool(spool, isLast) };
   };
   return {
@@ -105,7 +105,7 @@ async function proveFile(
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
   }
-  return prove(bytes(), volume, () => {});
+  return proveVolume(bytes(), volume);
 }
 
 async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerator<Uint8Array> {
@@ -122,10 +122,10 @@ async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerato
 }
 
 /** @returns false if the manifest has no checksum */
-async function prove(
+export async function proveVolume(
   stored: Chunks,
   { entry, name }: WantedVolume,
-  keep: (chunk: Uint8Array) => void,
+  keep: (chunk: Uint8Array) => void = () => {},
 ): Promise<boolean> {
   const expected = entry.sha1 ?? entry.md5;
   const hash = createHash(entry.sha1 === undefined ? 'md5' : 'sha1');

@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { BackupError, type ErrorCode, systemCode } from '../errors.ts';
+import { BackupError, type ErrorCode, KEY_ABSENT, systemCode } from '../errors.ts';
 
 export interface GpgOptions {
   /** Program name or path; default `gpg`. */
@@ -61,11 +61,11 @@ export function askGpg(
     const stdout: Buffer[] = [];
     let size = 0;
     let stderr = '';
-    const giveUp = (code: ErrorCode, message: string, cause?: unknown) => {
+    const giveUp = (code: ErrorCode, message: string, cause?: unknown, facts = {}) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
       for (const pipe of child.stdio) pipe?.destroy(); // a child of gpg's may still hold the other ends
-      reject(new BackupError(code, message, {}, { cause }));
+      reject(new BackupError(code, message, facts, { cause }));
     };
     const timer = setTimeout(() => {
       const waits = 'it may be waiting for a passphrase, a card or a lock';
@@ -83,8 +83,10 @@ export function askGpg(
     stdin.end(run.input ?? new Uint8Array(0));
     passphrasePipe.end(run.passphrase ? Buffer.concat([run.passphrase, Uint8Array.of(0x0a)]) : undefined);
     child.on('error', cause => {
-      const why = systemCode(cause) === 'ENOENT' ? 'is not installed' : `can't be started: ${cause.message}`;
-      giveUp('usage', `${binary} ${why}; keys can also be given as files.`, cause);
+      const isAbsent = systemCode(cause) === 'ENOENT'; // and with it all keys that it might have had
+      const why = isAbsent ? 'is not installed' : `can't be started: ${cause.message}`;
+      const facts = isAbsent ? { [KEY_ABSENT]: 1 } : {};
+      giveUp('usage', `${binary} ${why}; keys can also be given as files.`, cause, facts);
     });
     child.on('close', exitCode => {
       clearTimeout(timer);

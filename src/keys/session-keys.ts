@@ -5,7 +5,7 @@
  */
 
 import type { Key, PrivateKey } from 'openpgp';
-import { BackupError } from '../errors.ts';
+import { BackupError, KEY_ABSENT } from '../errors.ts';
 import { namesOf } from '../volumes/openpgp-open.ts';
 import { encodePacket, tags } from '../volumes/openpgp-packet.ts';
 import { HIDDEN_KEY_ID, type RecipientPacket, type SessionKey } from '../volumes/openpgp-session.ts';
@@ -57,6 +57,7 @@ function noKey(packets: readonly RecipientPacket[]): BackupError {
   return new BackupError(
     'wrong-passphrase',
     `None of the private keys here opens the archive, ${namesOf(packets)}.`,
+    { [KEY_ABSENT]: 1 },
   );
 }
 

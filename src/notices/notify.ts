@@ -13,7 +13,7 @@ export interface Notifier {
   /** Says that a run begins. All three give a sentence for each notice that failed, and never fail themselves. */
   begin(): Promise<string[]>;
   end(outcome: RunOutcome): Promise<string[]>;
-  /** The same without the network, in a hurry: the mail waits for the next run. */
+  /** The same in a hurry: the mail waits for the next run, and what goes by HTTP has one short chance. */
   postpone(outcome: RunOutcome): Promise<string[]>;
 }
 
@@ -24,6 +24,9 @@ export interface NotifierPlace {
   now(): number;
   readonly signal: AbortSignal;
 }
+
+/** The process will be killed before long. */
+const HURRY_MS = 3000;
 
 export function createNotifier(settings: NoticeSettings, { folder, now, signal }: NotifierPlace): Notifier {
   const outbox = openOutbox(join(folder, 'outbox'));
@@ -60,24 +63,26 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
     if (refused.length > 0) throw new Error(refused.join('; '));
   }
 
+  /** Whoever waits for a sign of life must not take a run that was ended for one that is on its way. */
+  const byHttp = ({ pings, webhooks, ntfy }: NoticeSettings, outcome: RunOutcome, limit: AbortSignal) => [
+    ...pings.map(ping => pingEnd(ping, outcome, limit)),
+    ...webhooks.map(webhook => callWebhook(webhook, outcome, limit)),
+    ...(ntfy && isWanted(ntfy.on, outcome) ? [publish(ntfy, outcome, limit)] : []),
+  ];
+
   return {
     begin: () => failuresOf(settings.pings.map(ping => pingStart(ping, signal))),
     end(outcome) {
-      const { mail: own, pings, webhooks, ntfy } = settings;
+      const { mail: own } = settings;
       const letter = own && isWanted(own.on, outcome) ? letterOf(own, outcome) : undefined;
-      return failuresOf([
-        ...(own ? [mail(own, letter)] : []),
-        ...pings.map(ping => pingEnd(ping, outcome, signal)),
-        ...webhooks.map(webhook => callWebhook(webhook, outcome, signal)),
-        ...(ntfy && isWanted(ntfy.on, outcome) ? [publish(ntfy, outcome, signal)] : []),
-      ]);
+      return failuresOf([...(own ? [mail(own, letter)] : []), ...byHttp(settings, outcome, signal)]);
     },
     postpone(outcome) {
       const { mail: own } = settings;
       const keep = async () => {
         if (own && isWanted(own.on, outcome)) outbox.keep(letterOf(own, outcome), now());
       };
-      return failuresOf([keep()]);
+      return failuresOf([keep(), ...byHttp(settings, outcome, AbortSignal.timeout(HURRY_MS))]);
     },
   };
 }

@@ -3,10 +3,10 @@
 import type { MailSettings, NoticeSettings, Secret, SmtpSettings, When } from '../notices/settings.ts';
 import type { ProfileTable } from './parse.ts';
 import type { Environment } from './places.ts';
-import type { Profile } from './profile.ts';
+import type { ProfileNotices } from './profile.ts';
 import { readSecret, type SecretSource } from './secrets.ts';
 
-export function noticeSettings(profile: Profile, environment: Environment): NoticeSettings {
+export function noticeSettings(profile: ProfileNotices, environment: Environment): NoticeSettings {
   const secret = (table: ProfileTable, key: string) => {
     const source = table[key] as SecretSource | undefined;
     return source && (async () => (await readSecret(source, environment)).toString('utf8'));

@@ -10,17 +10,19 @@ export interface Environment {
 }
 
 /** Of the whole machine: looked at when the user has none of that name, and where root's are written. */
-const SYSTEM_FOLDER = '/etc/tsbackup';
+function systemFolder({ TSBACKUP_SYSTEM_CONFIG: named }: Environment): string {
+  return named && isAbsolute(named) ? named : '/etc/tsbackup';
+}
 
 /** The user's own. */
 export function profileFolder(environment: Environment, uid: number | undefined): string {
-  if (uid === 0 && !environment.XDG_CONFIG_HOME) return SYSTEM_FOLDER;
+  if (uid === 0 && !environment.XDG_CONFIG_HOME) return systemFolder(environment);
   return join(xdg(environment.XDG_CONFIG_HOME, '.config'), 'tsbackup');
 }
 
 /** Folders that are searched, in that order. */
 export function profileFolders(environment: Environment): readonly string[] {
-  return [join(xdg(environment.XDG_CONFIG_HOME, '.config'), 'tsbackup'), SYSTEM_FOLDER];
+  return [join(xdg(environment.XDG_CONFIG_HOME, '.config'), 'tsbackup'), systemFolder(environment)];
 }
 
 /** Of one profile: state, lock, outbox, log. */

@@ -6,7 +6,14 @@ import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { parseInterval } from '../manifest/time.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
 import { closest } from '../text.ts';
-import { atHome, type OptionValue, type ParsedProfile, type ProfileTable, parseProfile } from './parse.ts';
+import {
+  atHome,
+  type OptionValue,
+  type ParsedProfile,
+  type ProfileTable,
+  parseProfile,
+  salvageTables,
+} from './parse.ts';
 import { type Environment, profileFolders, profileNames, requireProfileName } from './places.ts';
 import type { SecretSource } from './secrets.ts';
 
@@ -56,11 +63,47 @@ export function loadProfile(name: string, known: KnownOptions, environment: Envi
     ? requireProfileName(file.replace(/^.*\//, '').replace(/\.toml$/, ''))
     : name;
   const names = new Set(known.names);
-  return profileOf(
-    own,
-    file,
-    parseProfile(text, file, option => names.has(option), known.names),
-  );
+  try {
+    return profileOf(
+      own,
+      file,
+      parseProfile(text, file, option => names.has(option), known.names),
+    );
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    throw new ProfileError(own, noticesIn(text, file), error);
+  }
+}
+
+/** What a profile says of who is to be told, whatever else is wrong with it. */
+export type ProfileNotices = Pick<Profile, 'mail' | 'smtp' | 'pings' | 'webhooks' | 'ntfy' | 'metricsFile'>;
+
+/** A profile that can't be used, but may say who wants to know that. */
+export class ProfileError extends BackupError {
+  /** Its name. */
+  readonly profile: string;
+  readonly notices: ProfileNotices;
+
+  constructor(profile: string, notices: ProfileNotices, { code, message, facts }: BackupError) {
+    super(code, message, facts);
+    this.profile = profile;
+    this.notices = notices;
+  }
+}
+
+function noticesIn(text: string, file: string): ProfileNotices {
+  const found = salvageTables(text, file);
+  return { ...noticeTables(found), metricsFile: found['']?.[0]?.['metrics-file'] as string | undefined };
+}
+
+function noticeTables(tables: ParsedProfile['tables']) {
+  return {
+    mail: tables.mail?.[0],
+    smtp: tables['mail.smtp']?.[0],
+    pings: tables.ping ?? [],
+    webhooks: tables.webhook ?? [],
+    ntfy: tables.ntfy?.[0],
+  };
 }
 
 function findProfile(name: string, environment: Environment): { file: string; text: string } {
@@ -136,10 +179,6 @@ function profileOf(name: string, file: string, { tables, options }: ParsedProfil
     options,
     prune: prune && new Map(Object.entries(prune) as [string, OptionValue][]),
     s3: tables.s3?.[0],
-    mail: tables.mail?.[0],
-    smtp: tables['mail.smtp']?.[0],
-    pings: tables.ping ?? [],
-    webhooks: tables.webhook ?? [],
-    ntfy: tables.ntfy?.[0],
+    ...noticeTables(tables),
   };
 }

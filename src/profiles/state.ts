@@ -37,6 +37,8 @@ export interface CheckRecord {
   /** Seconds since 1970. */
   readonly time: number;
   readonly faults: boolean;
+  /** Where a fault was in the newest chain: when its full backup was made, in seconds since 1970. */
+  readonly damagedChain?: number | undefined;
 }
 
 export interface ProfileState {
@@ -91,6 +93,18 @@ export function makeStateFolder(folder: string): void {
   } catch (error) {
     throw new BackupError('local-io', `can't make ${folder}: ${messageOf(error)}`, {}, { cause: error });
   }
+}
+
+/**
+ * Whether the next backup should be a full one, for what is added to a damaged chain builds on damage.
+ * @param lastFull time of the newest full set at the target, if known
+ */
+export function isFullDue(
+  { lastCheck }: Pick<ProfileState, 'lastCheck'>,
+  lastFull: number | undefined,
+): boolean {
+  const damaged = lastCheck?.damagedChain;
+  return damaged !== undefined && (lastFull === undefined || lastFull <= damaged);
 }
 
 /** After a run. `complete`: all of the source was read and stored. */

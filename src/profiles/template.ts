@@ -64,8 +64,9 @@ export function formatProfile(name: string, answers: Answers): string {
     '',
     '# How much of the archive every run reads and proves, what was proved longest ago first.',
     ...(encryption && 'key' in encryption && !encryption.opens
-      ? ['# Not here: it needs the private key.', '# check = "5%"']
-      : ['check = "5%"']),
+      ? ['# Without the private key only the checksums of volumes are proved; prove the rest where it is.']
+      : []),
+    'check = "5%"',
     '',
     '# When "tsbackup status" calls the last backup too old.',
     `max-age = ${text(maxAgeFor(schedule))}`,

@@ -21,7 +21,7 @@ test('bash completes actions, options of the action, files and profiles', t => {
   const complete = (...words: string[]) => {
     const script = `${completionFor('bash')}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsbackup; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const env = { PATH: process.env.PATH!, HOME: home };
+    const env = { PATH: process.env.PATH!, HOME: home, TSBACKUP_SYSTEM_CONFIG: join(home, 'etc') };
     const text = execFileSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8', env, cwd: home });
     return text.split('\n').filter(word => word !== '');
   };

@@ -21,7 +21,7 @@ function sourceOf({ home }: Program): string {
 const lines = (...answers: readonly string[]) => `${answers.join('\n')}\n`;
 const profileOf = ({ home }: Program) => readFileSync(join(home, '.config/tsbackup/photos.toml'), 'utf8');
 
-test('init tries a key: with its passphrase runs check, without the private key they only back up', async t => {
+test('init tries a key: with its passphrase runs check, without the private key they prove checksums', async t => {
   if (!needTool(t, 'gpg')) return;
   const gpg = createGpgHome(t);
   const name = 'Anna <anna@example.org>';
@@ -49,9 +49,9 @@ test('init tries a key: with its passphrase runs check, without the private key 
   const file = gpg.exportKey('anna@example.org', 'public');
   const answers = lines(sourceOf(other), 'target', 'key', file, '', 'never', '');
   const asked = expectStatus(await other.run(['init', 'photos'], { input: answers }));
-  assert.match(asked.stderr, /can be made with this key, but not checked here/);
-  assert.match(profileOf(other), /^# check = "5%"$/m);
-  expectStatus(await other.run(['run', 'photos']));
+  assert.match(asked.stderr, /can be made with this key, but not opened here: checks prove only checksums/);
+  assert.match(profileOf(other), /^check = "5%"$/m);
+  assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /proved by their checksums alone/);
   writeFileSync(join(other.home, 'photos', 'two'), 'second');
   assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /^NewFiles 1$/m);
 });
@@ -80,6 +80,17 @@ test('init keeps the options that were typed and those that the target needs', a
     assert.ok(profile.includes(`\n${line}\n`), profile);
   }
   expectStatus(await program.run(['run', 'photos'], { env }));
+});
+
+test("init writes root's profiles where those of the machine are, and anybody finds them there", async t => {
+  if (!needRoot(t, 'other users have a folder of their own')) return;
+  const program = createProgram(t);
+  const source = sourceOf(program);
+  const input = lines(source, 'target', 'generated', 'never', '');
+  expectStatus(await program.run(['init', 'photos'], { input, env: { XDG_CONFIG_HOME: '' } }));
+  const { stdout } = expectStatus(await program.run(['config', 'show', 'photos']));
+  assert.match(stdout, new RegExp(`^# ${join(program.home, 'etc/photos.toml')}\n`));
+  assert.match((await program.run(['status'])).stdout, /^photos: it has never run/);
 });
 
 test('init says before the first question that it can not write profiles', async t => {

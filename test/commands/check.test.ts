@@ -238,7 +238,10 @@ for (const kind of ['manifest', 'sigtar'] as const) {
     assert.equal(await history.archive.check(), 1);
     assert.deepEqual([...lostIn(history).keys()], []);
     const codes = history.archive.host.reports.map(({ code }) => code);
-    assert.deepEqual(codes, [kind === 'manifest' ? 'manifest-damaged' : 'signatures-damaged']);
+    assert.deepEqual(codes, [
+      kind === 'manifest' ? 'manifest-damaged' : 'signatures-damaged',
+      'newest-chain-damaged',
+    ]);
   });
 
   test(`check() finds a ${kind} at the target that is whole, and another than the cache has`, async t => {

@@ -115,7 +115,7 @@ test('from init to the seventh week: every mail that a person would have got', a
   choose = () => s3Error(403, 'ExpiredToken');
   expectStatus(await run(), 13);
   choose = undefined;
-  // Week 7: all is well.
+  // Week 7: all is well, and the damaged chain is not continued.
   week++;
   expectStatus(await run());
 

@@ -1,7 +1,7 @@
 /** `run NAME` where something is wrong with the profile itself: nobody sits there, so it has to be told by mail. */
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { statusOfProfile } from '../../src/commands/profile-status.ts';
@@ -61,6 +61,105 @@ sendmail = "${sendmail}"
     /^Error: --volsize/,
   );
   assert.throws(subjectAndReason, 'who types sees it');
+});
+
+test('a profile that is no TOML, or has an unknown key, is told by mail, ping, metrics, log and status', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  const file = join(config, 'p.toml');
+  const write = (slip: string, sent = sendmail) =>
+    writeFileSync(
+      file,
+      `source = "${home}/source"\ntarget = "file://${home}/target"\nmetrics-file = "${home}/metrics"\n${slip}
+[mail]\nto = "anna@example.org"\ntransport = "sendmail"\nsendmail = "${sent}"\n`,
+    );
+  const run = async (...more: string[]) => expectStatus(await program.run(['run', 'p', ...more]), 2).stderr;
+  const received = () => {
+    const text = readFileSync(mail, 'utf8').replaceAll('=\r\n', '').replaceAll('=\n', '');
+    rmSync(mail);
+    return text;
+  };
+
+  write('passphrase = "secret');
+  assert.match(await run(), /^Error: .*p\.toml: line 4 \(passphrase\): [^\n]+\n$/);
+  const first = received();
+  assert.match(first, /^Subject: \[ERR\] backup p @ /m);
+  assert.match(first, /No backup was made: .*p\.toml: line 4 \(passphrase\): /);
+  assert.doesNotMatch(first, /secret/);
+  assert.match(readFileSync(join(home, 'metrics'), 'utf8'), /^tsbackup_last_run_status\{profile="p"\} 2$/m);
+  const log = join(home, '.local/state/tsbackup/p/log');
+  assert.match(readFileSync(log, 'utf8'), / ERROR .*p\.toml: line 4 .*\n.* END run p: status 2\n$/);
+
+  write('[options]\nvolsise = 5');
+  await run('--dry-run');
+  assert.throws(received, 'nothing was to be run');
+  await run();
+  assert.match(received(), /p\.toml: line 5: volsise is not known in \[options\]; did you mean volsize\?/);
+  const told = await program.run(['status', 'p']);
+  assert.match(expectStatus(told, 2).stderr, /p\.toml: line 5: volsise/);
+
+  write('[options]\nvolsise = 5', '/absent');
+  const [warning, error] = (await run()).split('\n');
+  assert.match(warning!, /^Warning: the mail could not be sent .* kept for the next run$/);
+  assert.match(error!, /^Error: .*volsise/);
+  write('[options]\nno-encryption = true');
+  const status = expectStatus(await program.run(['status', 'p']), 1).stdout;
+  assert.match(status, /^p: the last run failed[\s\S]*No backup was made: .*volsise/);
+  expectStatus(await program.run(['run', 'p']));
+});
+
+test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const target = join(home, 'target');
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(home, 'source', 'one'), 'first');
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${home}/source"\ntarget = "file://${target}"\ncheck = "100%"\n[options]\nno-encryption = true\n`,
+  );
+  let time = 1_700_000_000;
+  const call = async (status: number, ...words: string[]) => {
+    time += 1000;
+    return expectStatus(await program.run([...words, '--current-time', String(time)]), status);
+  };
+  const sets = () =>
+    readdirSync(target)
+      .filter(name => name.endsWith('.manifest'))
+      .map(name => /^duplicity-(full|inc)\./.exec(name)![1]);
+  await call(0, 'run', 'p');
+  const volume = join(target, readdirSync(target).find(name => name.includes('.vol1.'))!);
+  writeFileSync(volume, 'damaged');
+  const log = join(home, '.local/state/tsbackup/p/log');
+  await call(1, 'run', 'p');
+  assert.match(readFileSync(log, 'utf8'), / WARNING the newest chain, begun by the full backup of /);
+  assert.match(
+    (await call(1, 'status', 'p')).stdout,
+    /last check .*, faults found; the next run makes a full backup$/m,
+  );
+
+  await call(1, 'run', 'p');
+  assert.deepEqual(sets().sort(), ['full', 'full', 'inc'], 'a full one, and the old chain is still damaged');
+  assert.doesNotMatch((await call(1, 'status', 'p')).stdout, /the next run makes/);
+  await call(1, 'run', 'p');
+  assert.deepEqual(sets().sort(), ['full', 'full', 'inc', 'inc'], 'the newest chain is whole');
+
+  const newest = readdirSync(target)
+    .filter(name => /^duplicity-full.*\.vol1\./.test(name))
+    .sort()
+    .at(-1)!;
+  writeFileSync(join(target, newest), 'damaged too');
+  await call(1, 'run', 'p');
+  await call(0, 'full', '--profile', 'p');
+  await call(1, 'run', 'p');
+  assert.deepEqual(sets().filter(type => type === 'full').length, 3, 'somebody was faster');
 });
 
 test('status tells a backup that left something out as that, and as too old when it is', () => {

@@ -60,7 +60,7 @@ test('a chain for two keys, one of them hidden, and signed, is shared with dupli
 
 test('a machine that holds only the public key backs up for ever, and cannot read what it wrote', async t => {
   if (!needTool(t, 'gpg')) return;
-  const { program, source, url, run, must } = setUp(t);
+  const { program, source, folder, url, run, must } = setUp(t);
   const owner = createGpgHome(t);
   const id = owner.makeKey({ name: 'owner', ...rsa, passphrase: 'locked' });
   const publicKey = owner.exportKey(id, 'public', undefined, true);
@@ -76,10 +76,41 @@ test('a machine that holds only the public key backs up for ever, and cannot rea
   assert.equal(refused.status, 12, refused.stderr);
   assert.match(refused.stderr, /^Error: .*key/m);
 
+  // What it can prove is proved, and told as that; a damaged volume and one that is gone are found.
+  const check = ['check', '--encrypt-key', publicKey, url];
+  const proved = await must(client, check);
+  assert.match(proved.stderr, /^The private key is not on this machine: nothing is opened/m);
+  assert.match(
+    proved.stdout,
+    /3 of 3 objects read .* 3 are proved by their checksums alone, .* no fault found\.$/m,
+  );
+  const [volume, other] = readdirSync(folder).filter(name => /\.vol1\./.test(name));
+  const [path, absent] = [join(folder, volume!), join(folder, other!)];
+  const [whole, second] = [readFileSync(path), readFileSync(absent)];
+  writeFileSync(path, Buffer.from(whole).fill(~whole[500]! & 0xff, 500, 501));
+  rmSync(absent);
+  const told = await run(client, check);
+  assert.equal(told.status, 1, told.stderr);
+  assert.match(
+    told.stderr,
+    /^Error: volume 1 of the full .* is damaged: .*; it held what lies from \. to b$/m,
+  );
+  assert.match(told.stderr, /^Error: volume 1 of the incremental .* is not at the target; it held /m);
+  assert.match(told.stderr, /^Warning: the newest chain, begun by the full backup of /m);
+  assert.match(told.stdout, /, 1 are proved by .*, 2 faults found\.$/m);
+  const unnamed = await run(client, ['check', url]);
+  assert.equal(unnamed.status, 12, 'who does not say that the key is elsewhere wants it opened');
+  writeFileSync(path, whole);
+  writeFileSync(absent, second);
+
   // Without its cache it needs to read, which it cannot.
   rmSync(join(program.home, '.cache'), { recursive: true });
   const blind = await run(client, ['incremental', '--encrypt-key', publicKey, source, url]);
   assert.equal(blind.status, 12, blind.stderr);
+  assert.match(
+    (await must(client, check)).stderr,
+    /^Warning: the archive cache has no manifest of the full /m,
+  );
 
   const secretKey = owner.exportKey(id, 'secret', 'locked');
   const expected = snapshotTree(source);

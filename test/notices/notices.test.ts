@@ -352,12 +352,20 @@ test('a notice that fails is told without its address, and hinders no other', as
   assert.ok(requests.some(({ path }) => path === '/good'));
 });
 
-test('postpone() keeps the mail without the network', async t => {
+test('postpone() keeps the mail, and tells the rest although the run was ended, but does not wait for it', async t => {
   const folder = tempDir(t);
+  const { requests, url } = await httpServer(t, path => (path === '/deaf/fail' ? undefined : 200));
   const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['error'], transport: smtp(1) };
-  const notifier = createNotifier({ ...nobody, mail }, { folder, now: () => 5, signal: live });
+  const pings = ['uuid', 'deaf'].map(name => ({ url: async () => `${url}/${name}` }));
+  const settings: NoticeSettings = { ...nobody, mail, pings };
+  const notifier = createNotifier(settings, { folder, now: () => 5, signal: AbortSignal.abort() });
   assert.deepEqual(await notifier.postpone(outcome), []);
   assert.ok(!existsSync(join(folder, 'outbox')));
-  assert.deepEqual(await notifier.postpone({ ...outcome, verdict: 'error' }), []);
+  const failures = await notifier.postpone({ ...outcome, verdict: 'error' });
+  assert.match(failures.join('\n'), /^the notice to 127\.0\.0\.1:\d+ could not be sent: .*timeout/);
+  assert.deepEqual(
+    requests.map(({ path }) => path),
+    ['/uuid', '/deaf', '/uuid/fail', '/deaf/fail'],
+  );
   assert.equal(readdirSync(join(folder, 'outbox')).length, 1);
 });

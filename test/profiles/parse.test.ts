@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { optionNames } from '../../src/cli/options.ts';
 import { BackupError } from '../../src/errors.ts';
-import { parseProfile } from '../../src/profiles/parse.ts';
+import { parseProfile, salvageTables } from '../../src/profiles/parse.ts';
 import { formatProfile } from '../../src/profiles/template.ts';
 
 const FILE = '/etc/tsbackup/pictures.toml';
@@ -61,15 +61,15 @@ test('parseProfile() gives every value its kind', () => {
 });
 
 const wrong: readonly [what: string, text: string, told: RegExp][] = [
-  ['no TOML', 'source = ', /line 1: /],
+  ['no TOML', 'source = ', /line 1 \(source\): /],
   ['a missing source', 'target = "file:///b"', /: source is missing$/],
-  ['a mistyped key', `${places}shedule = "daily"`, /shedule is not known; did you mean schedule\?/],
+  ['a mistyped key', `${places}shedule = "daily"`, /line 3: shedule is not known; did you mean schedule\?/],
   [
     'a mistyped option',
     `${places}[options]\nvolsise = 5`,
-    /volsise .* in \[options\]; did you mean volsize\?/,
+    /line 4: volsise .* in \[options\]; did you mean volsize\?/,
   ],
-  ['a mistyped table', `${places}[mial]\nto = "a"`, /mial is not known; did you mean mail\?/],
+  ['a mistyped table', `${places}[mial]\nto = "a"`, /line 3: mial is not known; did you mean mail\?/],
   ['a key of another kind', `${places}nice = "5"`, /nice takes a whole number/],
   ['a negative count', `${places}nice = -5`, /nice takes a whole number/],
   ['an interval that is none', `${places}full-every = "often"`, /full-every takes an interval .*'often'/],
@@ -140,6 +140,49 @@ test('parseProfile() reads back what formatProfile() writes, whatever the answer
       assert.equal(tables['mail.smtp']?.length ?? 0, hasServer ? 1 : 0);
       const { value } = tables['']![0]!.passphrase as { value: string };
       assert.ok(value.startsWith('/'));
+    }),
+  );
+});
+
+test('salvageTables() reads what stands around a slip, and leaves out what a slip has made senseless', () => {
+  const mail = '[mail]\nto = "anna@example.org"\n[mail.smtp]\nhost = "mail"\npassword-file = "p"\n';
+  const ping = '[[ping]]\nurl = "https://a"\n[[ping]]\nurl = "https://b"\n';
+  const slips = [
+    'source = /a # no quotation marks',
+    'source = "/a',
+    'source = ["/a"',
+    'shedule = "daily"',
+    '[options]\nvolsize = 10 MB',
+    '[options]\nexclude = ["a",\n"b"',
+    '__proto__ = 1\n[__proto__]\nx = 1',
+  ];
+  for (const slip of slips) {
+    const found = salvageTables(`${slip}\n${mail}${ping}`, FILE);
+    assert.deepEqual(found.mail, [{ to: ['anna@example.org'] }], slip);
+    assert.equal(found['mail.smtp']![0]!.host, 'mail', slip);
+    assert.equal(found.ping!.length, 2, slip);
+  }
+  const wrongMail = salvageTables(
+    `[mail]\nto = "a@x"\non = "never"\nfrm = "b@x"\n[mail.smtp]\nport = 5`,
+    FILE,
+  );
+  assert.deepEqual(wrongMail, { '': [{}], mail: [{ to: ['a@x'] }] });
+  assert.equal(({} as { x?: number }).x, undefined);
+});
+
+test('salvageTables() never fails, whatever a file holds', () => {
+  const whole = `${places}[mail]\nto = ["a@x"]\n[options]\nexclude = ["a"]\n[[ping]]\nurl = "u"\n`;
+  const edits = fc.array(
+    fc.tuple(fc.nat(whole.length), fc.constantFrom('[', ']', '"', '=', '\n', "'''", '{', '#')),
+    {
+      maxLength: 6,
+    },
+  );
+  fc.assert(
+    fc.property(edits, places => {
+      let text = whole;
+      for (const [at, what] of places) text = `${text.slice(0, at)}${what}${text.slice(at + 1)}`;
+      for (const table of salvageTables(text, FILE).mail ?? []) assert.ok(Array.isArray(table.to));
     }),
   );
 });

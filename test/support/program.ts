@@ -42,6 +42,7 @@ export function createProgram(t: Scope, uid?: number): Program {
     XDG_CACHE_HOME: join(home, '.cache'),
     XDG_CONFIG_HOME: join(home, '.config'),
     XDG_STATE_HOME: join(home, '.local', 'state'),
+    TSBACKUP_SYSTEM_CONFIG: join(home, 'etc'), // whoever tests may have profiles of their own
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
   };
