@@ -17,7 +17,7 @@ import { startS3Server } from '../support/s3-server.ts';
 import { fakeTime, hear, openTest, PART, sharedServer } from '../support/s3-storage.ts';
 
 const server = sharedServer();
-const TIMEOUT = 0.3; // seconds; loopback answers far sooner, and hangs are waited out in real time
+const TIMEOUT = 1.5; // seconds; loopback answers far sooner even on a busy machine, and hangs are waited out in real time
 
 interface Setup {
   storage: S3Storage;
@@ -183,6 +183,7 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     [301, 'PermanentRedirect', ['target-denied', '--s3-region-name']],
     [507, 'Whatever', ['target-full', 'Make room']],
     [418, 'IAmATeapot', ['target-denied', 'IAmATeapot']],
+    [503, 'GlacierExpeditedRetrievalNotAvailable', ['target-denied', '--thaw-tier Standard']],
   ];
   let error: Fault | undefined;
   const { storage, proxy } = await behind(t, () => error);
@@ -199,6 +200,8 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     }
     assert.equal(proxy.seen.length - before, 4, code);
   }
+  error = s3Error(400, 'AuthorizationHeaderMalformed', { 'x-amz-bucket-region': 'eu-west-3' });
+  await assert.rejects(listed(storage), failing('target-denied', '--s3-region-name=eu-west-3.'));
   error = s3Error(403, 'InvalidObjectState');
   await assert.rejects(collect(storage.get('vol7')), failing('object-cold', '--thaw'));
   error = s3Error(404, 'NoSuchKey');
