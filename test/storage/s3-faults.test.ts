@@ -317,6 +317,22 @@ test('put() proves what arrived by its ETag where the service knows no checksums
   assert.equal(reporter.events.filter(({ code }) => code === 'storage-retry').length, 2);
 });
 
+test('put() compares the size where the service tells neither a checksum nor an MD5', async t => {
+  let held = '3';
+  const { storage, proxy } = await behind(t, ({ method }) =>
+    method === 'PUT'
+      ? { kind: 'answer', status: 200, headers: { etag: '"opaque"' } }
+      : { kind: 'answer', status: 200, headers: { 'content-length': held } },
+  );
+  await storage.put('x', Buffer.from('123'));
+  assert.deepEqual(
+    proxy.seen.map(({ method }) => method),
+    ['PUT', 'HEAD'],
+  );
+  held = '2';
+  await assert.rejects(storage.put('x', Buffer.from('123')), failing('target-unreachable', '2 bytes'));
+});
+
 test('checksum headers are left out for a service that refuses them', async t => {
   const reporter = hear();
   const { storage, proxy } = await behind(
