@@ -4,6 +4,7 @@
  */
 
 import { displayPath } from '../bytes.ts';
+import { BackupError } from '../errors.ts';
 import { type Reporter, silentReporter } from '../report.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
@@ -16,6 +17,8 @@ export type StoredForm = 'gpg' | 'gz' | 'plain';
 export interface MetadataCopy {
   readonly kind: 'manifest' | 'signatures';
   readonly remoteName: string;
+  /** Bytes of the object as the target lists it; checked if given. */
+  readonly size?: number | undefined;
   readonly form: StoredForm;
   /** Name in the cache: `….manifest` or `….sigtar.gz`. */
   readonly localName: string;
@@ -33,7 +36,7 @@ export interface SyncTools {
 /**
  * Copies in the order given; what was copied stays when a later one fails.
  * @returns bytes written to the cache
- * @throws BackupError of the storage, of `open`, or 'local-io' of the cache
+ * @throws BackupError of the storage, of `open`, 'damaged' for another size than the listed one, 'local-io' of the cache
  */
 export async function copyToCache(
   copies: readonly MetadataCopy[],
@@ -43,9 +46,9 @@ export async function copyToCache(
 ): Promise<number> {
   const options = signal ? { signal } : {};
   let bytesDone = 0;
-  for (const [entriesDone, { kind, remoteName, form, localName }] of copies.entries()) {
+  for (const [entriesDone, { kind, remoteName, size, form, localName }] of copies.entries()) {
     reporter.progress({ stage: 'sync', bytesDone, entriesDone, path: displayPath(remoteName) });
-    const plain = open(storage.get(remoteName, options), form);
+    const plain = open(whole(storage.get(remoteName, options), size), form);
     const bytes = await cache.write(localName, kind === 'manifest' ? plain : compress(plain), options);
     bytesDone += bytes;
     reporter.report({
@@ -56,4 +59,16 @@ export async function copyToCache(
     });
   }
   return bytesDone;
+}
+
+/** The bytes themselves. A plain manifest has no end that would tell a part from the whole, and the cache keeps it. */
+async function* whole(stored: Chunks, size: number | undefined): Chunks & AsyncGenerator<Uint8Array> {
+  let came = 0;
+  for await (const chunk of stored) {
+    came += chunk.length;
+    yield chunk;
+  }
+  if (size !== undefined && came !== size) {
+    throw new BackupError('damaged', `${came} bytes came of the ${size} that the target lists`);
+  }
 }

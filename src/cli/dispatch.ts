@@ -9,6 +9,7 @@ import { parseInterval } from '../manifest/time.ts';
 import { commonOptions, sampleOf } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
+import { ranged } from './ranged.ts';
 import { rank } from './reporters.ts';
 import { thawTier } from './s3-values.ts';
 import { selectionRules } from './selection.ts';
@@ -229,19 +230,6 @@ function setIndexOf(values: Readonly<Record<string, OptionValue>>): number | und
     );
   }
   return Number(text);
-}
-
-function ranged(
-  values: Readonly<Record<string, OptionValue>>,
-  name: string,
-  least: number,
-  most: number,
-): number | undefined {
-  const value = values[name] as number | undefined;
-  if (value !== undefined && (value < least || value > most)) {
-    throw new BackupError('usage', `--${name} takes ${least} to ${most}, not ${value}`);
-  }
-  return value;
 }
 
 /** A slip in the order of arguments must never turn a restore into a backup or the other way round. */

@@ -3,10 +3,13 @@
 import { BackupError } from '../errors.ts';
 import type { S3Options, StorageClassChoice } from '../storage/s3-options.ts';
 import type { OptionValue } from './parse.ts';
+import { ranged } from './ranged.ts';
 
 type Values = Readonly<Record<string, OptionValue>>;
 
 const MIB = 1024 * 1024;
+const LONGEST_S = 1_000_000; // a timer has room for twice as much
+const FASTEST = 999_999_999;
 const classes: readonly StorageClassChoice[] = [
   'rrs',
   'ia',
@@ -23,7 +26,7 @@ export function s3Options(values: Values): S3Options {
   if (chosen.length > 1) {
     throw new BackupError('usage', `--s3-use-${chosen[0]} and --s3-use-${chosen[1]} do not go together`);
   }
-  const chunkSize = values['s3-multipart-chunk-size'] as number | undefined;
+  const chunkSize = ranged(values, 's3-multipart-chunk-size', 1, 1024);
   return defined({
     endpointUrl: values['s3-endpoint-url'] as string | undefined,
     regionName: values['s3-region-name'] as string | undefined,
@@ -32,12 +35,12 @@ export function s3Options(values: Values): S3Options {
     storageClass: chosen[0],
     sse: serverSideEncryption(values),
     multipartChunkSize: chunkSize === undefined ? undefined : chunkSize * MIB,
-    multipartMaxProcs: values['s3-multipart-max-procs'] as number | undefined,
+    multipartMaxProcs: ranged(values, 's3-multipart-max-procs', 1, 1000),
     numRetries: values['num-retries'] as number | undefined,
-    retryFor: values['retry-for'] as number | undefined,
-    timeout: values.timeout as number | undefined,
-    uploadLimit: values['upload-limit'] as number | undefined,
-    downloadLimit: values['download-limit'] as number | undefined,
+    retryFor: ranged(values, 'retry-for', 0, LONGEST_S),
+    timeout: ranged(values, 'timeout', 1, LONGEST_S),
+    uploadLimit: ranged(values, 'upload-limit', 1, FASTEST),
+    downloadLimit: ranged(values, 'download-limit', 1, FASTEST),
   });
 }
 

@@ -25,6 +25,7 @@ import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
+import { readAgain } from './read-again.ts';
 import { createVolumeFetcher, proveVolume } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
@@ -97,7 +98,9 @@ export async function openArchive(
   const fetch = async (copies: readonly MetadataCopy[]) => {
     for (const copy of copies) {
       try {
-        await copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal });
+        await readAgain(storage, () =>
+          copyToCache([copy], storage, cache, { open, compress: gzip, reporter, signal }),
+        );
       } catch (error) {
         throw named(error, `${displayPath(copy.remoteName)} at the target`);
       }
@@ -108,7 +111,8 @@ export async function openArchive(
   const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
     const localName = cacheName(kind, set.id, 'final', prefixes);
     if (!(await cache.has(localName))) {
-      await fetch([{ kind, remoteName: object.name, form: formOf(object), localName }]);
+      const { name: remoteName, size } = object;
+      await fetch([{ kind, remoteName, size, form: formOf(object), localName }]);
     }
     return localName;
   };
@@ -147,8 +151,8 @@ export async function openArchive(
       return collect(id => manifests.has(cacheName('manifest', id, 'final', prefixes)));
     },
     async synchronize(collection, chain) {
-      const remote = collection.chains.flatMap(({ sets }) => sets.flatMap(metadataNames));
-      const plan = planSync(remote, await cache.list(), chain, prefixes);
+      const sizes = new Map(collection.chains.flatMap(({ sets }) => sets.flatMap(metadataSizes)));
+      const plan = planSync(sizes.keys(), await cache.list(), chain, prefixes);
       if (plan.fetch.length === 0) return;
       reporter.report({
         level: 'notice',
@@ -159,6 +163,7 @@ export async function openArchive(
         plan.fetch.map(({ kind, name, cacheName: localName, ...form }) => ({
           kind,
           remoteName: name,
+          size: sizes.get(name),
           localName,
           form: formOf(form),
         })),
@@ -263,8 +268,8 @@ export function formOf(object: { readonly encrypted: boolean; readonly compresse
   return object.compressed ? 'gz' : 'plain';
 }
 
-function metadataNames(set: BackupSet): string[] {
-  return [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []));
+function metadataSizes(set: BackupSet): [name: string, size: number][] {
+  return [set.manifest, set.signatures].flatMap(object => (object ? [[object.name, object.size]] : []));
 }
 
 /** What went wrong with something at the target, with its name. */

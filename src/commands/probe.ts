@@ -213,14 +213,18 @@ async function contact(
   };
   const storage = await openS3(target, quick, s3Host);
   let answered = true;
+  let region: string | undefined;
   const isMet = await tried(styleOf(storage.pathStyle), () =>
     answers(storage).catch(error => {
-      answered = !(error instanceof BackupError && error.code === 'target-unreachable');
+      if (error instanceof BackupError) {
+        answered = error.code !== 'target-unreachable';
+        if (error.facts['region'] !== undefined) region = String(error.facts['region']);
+      }
       throw error;
     }),
   );
   if (isMet || !answered) return { storage, needed: isMet ? [] : undefined };
-  for (const { step, options, needed } of variants(target, given, storage.pathStyle)) {
+  for (const { step, options, needed } of variants(target, given, storage.pathStyle, region)) {
     const other = await openS3(target, { ...quick, ...options }, s3Host);
     let works = false;
     await tried(step, async () => {
@@ -241,9 +245,18 @@ const QUICK = { numRetries: 3, retryFor: 10 }; // someone waits for the table
 const styleOf = (pathStyle: boolean) => (pathStyle ? 'path style' : 'host style');
 
 /** Other ways to address the bucket, where the user has left them open. */
-function variants(target: S3Target, given: S3Options, pathStyle: boolean): Variant[] {
+function variants(
+  target: S3Target,
+  given: S3Options,
+  pathStyle: boolean,
+  region: string | undefined,
+): Variant[] {
   const endpoint = given.endpointUrl ?? target.endpoint;
   const found: Variant[] = [];
+  if (region !== undefined && region !== given.regionName) {
+    const needed = [`--s3-region-name=${region}`];
+    found.push({ step: 'region', options: { regionName: region }, needed });
+  }
   if (given.pathStyle === undefined) {
     const needed = [`--s3-path-style=${pathStyle ? 'no' : 'yes'}`];
     found.push({ step: styleOf(!pathStyle), options: { pathStyle: !pathStyle }, needed });

@@ -1,7 +1,8 @@
 /** Volumes in cold storage: which of those that a restore needs can't be read yet, and asking for their thaw. */
 
+import { displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
-import { canThaw, type ThawOptions } from '../storage/s3-thaw.ts';
+import { type ColdObject, canThaw, type ThawOptions } from '../storage/s3-thaw.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Host } from './host.ts';
 import { planAll, type WantedSet } from './replaying.ts';
@@ -31,29 +32,44 @@ export async function thawVolumes(
   const names = (await planAll(sets)).flatMap(({ set, volumes }) =>
     volumes.flatMap(({ number }) => set.volumes.get(number)?.name ?? []),
   );
+  let cold = names;
   for (let hasAsked = false; ; hasAsked = true) {
-    const cold: string[] = [];
-    let bytes = 0;
-    for await (const { name, size } of storage.coldObjects(names, { signal: host.signal })) {
-      cold.push(name);
-      bytes += size;
-    }
+    const found: ColdObject[] = [];
+    // What was readable stays so: each look costs a request, and a wait has hundreds of looks.
+    for await (const object of storage.coldObjects(cold, { signal: host.signal })) found.push(object);
+    cold = found.map(({ name }) => name);
     if (cold.length === 0) return;
+    const bytes = found.reduce((sum, { size }) => sum + size, 0);
     const what = `${cold.length} of ${names.length} volumes (${bytes} bytes) are in cold storage`;
+    if (!hasAsked) {
+      for (const { name, storageClass, thawing } of found) {
+        const message = `Cold: ${displayPath(name)} (${storageClass}${thawing ? ', being thawed' : ''})`;
+        host.reporter.report({
+          level: 'notice',
+          code: 'cold',
+          message,
+          facts: { object: name, storageClass },
+        });
+      }
+    }
     if (!request.thaw) {
+      const idle = found.filter(({ thawing }) => !thawing).length;
       throw new BackupError(
         'object-cold',
-        `${what}; --thaw asks for them, which costs money and takes hours`,
+        idle === 0
+          ? `${what} and are being thawed; run the same restore again in some hours`
+          : `${what}; --thaw asks for them, which costs money and takes hours`,
       );
     }
     if (!hasAsked) {
       const { thawTier: tier, thawDays: days } = request;
       const options = { ...(tier && { tier }), ...(days !== undefined && { days }), signal: host.signal };
       const asked = await storage.thaw(cold, options);
-      const message = `${what}; the thaw of ${asked} was asked for now.`;
+      const message =
+        asked === 0
+          ? `${what}; the thaw of all was asked for before.`
+          : `${what}; the thaw of ${asked} was asked for now.`;
       host.reporter.report({ level: 'notice', code: 'thaw-asked', message });
-      for (const name of cold)
-        host.reporter.report({ level: 'info', code: 'cold', message: `Cold: ${name}` });
     }
     if (!request.thawWait) {
       throw new BackupError(

@@ -11,6 +11,7 @@ import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Chunks, fromChunks } from '../streams.ts';
 import type { Host } from './host.ts';
+import { readAgain } from './read-again.ts';
 import { during, type Watchdog } from './watchdog.ts';
 
 export interface WantedVolume {
@@ -65,18 +66,22 @@ export function createVolumeFetcher(
     }
     const spool = createSpool(tempdir);
     spools.push(spool);
-    const isProved = await proveVolume(bytes(), volume, chunk => spool.push(chunk));
+    const isProved = await proveVolume(bytes(), volume, chunk => spool.push(chunk)).catch(error => {
+      spool.close();
+      throw error;
+    });
     return { isProved, read: isLast => readSpool(spool, isLast) };
   };
+  const start = (volume: WantedVolume) => readAgain(storage, () => begin(volume));
   return {
     fetch(volume) {
       const begun = ahead.get(volume.object.name);
       ahead.delete(volume.object.name);
-      return begun ?? begin(volume);
+      return begun ?? start(volume);
     },
     prefetch(volume) {
       if (ahead.has(volume.object.name)) return;
-      const begun = begin(volume);
+      const begun = start(volume);
       begun.catch(() => {}); // who fetches it hears of it
       ahead.set(volume.object.name, begun);
     },

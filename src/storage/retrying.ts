@@ -56,13 +56,15 @@ const LONGEST_MS = 20_000; // a returned uplink is noticed soon enough
 
 export function createTrial(policy: RetryPolicy, host: RetryHost): Trial {
   let attempt = 0;
+  let answered = 0; // silence that was outlived costs none of the attempts
   let since = 0;
   return {
     async failed(error, { retry, afterMs = 0, slowDown = false }, onRetry, signal) {
       const now = host.now();
       if (attempt === 0) since = now;
       attempt++;
-      if (retry === 'never' || (retry === 'counted' && attempt >= policy.attempts)) throw error;
+      if (retry === 'counted') answered++;
+      if (retry === 'never' || (retry === 'counted' && answered >= policy.attempts)) throw error;
       const ceiling = Math.min(
         LONGEST_MS,
         (slowDown ? FIRST_SLOW_MS : FIRST_MS) * 2 ** Math.min(attempt - 1, 16),
@@ -74,6 +76,7 @@ export function createTrial(policy: RetryPolicy, host: RetryHost): Trial {
     },
     progressed() {
       attempt = 0;
+      answered = 0;
     },
   };
 }

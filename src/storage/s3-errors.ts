@@ -40,7 +40,7 @@ const EXPIRED = denied('the session token is invalid or has expired. Log in agai
 const CLOCK = denied(
   "this computer's clock differs too much from the service's. Set the clock (for example by NTP), then run again",
 );
-const REGION = denied('the bucket is in another region. Name it with --s3-region-name');
+const REGION = denied('the bucket is in another region. Name it with --s3-region-name{region}');
 const FULL: Meaning = {
   code: 'target-full',
   retry: 'never',
@@ -64,7 +64,10 @@ const CERTIFICATE = denied(
   "the server's TLS certificate or protocol is not acceptable. Check --s3-endpoint-url; own authorities go into NODE_EXTRA_CA_CERTS",
 );
 const CREDENTIALS = denied(
-  'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE and ~/.aws/credentials',
+  'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or see that AWS_PROFILE names a profile in ~/.aws and that its credential_process works',
+);
+const SIGNED_OUT = denied(
+  'the login of the profile has expired. Log in with "aws sso login", then run again',
 );
 
 /** By the name that the service, the SDK or the system gives. */
@@ -91,8 +94,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   InvalidObjectState: {
     code: 'object-cold',
     retry: 'never',
-    text: 'it is in cold storage. Have it thawed with --thaw; after some hours run again',
+    text: 'it is in cold storage. "restore --thaw" asks for it; after some hours run again',
   },
+  GlacierExpeditedRetrievalNotAvailable: denied(
+    'the service has no room for fast thaws now. Use --thaw-tier Standard, or try again later',
+  ),
   EntityTooSmall: denied('the parts are too small for the service. Raise --s3-multipart-chunk-size'),
   EntityTooLarge: denied(
     'the object is too large for the service. Lower --volsize or --s3-multipart-chunk-size',
@@ -139,6 +145,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 };
 
 function meaningOf(error: unknown, name: string, status: number | undefined): Meaning {
+  if (name === 'CredentialsProviderError' && /\bSSO\b|aws login/i.test(messageOf(error))) return SIGNED_OUT;
   if (Object.hasOwn(meanings, name)) return meanings[name]!;
   if (/^KMS\./.test(name)) return denied(`the encryption key can't be used (${name}). Check --s3-kms-key-id`);
   if (/CERT|^ERR_(TLS|SSL)|UNABLE_TO_|SELF_SIGNED/.test(name)) return CERTIFICATE;
@@ -185,22 +192,27 @@ export function refusesChecksums(error: unknown): boolean {
   );
 }
 
-/** @param knownHost whether the service has ever answered: an unknown name is then an outage, else rather a slip */
+/** @param knownHost whether the service has ever answered: what was not found is then an outage, else rather a slip */
 export function judge(error: unknown, knownHost: boolean): Verdict {
   const reason = reasonOf(error);
-  const { retry, slowDown = false } = meaningOf(error, reason, statusOf(error));
+  const meaning = meaningOf(error, reason, statusOf(error));
+  const { slowDown = false } = meaning;
+  let { retry } = meaning;
+  if (reason === 'ENOTFOUND' && !knownHost) retry = 'counted';
+  if (meaning === CREDENTIALS && knownHost) retry = 'timed'; // there were some: what renews them is away
   return {
-    retry: reason === 'ENOTFOUND' && !knownHost ? 'counted' : retry,
+    retry,
     slowDown,
     afterMs: retryAfterMs(error),
   };
 }
 
-/** Retry-After in its form of seconds; dates are not used by storage services. */
+/** Retry-After: seconds or a date. */
 function retryAfterMs(error: unknown): number {
   const headers = (error as { $response?: { headers?: Record<string, string> } } | null)?.$response?.headers;
-  const seconds = Number(headers?.['retry-after'] ?? 0);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+  const text = headers?.['retry-after'] ?? '';
+  const ms = /^[\d.]+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
 }
 
 export interface Doing {
@@ -220,14 +232,26 @@ export function explain(
   if (error instanceof BackupError) return error;
   const reason = reasonOf(error);
   const { code, text } = meaningOf(error, reason, statusOf(error));
+  const region = code === 'target-denied' ? regionIn(error) : undefined;
   const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
   const filled = text
     .replace('{bucket}', () => displayPath(pathFromText(bucket)))
-    .replace('{reason}', () => strangers(reason));
+    .replace('{reason}', () => strangers(reason))
+    .replace('{region}', () => (region === undefined ? '' : `=${region}`));
   return new BackupError(
     code,
     `Can't ${what} in ${target}: ${filled}.`,
-    { object, target, reason },
+    { object, target, reason, ...(region !== undefined && { region }) },
     { cause: error },
   );
+}
+
+/** Where the bucket is, if the service says so. */
+function regionIn(error: unknown): string | undefined {
+  const { Region, $response } = error as {
+    Region?: unknown;
+    $response?: { headers?: Record<string, string> };
+  };
+  const region = Region ?? $response?.headers?.['x-amz-bucket-region'];
+  return typeof region === 'string' && /^[\w-]{1,40}$/.test(region) ? region : undefined;
 }

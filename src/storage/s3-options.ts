@@ -39,7 +39,9 @@ export interface S3Options {
 export const DEFAULT_PART = 5 * 1024 * 1024; // 10 000 of them are 48 GiB, far above any volume
 export const SMALLEST_PART = 5 * 1024 * 1024; // the services' own rule, except for the last part
 
-interface Place extends Pick<S3ClientConfig, 'endpoint' | 'tls' | 'region' | 'followRegionRedirects'> {
+type AmazonHost = Pick<S3ClientConfig, 'region' | 'useDualstackEndpoint' | 'useFipsEndpoint'>;
+
+interface Place extends AmazonHost, Pick<S3ClientConfig, 'endpoint' | 'tls' | 'followRegionRedirects'> {
   readonly forcePathStyle: boolean;
 }
 
@@ -51,13 +53,14 @@ interface Place extends Pick<S3ClientConfig, 'endpoint' | 'tls' | 'region' | 'fo
 export function placeOf(target: S3Target, options: S3Options, env: NodeJS.ProcessEnv): Place {
   const secure = !(options.unencryptedConnection ?? target.insecure ?? false);
   const given = options.endpointUrl ?? target.endpoint;
-  const amazon = given === undefined ? undefined : amazonRegion(given);
+  const amazon = given === undefined ? undefined : amazonHost(given);
   const endpoint = given === undefined || amazon !== undefined ? undefined : endpointOf(given, secure);
   const ownServer = endpoint ?? env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
   // The SDK knows AWS_REGION and profiles; the other variable is that of the Python tools.
   const region =
-    options.regionName ?? (amazon || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
+    options.regionName ?? (amazon?.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined);
   return {
+    ...amazon,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(secure ? {} : { tls: false }),
     ...(region === undefined ? {} : { region }),
@@ -77,19 +80,22 @@ function endpointOf(text: string, secure: boolean): string {
   return url;
 }
 
-/** The region that a host of Amazon's own names ('' for the general ones), undefined for other hosts. */
-function amazonRegion(endpoint: string): string | undefined {
-  const host = /^(?:https?:\/\/)?(s3[^/:]*\.amazonaws\.com(?:\.cn)?)\/?$/i.exec(endpoint)?.[1]?.toLowerCase();
-  if (host === undefined) return undefined;
-  const region = /^s3(?:\.dualstack)?[.-](.+?)\.amazonaws\.com/.exec(host)?.[1] ?? '';
-  return region === 'external-1' ? 'us-east-1' : region;
+/** What a host of Amazon's own says, undefined for other hosts; the SDK then makes the bucket's host by itself. */
+function amazonHost(endpoint: string): AmazonHost | undefined {
+  const form =
+    /^(?:https?:\/\/)?s3(-fips)?(\.dualstack)?(?:[.-](external-1|[a-z]{2}(?:-[a-z]+)+-\d+))?\.amazonaws\.com(?:\.cn)?\/?$/i;
+  const [match, fips, dual, region] = form.exec(endpoint.toLowerCase()) ?? [];
+  if (match === undefined) return undefined;
+  return {
+    ...(region === undefined ? {} : { region: region === 'external-1' ? 'us-east-1' : region }),
+    ...(dual === undefined ? {} : { useDualstackEndpoint: true }),
+    ...(fips === undefined ? {} : { useFipsEndpoint: true }),
+  };
 }
 
-/** Storage class of an object. What is wanted often never goes where reading takes hours or costs by the read. */
+/** Storage class of an object. What every run may read never goes where reading takes hours or costs by the read. */
 export function storageClassOf(choice: StorageClassChoice | undefined, kind: 'volume' | 'metadata') {
-  if (choice === undefined) return undefined;
-  const chosen = classes[choice];
-  return kind === 'metadata' && /GLACIER|ARCHIVE/.test(chosen) ? undefined : chosen;
+  return choice === undefined || kind === 'metadata' ? undefined : classes[choice];
 }
 
 const classes = {

@@ -57,12 +57,22 @@ export async function putObject(
 
   const { bytes, release } = first.value;
   const what = { doing: 'store', object: name };
-  const tries = await sendVerified(uploads, first.value, what, signal, (client, body, options) => {
-    const command = new session.sdk.PutObjectCommand({ ...object, ...body });
-    command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
-    return client.send(command, options);
-  });
+  const { tries, isProved } = await sendVerified(
+    uploads,
+    first.value,
+    what,
+    signal,
+    (client, body, options) => {
+      const command = new session.sdk.PutObjectCommand({ ...object, ...body });
+      command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
+      return client.send(command, options);
+    },
+  );
   if (tries === 1) release();
+  if (!isProved) {
+    const found = await headAfterPut(session, name, object, signal);
+    if (found) checkSize(session, name, found.ContentLength, bytes.length);
+  }
   return bytes.length;
 }
 
@@ -121,7 +131,7 @@ async function putParts(
     try {
       const upload = await begun;
       let echo: Echo = {};
-      const tries = await sendVerified(uploads, part, what, signal, async (client, body, options) => {
+      const { tries } = await sendVerified(uploads, part, what, signal, async (client, body, options) => {
         const command = new sdk.UploadPartCommand({ ...upload, PartNumber: number, ...body });
         command.middlewareStack.add(signedWith(part.sha256), { step: 'build' });
         echo = await client.send(command, options);
@@ -209,13 +219,17 @@ async function complete(
   const found = await headAfterPut(session, name, upload, signal);
   const isOurs = found?.Metadata?.[UPLOAD_MARK] === mark || (etag !== undefined && found?.ETag === etag);
   if (lost !== undefined && !isOurs) throw lost;
-  if (isOurs && found?.ContentLength !== size) {
-    throw new BackupError(
-      'target-unreachable',
-      `${session.description} holds ${found?.ContentLength} bytes of ${displayPath(name)} where ${size} were sent. Run again.`,
-      { object: name, target: session.description },
-    );
-  }
+  if (isOurs) checkSize(session, name, found?.ContentLength, size);
+}
+
+/** @throws BackupError 'target-unreachable' */
+function checkSize({ description }: S3Session, name: string, held: number | undefined, sent: number): void {
+  if (held === sent) return;
+  throw new BackupError(
+    'target-unreachable',
+    `${description} holds ${held} bytes of ${displayPath(name)} where ${sent} were sent. Run again.`,
+    { object: name, target: description },
+  );
 }
 
 /** What the service says it holds; undefined if this key may write but not look. */
@@ -223,7 +237,7 @@ async function headAfterPut(
   session: S3Session,
   name: string,
   { Bucket, Key }: ObjectFields,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ) {
   const command = { Bucket, Key };
   try {
@@ -280,18 +294,19 @@ function signedWith(sha256: Buffer) {
     };
 }
 
-/** Sends bytes until the service has acknowledged these very bytes. @returns how many attempts it took */
+/** Sends bytes until the service has acknowledged these very bytes, if it tells which it has; `tries` is how often. */
 async function sendVerified(
   uploads: Uploads,
   { bytes, sha256 }: Part,
   what: { doing: string; object: string },
   signal: AbortSignal | undefined,
   send: (client: S3Client, body: Body, options: SendOptions) => Promise<Echo>,
-): Promise<number> {
+): Promise<{ tries: number; isProved: boolean }> {
   const { session } = uploads;
   const ChecksumSHA256 = sha256.toString('base64');
   let tries = 0;
   let mismatches = 0;
+  let isProved = true;
   await session.request(
     what,
     async (client, options) => {
@@ -302,7 +317,8 @@ async function sendVerified(
         if (echo.ChecksumSHA256 === ChecksumSHA256) return;
       } else {
         const md5 = uploads.etagsAreMd5 ? md5In(echo) : undefined;
-        if (md5 === undefined) return;
+        isProved = md5 !== undefined;
+        if (!isProved) return;
         if (md5 === createHash('md5').update(bytes).digest('hex')) {
           uploads.etagsAreMd5 = true;
           return;
@@ -310,6 +326,7 @@ async function sendVerified(
         // Twice in a row is no accident of the wire, which the signature covers too: this service's ETags are not MD5.
         if (++mismatches === 2 && uploads.etagsAreMd5 !== true) {
           uploads.etagsAreMd5 = false;
+          isProved = false;
           return;
         }
       }
@@ -317,7 +334,7 @@ async function sendVerified(
     },
     { signal, summed: true },
   );
-  return tries;
+  return { tries, isProved };
 }
 
 /** The ETag of an answer if it may be an MD5. */

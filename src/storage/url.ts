@@ -96,7 +96,7 @@ const S3_HOSTS =
   /(^|\.)(amazonaws\.com(\.cn)?|storage\.googleapis\.com|digitaloceanspaces\.com|wasabisys\.com|backblazeb2\.com|r2\.cloudflarestorage\.com|scw\.cloud|linodeobjects\.com|your-objectstorage\.com|ovh\.(net|io)|exo\.io|dream\.io|storjshare\.io)$/;
 
 function isS3Host(host: string): boolean {
-  return host === 'localhost' || /^\d+(\.\d+){3}$/.test(host) || S3_HOSTS.test(host);
+  return host === 'localhost' || host.startsWith('[') || /^\d+(\.\d+){3}$/.test(host) || S3_HOSTS.test(host);
 }
 
 function parseS3(scheme: string, rest: string): S3Target {
@@ -109,7 +109,7 @@ function parseS3(scheme: string, rest: string): S3Target {
         'Give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws/credentials instead.',
     );
   }
-  const [, host, port] = /^([^:]*)(?::(\d+))?$/.exec(authority) ?? [];
+  const [, host, port] = /^([^:]*|\[[\da-f:.]+\])(?::(\d+))?$/i.exec(authority) ?? [];
   if (host === undefined) {
     throw new BackupError(
       'usage',

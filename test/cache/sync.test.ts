@@ -79,6 +79,12 @@ test('copyToCache() leaves nothing of a file that is damaged or missing, and kee
   const copies = [copyOf('manifest', 'a.manifest', 'plain'), copyOf('manifest', 'b.manifest.gpg', 'gpg')];
   await assert.rejects(copyToCache(copies, storage, cache, { open: damaged, compress }), failing('damaged'));
   assert.deepEqual(await cache.list(), ['a.manifest']);
+  const cut = [{ ...copyOf('manifest', 'a.manifest', 'plain'), localName: 'cut.manifest', size: 5 }];
+  await assert.rejects(
+    copyToCache(cut, storage, cache, { open, compress }),
+    failing('damaged', '4 bytes came'),
+  );
+  assert.deepEqual(await cache.list(), ['a.manifest']);
   const gone = [copyOf('signatures', 'c.sigtar.gz', 'gz')];
   await assert.rejects(
     copyToCache(gone, storage, cache, { open, compress }),

@@ -76,6 +76,19 @@ test('probe() finds the options that a service needs', async t => {
   assert.equal(lines.at(-1), 'Options to use: --s3-unencrypted-connection');
 });
 
+test('probe() finds the region that a service tells', async t => {
+  const error =
+    '<Error><Code>AuthorizationHeaderMalformed</Code><Message>as scripted</Message><Region>garage</Region></Error>';
+  const proxy = await startFaultProxy(server().port, ({ headers }) =>
+    headers.authorization?.includes('/garage/s3/') ? undefined : { kind: 'answer', status: 400, body: error },
+  );
+  t.after(() => proxy.close());
+  const { result, lines, outcomes } = await run({ url: `s3://${BUCKET}/x`, s3: { endpointUrl: proxy.url } });
+  assert.deepEqual(outcomes.slice(0, 3), ['path style fails', 'region works', 'list works']);
+  assert.deepEqual([result.usable, result.options], [true, ['--s3-region-name=garage']]);
+  assert.match(lines[1]!, /another region\. Name it with --s3-region-name=garage\.$/);
+});
+
 test('probe() says what fails, with the remedy', async t => {
   const readOnly = await startFaultProxy(server().port, ({ method }) =>
     method === 'GET' || method === 'HEAD' ? undefined : s3Error(403, 'AccessDenied'),

@@ -8,10 +8,11 @@ import { silentReporter } from '../../src/report.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { collect } from '../../src/streams.ts';
 import { createDuplicity } from '../support/duplicity.ts';
-import { randomFaults, startFaultProxy } from '../support/fault-proxy.ts';
+import { type Fault, randomFaults, startFaultProxy } from '../support/fault-proxy.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { expectStatus } from '../support/processes.ts';
-import { createProgram } from '../support/program.ts';
+import { createProgram, type Program } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -79,6 +80,68 @@ test('a backup completes and restores equal where one request in five goes wrong
   await run('full', source, url, '--volsize', '1');
   const restored = join(base, 'restored');
   await run('restore', url, restored);
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+});
+
+test('what comes altered or cut short is read again', async t => {
+  const base = tempDir(t);
+  const server = await startS3Server(false);
+  t.after(() => server.close());
+  let faults: { match: RegExp; fault: Fault }[] = [];
+  const proxy = await startFaultProxy(server.port, ({ method, url }) => {
+    const found = method === 'GET' ? faults.find(({ match }) => match.test(url)) : undefined;
+    faults = faults.filter(one => one !== found);
+    return found?.fault;
+  });
+  t.after(() => proxy.close());
+  const source = makeSource(base);
+  writeFileSync(join(source, 'large'), createRandom('flip').bytes(1_500_000));
+  const url = `s3://${BUCKET}/altered`;
+  const run = async (program: Program, ...args: string[]) =>
+    expectStatus(
+      await program.run([...args, '--no-encryption', '--s3-endpoint-url', proxy.url], { env: credentials }),
+    );
+  await run(createProgram(t), 'full', source, url, '--volsize', '1');
+  faults = [
+    { match: /manifest$|manifest\?x-id/, fault: { kind: 'truncate-response', after: 1200 } },
+    { match: /vol1\./, fault: { kind: 'flip-response' } },
+    { match: /vol2\./, fault: { kind: 'flip-response' } },
+    { match: /vol2\./, fault: { kind: 'truncate-response', after: 1000 } },
+    { match: /signatures/, fault: { kind: 'flip-response' } },
+  ];
+  const restored = join(base, 'restored');
+  const program = createProgram(t);
+  await run(program, 'restore', url, restored);
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+  await run(program, 'list-current-files', url);
+  assert.deepEqual(faults, []);
+});
+
+test('an endpoint that dies in the middle ends the backup within its budget, and the next run goes on', async t => {
+  const base = tempDir(t);
+  const server = await startS3Server();
+  t.after(() => server.close());
+  let isDead = false;
+  const proxy = await startFaultProxy(server.port, ({ method, url }) => {
+    isDead ||= method === 'PUT' && /vol3\./.test(url);
+    return isDead ? { kind: 'hang' } : undefined;
+  });
+  t.after(() => proxy.close());
+  const program = createProgram(t);
+  const source = makeSource(base);
+  writeFileSync(join(source, 'large'), createRandom('dies').bytes(4_500_000));
+  const run = (endpoint: string, ...args: string[]) =>
+    program.run([...args, '--s3-endpoint-url', endpoint, '--retry-for', '2', '--timeout', '1'], {
+      passphrase,
+      env: credentials,
+    });
+  const url = `s3://${BUCKET}/dies`;
+  const died = await run(proxy.url, 'full', source, url, '--volsize', '1');
+  assert.equal(died.status, 13, died.stderr);
+  assert.match(died.stderr, /^Error: [^\n]*(stalled|does not answer)[^\n]*$/m);
+  expectStatus(await run(server.url, 'full', source, url, '--volsize', '1'));
+  const restored = join(base, 'restored');
+  expectStatus(await run(server.url, 'restore', url, restored));
   assertSameTree(snapshotTree(restored), snapshotTree(source));
 });
 

@@ -17,7 +17,7 @@ import { startS3Server } from '../support/s3-server.ts';
 import { fakeTime, hear, openTest, PART, sharedServer } from '../support/s3-storage.ts';
 
 const server = sharedServer();
-const TIMEOUT = 0.3; // seconds; loopback answers far sooner, and hangs are waited out in real time
+const TIMEOUT = 1.5; // seconds; loopback answers far sooner even on a busy machine, and hangs are waited out in real time
 
 interface Setup {
   storage: S3Storage;
@@ -183,6 +183,7 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     [301, 'PermanentRedirect', ['target-denied', '--s3-region-name']],
     [507, 'Whatever', ['target-full', 'Make room']],
     [418, 'IAmATeapot', ['target-denied', 'IAmATeapot']],
+    [503, 'GlacierExpeditedRetrievalNotAvailable', ['target-denied', '--thaw-tier Standard']],
   ];
   let error: Fault | undefined;
   const { storage, proxy } = await behind(t, () => error);
@@ -199,6 +200,8 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     }
     assert.equal(proxy.seen.length - before, 4, code);
   }
+  error = s3Error(400, 'AuthorizationHeaderMalformed', { 'x-amz-bucket-region': 'eu-west-3' });
+  await assert.rejects(listed(storage), failing('target-denied', '--s3-region-name=eu-west-3.'));
   error = s3Error(403, 'InvalidObjectState');
   await assert.rejects(collect(storage.get('vol7')), failing('object-cold', '--thaw'));
   error = s3Error(404, 'NoSuchKey');
@@ -312,6 +315,22 @@ test('put() proves what arrived by its ETag where the service knows no checksums
   assert.equal(Buffer.from(await collect(storage.get('small'))).toString(), '1');
   assert.ok(content().equals(await collect(storage.get('large'))));
   assert.equal(reporter.events.filter(({ code }) => code === 'storage-retry').length, 2);
+});
+
+test('put() compares the size where the service tells neither a checksum nor an MD5', async t => {
+  let held = '3';
+  const { storage, proxy } = await behind(t, ({ method }) =>
+    method === 'PUT'
+      ? { kind: 'answer', status: 200, headers: { etag: '"opaque"' } }
+      : { kind: 'answer', status: 200, headers: { 'content-length': held } },
+  );
+  await storage.put('x', Buffer.from('123'));
+  assert.deepEqual(
+    proxy.seen.map(({ method }) => method),
+    ['PUT', 'HEAD'],
+  );
+  held = '2';
+  await assert.rejects(storage.put('x', Buffer.from('123')), failing('target-unreachable', '2 bytes'));
 });
 
 test('checksum headers are left out for a service that refuses them', async t => {

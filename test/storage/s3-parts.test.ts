@@ -124,6 +124,18 @@ test('createTrial() waits out silence for as long as the budget lasts, no longer
   assert.deepEqual(await attempts(policy, { retry: 'counted', afterMs: 200_000 }, () => 0), []);
 });
 
+test('createTrial() takes no attempt for silence that was outlived', async () => {
+  const time = fakeTime(() => 1);
+  const trial = createTrial({ attempts: 2, budgetMs: 100_000 }, time);
+  for (const retry of ['timed', 'timed', 'timed', 'counted', 'timed'] as const)
+    await trial.failed(new Error('x'), { retry }, () => {});
+  await assert.rejects(
+    trial.failed(new Error('last'), { retry: 'counted' }, () => {}),
+    /last/,
+  );
+  assert.equal(time.slept.length, 5);
+});
+
 test('createTrial() begins anew after progress', async () => {
   const time = fakeTime(() => 1);
   const trial = createTrial({ attempts: 2, budgetMs: 1000 }, time);
@@ -170,12 +182,18 @@ test('placeOf() addresses servers of one’s own by path, Amazon by host', () =>
     region: 'r',
     followRegionRedirects: false,
   });
-  for (const host of [
-    's3-eu-west-1.amazonaws.com',
-    's3.eu-west-1.amazonaws.com',
-    's3.dualstack.eu-west-1.amazonaws.com',
-  ])
-    assert.deepEqual(place(`s3://${host}/bucket/x`), { ...amazon, region: 'eu-west-1' }, host);
+  for (const [host, more] of [
+    ['s3-eu-west-1.amazonaws.com', {}],
+    ['s3.eu-west-1.amazonaws.com', {}],
+    ['s3.dualstack.eu-west-1.amazonaws.com', { useDualstackEndpoint: true }],
+    ['s3-fips.eu-west-1.amazonaws.com', { useFipsEndpoint: true }],
+    ['s3-fips.dualstack.eu-west-1.amazonaws.com', { useFipsEndpoint: true, useDualstackEndpoint: true }],
+  ] as const)
+    assert.deepEqual(place(`s3://${host}/bucket/x`), { ...amazon, region: 'eu-west-1', ...more }, host);
+  const gov = place('s3://s3.us-gov-west-1.amazonaws.com/bucket/x');
+  assert.deepEqual(gov, { ...amazon, region: 'us-gov-west-1' });
+  const vpc = 'bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com';
+  assert.deepEqual(place(`s3://${vpc}/bucket/x`), { ...own, endpoint: `https://${vpc}` });
   assert.deepEqual(place('s3://s3.amazonaws.com/bucket/x'), amazon);
   assert.deepEqual(place('s3://s3-external-1.amazonaws.com/bucket/x'), { ...amazon, region: 'us-east-1' });
   assert.deepEqual(place('s3://minio.lan:9000/bucket/x'), { ...own, endpoint: 'https://minio.lan:9000' });
@@ -197,8 +215,8 @@ test('placeOf() addresses servers of one’s own by path, Amazon by host', () =>
 test('storageClassOf() keeps metadata out of the classes that are costly to read', () => {
   assert.equal(storageClassOf(undefined, 'volume'), undefined);
   assert.equal(storageClassOf('glacier', 'volume'), 'GLACIER');
-  for (const choice of ['glacier', 'glacier-ir', 'deep-archive'] as const)
+  for (const choice of ['rrs', 'ia', 'onezone-ia', 'glacier', 'glacier-ir', 'deep-archive'] as const) {
+    assert.match(storageClassOf(choice, 'volume')!, /^[A-Z_]+$/);
     assert.equal(storageClassOf(choice, 'metadata'), undefined);
-  for (const choice of ['rrs', 'ia', 'onezone-ia'] as const)
-    assert.equal(storageClassOf(choice, 'metadata'), storageClassOf(choice, 'volume'));
+  }
 });

@@ -135,6 +135,7 @@ test('storage class and encryption go with volumes; metadata stays where it can 
   await cold.put('manifest', Buffer.from('1'), { kind: 'metadata' });
   const ia = await openTest(server().url, { storageClass: 'ia' }, {}, 'cold');
   await ia.put('ia-manifest', Buffer.from('1'), { kind: 'metadata' });
+  await ia.put('ia-volume', Buffer.from('1'), { kind: 'volume' });
   const classOf = async (name: string) =>
     JSON.parse(
       await readFile(join(server().folder, BUCKET, 'cold', `${name}._S3rver_metadata.json`), 'utf8'),
@@ -142,6 +143,7 @@ test('storage class and encryption go with volumes; metadata stays where it can 
   assert.equal(await classOf('volume'), 'DEEP_ARCHIVE');
   assert.equal(await classOf('large'), 'DEEP_ARCHIVE');
   assert.equal(await classOf('manifest'), undefined);
-  assert.equal(await classOf('ia-manifest'), 'STANDARD_IA');
+  assert.equal(await classOf('ia-manifest'), undefined);
+  assert.equal(await classOf('ia-volume'), 'STANDARD_IA');
   for (const storage of [cold, ia]) await storage.close();
 });

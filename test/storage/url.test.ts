@@ -100,6 +100,8 @@ test('parseTarget() reads the S3 forms of all duplicity versions', () => {
     'localhost',
     '10.0.0.7',
     'minio.lan:9000',
+    '[::1]',
+    '[fd00::7]:9000',
     'fra1.digitaloceanspaces.com',
   ]) {
     const { notice, ...target } = {

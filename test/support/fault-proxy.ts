@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'stall-response'; readonly after: number }
   /** No answer, and the server sees nothing. */
   | { readonly kind: 'hang' }
+  /** The answer ends well after so many bytes, and says that this is all. */
+  | { readonly kind: 'truncate-response'; readonly after: number }
   /** One bit of the request's body is flipped. */
   | { readonly kind: 'flip-request' }
   /** One bit of the answer's body is flipped; with the checksum of the true one if wanted. */
@@ -182,6 +184,12 @@ function spoil(outgoing: ServerResponse, { status, headers, body }: Answer, faul
       });
       return;
     }
+    case 'truncate-response': {
+      const part = body.subarray(0, Math.min(fault.after, Math.max(0, body.length - 1)));
+      outgoing.writeHead(status, { ...headers, 'content-length': String(part.length) });
+      outgoing.end(part);
+      return;
+    }
     case 'flip-response': {
       const checksum = Buffer.alloc(4);
       checksum.writeUInt32BE(crc32(body));
@@ -239,7 +247,7 @@ export function seededRandom(seed: number): () => number {
 export function randomFaults(seed: number, rate: number): (seen: Seen) => Fault | undefined {
   const random = seededRandom(seed);
   const pick = <T>(...choices: T[]): T => choices[Math.floor(random() * choices.length)]!;
-  return ({ method, url }) => {
+  return ({ method, url, headers }) => {
     if (random() >= rate) return undefined;
     const after = Math.floor(random() * 300_000);
     const anywhere: Fault[] = [
@@ -254,7 +262,13 @@ export function randomFaults(seed: number, rate: number): (seen: Seen) => Fault 
     if (method === 'POST') return pick<Fault>(...anywhere, { kind: 'error-in-200', code: 'InternalError' });
     if (method === 'GET' && /list-type=/.test(url)) return pick<Fault>(...anywhere, { kind: 'stale' });
     if (method === 'GET') {
-      return pick<Fault>(...anywhere, { kind: 'reset-response', after }, { kind: 'stall-response', after });
+      return pick<Fault>(
+        ...anywhere,
+        { kind: 'reset-response', after },
+        { kind: 'stall-response', after },
+        // A whole answer that ends well too early is noticed by what the archive says of it, not by the storage.
+        ...(headers.range === undefined ? [] : [{ kind: 'truncate-response', after } as const]),
+      );
     }
     return pick(...anywhere);
   };

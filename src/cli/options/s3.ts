@@ -1,6 +1,9 @@
+import type { Action } from '../actions.ts';
 import { backups, downloaders, type OptionSpec } from '../option-spec.ts';
 
 const s3 = 'S3: ';
+/** A probe stores as a backup does: a bucket may refuse what is not encrypted. */
+const stores: readonly Action[] = [...backups, 'probe'];
 
 /** S3 buckets, see docs/s3.md: options of duplicity's, and those that only we have. */
 export const s3Options: readonly OptionSpec[] = [
@@ -39,33 +42,33 @@ export const s3Options: readonly OptionSpec[] = [
     long: 's3-use-server-side-encryption',
     kind: 'flag',
     help: `${s3}encrypted by the service too (AES256)`,
-    actions: backups,
+    actions: stores,
   },
   {
     long: 's3-use-server-side-kms-encryption',
     kind: 'flag',
     help: `${s3}encrypted by the service too, with a key of its key service`,
-    actions: backups,
+    actions: stores,
   },
   {
     long: 's3-kms-key-id',
     kind: 'text',
     value: 'ID',
     help: `${s3}the key for --s3-use-server-side-kms-encryption`,
-    actions: backups,
+    actions: stores,
   },
   {
     long: 's3-kms-grant',
     kind: 'text',
     value: 'GRANTEE',
     help: `${s3}who gets full control of the objects`,
-    actions: backups,
+    actions: stores,
   },
   {
     long: 's3-multipart-chunk-size',
     kind: 'count',
     value: 'MiB',
-    help: `${s3}size of a part of an upload, at least 5 (6)`,
+    help: `${s3}size of a part of an upload, at least 5 (5)`,
     actions: backups,
   },
   {
@@ -98,7 +101,7 @@ export const s3Options: readonly OptionSpec[] = [
     kind: 'count',
     value: 'BYTES',
     help: `${s3}most bytes per second sent`,
-    actions: [...backups, 'probe'],
+    actions: stores,
   },
   {
     long: 'download-limit',

@@ -1,0 +1,87 @@
+/** Where the program that people run finds credentials for S3: everything that the SDK's default chain knows. */
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { exitStatus } from '../../src/errors.ts';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
+import type { Scope } from '../support/temp-dir.ts';
+
+const keys = {
+  AccessKeyId: credentials.AWS_ACCESS_KEY_ID,
+  SecretAccessKey: credentials.AWS_SECRET_ACCESS_KEY,
+};
+
+/** What a container, or a machine of Amazon's, is told about itself. */
+async function startMetadata(t: Scope): Promise<string> {
+  const session = { ...keys, Token: 'session', Expiration: new Date(Date.now() + 3_600_000).toISOString() };
+  const server = createServer(({ url = '' }, answer) => {
+    if (url.startsWith('/latest/api/token')) answer.end('token');
+    else if (url.endsWith('/security-credentials/')) answer.end('a-role');
+    else answer.end(JSON.stringify({ ...session, Code: 'Success', Type: 'AWS-HMAC' }));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('credentials come from all the places that the SDK knows, and what is wrong with them is said', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const metadata = await startMetadata(t);
+  const program = createProgram(t);
+  const folder = join(program.home, '.aws');
+  mkdirSync(folder);
+  const written = (id: string, secret: string) =>
+    `aws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`;
+  const ours = written(keys.AccessKeyId, keys.SecretAccessKey);
+  const command = join(folder, 'say-keys');
+  writeFileSync(command, `#!/bin/sh\necho '${JSON.stringify({ Version: 1, ...keys })}'\n`);
+  chmodSync(command, 0o700);
+  writeFileSync(join(folder, 'credentials'), `[stored]\n${ours}`);
+  writeFileSync(
+    join(folder, 'config'),
+    `[profile configured]\nregion = eu-west-1\n${ours}
+[profile told]\ncredential_process = ${command}
+[profile broken]\ncredential_process = ${command}-not sekret
+[profile signed-out]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r
+[sso-session s]\nsso_start_url = https://x.invalid/start\nsso_region = eu-west-1\n`,
+  );
+  const off = { AWS_EC2_METADATA_DISABLED: 'true' };
+  const found: Record<string, Record<string, string>> = {
+    'the environment': credentials,
+    'the credentials file': { ...off, AWS_PROFILE: 'stored' },
+    'the config file': { ...off, AWS_PROFILE: 'configured' },
+    'a process': { ...off, AWS_PROFILE: 'told' },
+    'a container': { ...off, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${metadata}/credentials` },
+    'the machine': { AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata },
+  };
+  const words = ['collection-status', `s3://${BUCKET}/x`, '--s3-endpoint-url', server.url];
+  for (const [place, env] of Object.entries(found)) {
+    await t.test(place, async () => {
+      expectStatus(await program.run(words, { env }));
+    });
+  }
+  const missing: [profile: string, remedy: RegExp][] = [
+    ['broken', /no credentials were found.*credential_process/],
+    ['absent', /no credentials were found.*AWS_PROFILE/],
+    ['signed-out', /the login of the profile has expired.*aws sso login/],
+  ];
+  for (const [profile, remedy] of missing) {
+    await t.test(`none from the profile ${profile}`, async () => {
+      const { status, stderr } = await program.run(words, { env: { ...off, AWS_PROFILE: profile } });
+      assert.equal(status, exitStatus.targetUnreachable, stderr);
+      assert.match(stderr, remedy);
+      assert.match(stderr, /^Error: [^\n]+\n$/);
+      assert.doesNotMatch(stderr, /sekret/);
+    });
+  }
+});
