@@ -116,7 +116,9 @@ export function systemCode(error: unknown): string | undefined {
 
 /** The error to tell when the system has no open file left for us, here or as the first reason; else undefined. */
 export function tooManyFiles(error: unknown): BackupError | undefined {
-  const code = systemCode(error);
+  // A thread that can't begin has the system's name in its text only.
+  const code =
+    systemCode(error) ?? /^Worker initialization failure: (E[MN]FILE)$/.exec(messageOf(error))?.[1];
   if (code !== 'EMFILE' && code !== 'ENFILE') {
     return error instanceof Error && error.cause !== undefined ? tooManyFiles(error.cause) : undefined;
   }

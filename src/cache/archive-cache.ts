@@ -9,7 +9,8 @@
  */
 
 import assert from 'node:assert/strict';
-import { chmod, type FileHandle, lstat, open, rename, stat, unlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, type FileHandle, lstat, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { bytesOf, displayPath, pathFromText, pathOf } from '../bytes.ts';
@@ -35,6 +36,7 @@ export const LOCK_FILE = 'lockfile';
 
 const OUR_PREFIX = 'tsbackup-'; // of temporary files and of the folder of partial ones
 const PARTIAL_FOLDER = `${OUR_PREFIX}partial`;
+const IDENTITY_FILE = `${OUR_PREFIX}identity`;
 
 /** What a file begins with: so many bytes, and their CRC-32. */
 export interface Extent {
@@ -79,6 +81,9 @@ export interface ArchiveCache {
   partialPath(name: string): string;
   /** Syncs a partial file (closed by now) and gives it its final name in one step. */
   publish(partialName: string, finalName: string): Promise<void>;
+
+  /** Sixteen hex digits that no other cache has, chosen when they are first asked for. */
+  identity(): Promise<string>;
 
   /** Clears temporary files that crashed runs left more than a day ago. @returns how many */
   removeStale(): Promise<number>;
@@ -131,8 +136,21 @@ export async function openArchiveCache(
     });
   }
 
+  async function findIdentity(): Promise<string> {
+    const path = inFolder(folder, IDENTITY_FILE);
+    const known = await readFile(path, 'latin1').catch(() => ''); // that of a lost one only names what ages
+    if (/^[0-9a-f]{16}$/.test(known)) return known;
+    const made = randomBytes(8).toString('hex');
+    const makeFolder = () => makePrivate(folder);
+    const explain = explainAt(folder, IDENTITY_FILE);
+    await writeWhole(folder, IDENTITY_FILE, Buffer.from(made), { explain, makeFolder });
+    return made;
+  }
+  let identity: Promise<string> | undefined;
+
   return {
     folder,
+    identity: () => (identity ??= findIdentity()),
     list: () => namesIn(folder),
     async has(file) {
       check(file);

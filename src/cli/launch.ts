@@ -29,6 +29,7 @@ try {
   if (isMainThread && (!cachedData || script.cachedDataRejected)) process.once('exit', () => keep(script));
   void module.exports.parts[name]();
 } catch (error) {
+  if (!isMainThread) throw error; // the main thread tells it
   process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
   process.exit(1);
 }

@@ -76,7 +76,7 @@ export async function openArchive(
   { checked = false }: { readonly checked?: boolean } = {},
 ): Promise<Archive> {
   const { reporter, signal } = host;
-  const opened = await openStorage(url, options.s3 ?? {}, reporter);
+  const opened = await openStorage(url, options.s3 ?? {}, reporter, () => cache.identity());
   const storage = interruptible(watchStorage(opened, host.watchdog), signal);
   const cache = await openArchiveCache(options.archiveDir, options.name ?? cacheNameFor(url));
   const prefixes = options.prefixes ?? {};

@@ -341,7 +341,7 @@ function isWorthAThread(first: PackBatch | undefined): boolean {
 
 async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, host, archive, bytesTotal, checked } = setting;
+  const { request, host, archive, root, bytesTotal, checked } = setting;
   const { storage, cache, prefixes } = archive;
   const salt = set.type === 'inc' ? await checked : undefined;
   await checked;
@@ -411,6 +411,7 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
         volumes = volume.number;
         stored += volume.size;
         await writer.volumeStored(volume);
+        await rememberRoot(cache, request.source, root, host.reporter); // whoever goes on must find the same
         const message = `Processed volume ${volume.number}`;
         const facts = { bytesDone: counts.sourceFileSize };
         host.reporter.report({ level: 'info', code: 'volume-stored', message, facts });
@@ -422,7 +423,8 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
     await removePartial(archive, set); // of sets that the catalog knows by now
     await writer.commit(pieces => packing.commit(pieces));
   } catch (error) {
-    if (error instanceof BackupError && saysFalse.has(error.code)) writer.discard();
+    // What was stored by then may say that things are deleted which are not: nobody is to continue it.
+    if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
     throw error;
   } finally {
     await sealing?.close();
@@ -431,9 +433,6 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   }
   return { counts, stored };
 }
-
-/** What was stored by then may say that things are deleted which are not: nobody is to continue it. */
-const saysFalse: ReadonlySet<string> = new Set(['guard-stopped', 'source-unmounted']);
 
 /** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */
 async function withdraw(

@@ -54,7 +54,10 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
       const plan = decide(await archive.collection(), archive, await archive.cache.list());
       await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));
       if (request.force && !request.dryRun) {
-        if (request.action === 'cleanup') await removePartial(archive); // nobody is to continue what goes now
+        if (request.action === 'cleanup') {
+          await removePartial(archive); // nobody is to continue what goes now
+          await archive.storage.removeStale();
+        }
         await apply(plan, archive, host);
       }
       return exitStatus.done;

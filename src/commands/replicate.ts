@@ -44,6 +44,7 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
           `there is no backup to copy at ${from.storage.description}`,
         );
       }
+      if (!request.dryRun) await to.storage.removeStale();
       const there = new Map<string, number>();
       for await (const { name, size } of to.storage.list()) there.set(name, size);
       for (const set of sets.sort(byTime))

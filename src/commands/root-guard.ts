@@ -53,7 +53,7 @@ function familyOf(fileSystem: number): number {
   return [0xff534d42, 0xfe534d42].includes(fileSystem >>> 0) ? 0x517b : fileSystem;
 }
 
-/** To be called when a backup is complete, so what goes wrong here is told and no more. */
+/** To be called when something is stored, which counts without it: what goes wrong here is told and no more. */
 export async function rememberRoot(
   cache: ArchiveCache,
   source: string,
@@ -62,8 +62,10 @@ export async function rememberRoot(
 ): Promise<void> {
   const { isMountPoint, fileSystem, isEmpty } = root;
   const record: RootRecord = { source: canonicalLocaldir(source), isMountPoint, fileSystem, isEmpty };
+  const text = JSON.stringify(record);
+  if (text === JSON.stringify(readRecord(cache))) return;
   try {
-    await cache.write(FILE, Buffer.from(`${JSON.stringify(record)}\n`));
+    await cache.write(FILE, Buffer.from(`${text}\n`));
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     reporter.report({ level: 'warning', code: 'not-remembered', message: error.message });

@@ -99,11 +99,11 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
     });
     try {
       for await (const batch of packed) {
+        // A source that has gone must not become a batch that says so: a later run may go on from there.
+        if (device !== undefined) checkRoot(source, device, patience);
         yield batch;
         await pool.ready();
       }
-      // Files are read after the walk has passed them.
-      if (device !== undefined) checkRoot(source, device, patience);
     } catch (error) {
       explain(error);
     }

@@ -127,7 +127,11 @@ function askRoot(root: string): bigint {
 export function checkDevice(root: string, before: bigint | undefined, now: bigint): void {
   if (before === undefined || now === before) return;
   const path = displayPath(root);
-  throw new BackupError('source-unmounted', `${path} was unmounted while it was read.`, { path });
+  throw new BackupError(
+    'source-unmounted',
+    `${path} was unmounted while it was read. Nothing that it held is taken for deleted; run again when it is there.`,
+    { path },
+  );
 }
 
 export function waitingFor(error: unknown, retryForMs: number): Report {

@@ -41,17 +41,23 @@ export function inFolder(folder: string, name: string): Buffer {
  * Puts a file (mode 0600) into a folder, replacing one of that name, or leaves all as it was.
  * @param source chunks are lent
  * @param makeFolder called when the folder is not there
+ * @param owner whose files `removeStaleFiles` may remove at once; of letters and digits
  * @returns bytes written
  */
 export async function writeWhole(
   folder: string,
   name: string,
   source: Chunks | Uint8Array,
-  options: { explain: Explain; makeFolder: () => Promise<void>; signal?: AbortSignal | undefined },
+  options: {
+    explain: Explain;
+    makeFolder: () => Promise<void>;
+    owner?: string | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<number> {
-  const { explain, makeFolder, signal } = options;
+  const { explain, makeFolder, owner, signal } = options;
   signal?.throwIfAborted();
-  const temporary = inFolder(folder, TEMPORARY_PREFIX + randomBytes(12).toString('hex'));
+  const temporary = inFolder(folder, temporaryPrefix(owner) + randomBytes(12).toString('hex'));
   const create = () => open(temporary, 'wx', 0o600);
   const file = await create().catch(async error => {
     if (systemCode(error) !== 'ENOENT') throw explain(error);
@@ -74,6 +80,10 @@ export async function writeWhole(
     await unlink(temporary).catch(() => {}); // the first failure is the one to tell; removeStale gets the rest
     throw error;
   }
+}
+
+function temporaryPrefix(owner: string | undefined): string {
+  return owner === undefined ? TEMPORARY_PREFIX : `${TEMPORARY_PREFIX}${owner}-`;
 }
 
 /** Writes at the file's position, in pieces of a slab or more whatever the source's chunks are. */
@@ -216,15 +226,25 @@ export async function* readFolder(folder: string, explain: Explain): AsyncGenera
   }
 }
 
-/** Removes temporary files of crashed runs: nothing was written to them for a day. @returns how many */
-export async function removeStaleFiles(folder: string, explain: Explain, nowMs: number): Promise<number> {
+/**
+ * Removes temporary files of crashed runs: nothing was written to them for a day, or they are `owner`'s, who is not at
+ * work now.
+ * @returns how many
+ */
+export async function removeStaleFiles(
+  folder: string,
+  explain: Explain,
+  nowMs: number,
+  owner?: string,
+): Promise<number> {
   let removed = 0;
   for await (const { name } of readFolder(folder, explain)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue;
     const path = inFolder(folder, name);
     try {
       const stat = await lstat(path);
-      if (!stat.isFile() || nowMs - stat.mtimeMs < STALE_AFTER_MS) continue;
+      const isOwn = owner !== undefined && name.startsWith(temporaryPrefix(owner));
+      if (!stat.isFile() || (!isOwn && nowMs - stat.mtimeMs < STALE_AFTER_MS)) continue;
       await unlink(path);
       removed++;
     } catch (error) {

@@ -22,6 +22,11 @@ import { checkName, type Storage, TEMPORARY_PREFIX } from './storage.ts';
 
 const STATS_AT_ONCE = 16; // hides the round trips of a network mount
 
+export interface FolderStorageOptions {
+  readonly now?: () => number;
+  readonly owner?: (() => Promise<string>) | undefined;
+}
+
 export interface FolderStorage extends Storage {
   localPath(name: string): Buffer;
 }
@@ -29,8 +34,12 @@ export interface FolderStorage extends Storage {
 /**
  * @param folder bytes as a latin1 string; need not exist
  * @param now milliseconds since 1970, for the age of what crashed runs left
+ * @param owner whose runs these are, asked when something is put or cleared up; see Storage.removeStale
  */
-export function createFolderStorage(folder: string, now: () => number = Date.now): FolderStorage {
+export function createFolderStorage(
+  folder: string,
+  { now = Date.now, owner }: FolderStorageOptions = {},
+): FolderStorage {
   const description = displayPath(folder);
 
   const explain =
@@ -76,6 +85,7 @@ export function createFolderStorage(folder: string, now: () => number = Date.now
       const size = await writeWhole(folder, name, source, {
         explain: explain('store', name),
         makeFolder: () => explained(explain('make the folder to store', name), makeFolders(folder)),
+        owner: await owner?.(),
         signal,
       });
       return { size };
@@ -123,7 +133,7 @@ export function createFolderStorage(folder: string, now: () => number = Date.now
       }
     },
 
-    removeStale: () => removeStaleFiles(folder, explain('clear up'), now()),
+    removeStale: async () => removeStaleFiles(folder, explain('clear up'), now(), await owner?.()),
 
     localPath(name) {
       checkName(name);

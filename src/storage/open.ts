@@ -6,11 +6,19 @@ import type { S3Options } from './s3-options.ts';
 import type { Storage } from './storage.ts';
 import { parseTarget } from './url.ts';
 
-/** @throws BackupError `usage` for a URL that is none of ours */
-export async function openStorage(url: string, s3: S3Options, reporter: Reporter): Promise<Storage> {
+/**
+ * @param owner for a folder: whose runs these are
+ * @throws BackupError `usage` for a URL that is none of ours
+ */
+export async function openStorage(
+  url: string,
+  s3: S3Options,
+  reporter: Reporter,
+  owner?: () => Promise<string>,
+): Promise<Storage> {
   const target = parseTarget(url);
   if (target.notice) reporter.report({ level: 'notice', code: 'url', message: target.notice });
-  if (target.scheme === 'file') return createFolderStorage(target.path);
+  if (target.scheme === 'file') return createFolderStorage(target.path, { owner });
   const { openS3 } = await import('./s3.ts');
   return openS3(target, s3, { reporter });
 }

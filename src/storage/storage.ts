@@ -63,7 +63,10 @@ export interface Storage {
   /** Deleting what is not there is no error. */
   delete(name: string, options?: CallOptions): Promise<void>;
 
-  /** Clears what crashed runs of ours left half done more than a day ago. @returns how many pieces */
+  /**
+   * Clears what crashed runs of ours left half done more than a day ago. A folder that knows whose runs these are clears
+   * all of theirs: then none of them may be at work. @returns how many pieces
+   */
   removeStale(options?: CallOptions): Promise<number>;
 
   /** Storages whose objects are local files: the file, for a thread that reads it directly. It may be absent. */

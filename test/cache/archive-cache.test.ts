@@ -182,3 +182,13 @@ test('removeStale() clears temporary files of crashed runs, no partial ones', as
   assert.equal(await cache.removeStale(), 1);
   assert.deepEqual(await cache.listPartial(), ['p']);
 });
+
+test('a cache has an identity of its own, which stays', async t => {
+  const root = await scratch(t);
+  const open = (name: string) => openArchiveCache(root, name);
+  const [one, other] = [await open('one'), await open('other')];
+  assert.match(await one.identity(), /^[0-9a-f]{16}$/);
+  assert.equal(await (await open('one')).identity(), await one.identity());
+  assert.notEqual(await other.identity(), await one.identity());
+  assert.deepEqual(await one.list(), []);
+});

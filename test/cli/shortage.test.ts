@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { assertTold, assertToldOnly } from '../commands/troubles.ts';
 import { expectStatus, runProgram } from '../support/processes.ts';
 import { cliPath, createProgram, type Program } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { createSleepingSource } from '../support/sleeping-source.ts';
 import { needRoot } from '../support/tools.ts';
 
@@ -30,7 +31,7 @@ const full = 'tsbackup full --no-encryption --no-print-statistics source file://
 test('a limit of open files that is too low is told, wherever a backup meets it', async t => {
   const program = setUp(t);
   let failed = 0;
-  for (const limit of [24, 32, 40, 46, 48, 50]) {
+  for (const limit of [21, 22, 24, 40, 50]) {
     const result = await shell(program, `ulimit -n ${limit}; ${full}`);
     if (result.status === 0) continue; // it depends on what is loaded at once
     assertTold(result, 'the limit of open files is too low');
@@ -97,4 +98,15 @@ test('--duplicity-exit-codes gives the statuses that scripts know', async t => {
   writeFileSync(join(program.home, 'source/file 1'), 'changed');
   assert.equal(await run('verify', '--compare-data', 'file://target', 'source'), 1);
   assert.equal((await program.run(['verify', '--compare-data', 'file://target', 'source'])).status, 4);
+});
+
+test('a limit of open files that is too low for the threads of a restore is told', async t => {
+  const program = setUp(t);
+  writeFileSync(join(program.home, 'source/large'), createRandom(7).bytes(6_000_000)); // worth a thread
+  expectStatus(await shell(program, full));
+  for (const limit of [20, 21, 22]) {
+    const result = await shell(program, `ulimit -n ${limit}; tsbackup restore file://target out-${limit}`);
+    if (result.status !== 0) assertTold(result, 'the limit of open files is too low');
+  }
+  expectStatus(await shell(program, 'tsbackup restore file://target out'));
 });

@@ -1,7 +1,15 @@
 /** What is asked of, and told to, somebody whose last backup was interrupted. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,8 +86,7 @@ test('cleanup --force takes an interrupted backup away, and the next one begins 
   assert.match(seen.stdout, /\.vol1\.difftar\.gpg$/m);
   assert.ok(readdirSync(folder).length > 0, 'without --force it only tells');
   expectStatus(await program.run(['cleanup', '--force', url], options));
-  const left = readdirSync(folder).filter(name => !name.startsWith('tsbackup-tmp-')); // these go after a day
-  assert.deepEqual(left, []);
+  assert.deepEqual(readdirSync(folder), []);
   const next = await program.run([source, url], options);
   expectStatus(next);
   assert.doesNotMatch(next.stdout, /Continuing/);
@@ -122,6 +129,20 @@ test('an unfinished set that another archive cache knows of is told, and left al
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+test('another machine tells of an unfinished set, and leaves alone what lies there of it', async t => {
+  const { program, source, folder, url } = await killedBackup(t);
+  const { XDG_CACHE_HOME: caches = '' } = program.env;
+  const [name = ''] = readdirSync(join(caches, 'tsbackup'));
+  const identity = readFileSync(join(caches, 'tsbackup', name, 'tsbackup-identity'), 'utf8');
+  const half = join(folder, `tsbackup-tmp-${identity}-0`);
+  writeFileSync(half, 'half');
+  const elsewhere = { ...options, env: { XDG_CACHE_HOME: join(program.home, 'elsewhere') } };
+  assertTold(await program.run([source, url], elsewhere), 'another machine left a backup unfinished');
+  assert.ok(existsSync(half));
+  expectStatus(await program.run([source, url], options));
+  assert.ok(!existsSync(half), 'who left it clears it up');
+});
+
 test('what duplicity left unfinished in a shared archive cache is removed before we go on', async t => {
   if (!needTool(t, 'duplicity')) return;
   const program = createProgram(t);
@@ -146,7 +167,7 @@ test('what duplicity left unfinished in a shared archive cache is removed before
   await sleep(1100); // a set of the same second would wait for the next
   const next = await program.run(['incremental', ...shared, source, url], options);
   expectStatus(next);
-  assert.match(next.stdout, /^What duplicity left of an unfinished incremental backup of \S+ is removed/m);
+  assertTold(next, 'duplicity left a backup unfinished in a shared archive cache');
   const cached = readdirSync(join(duplicity.archiveDir, 'shared'));
   assert.deepEqual(
     cached.filter(name => name.includes('.part')),

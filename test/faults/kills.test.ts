@@ -85,6 +85,8 @@ test(`a backup to a folder survives kill -9 at ${KILLS} moments`, async t => {
     },
     createRandom('kills'),
   );
+  const halves = readdirSync(folder).filter(name => name.startsWith('tsbackup-tmp-'));
+  assert.deepEqual(halves, [], 'the next run clears up what the killed one left');
 });
 
 test(`a backup to S3 survives kill -9 at ${KILLS} moments`, async t => {

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertTold, assertToldOnly } from '../commands/troubles.ts';
-import { expectStatus } from '../support/processes.ts';
+import { expectStatus, type Running } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
@@ -69,18 +69,47 @@ test('a disk that is unmounted in the middle of a backup is not stored as "every
   for (let i = 100; i < 110; i++) writeFileSync(join(source, `photo ${i}`), `${i}`);
   expectStatus(await program.run(['full', '--no-encryption', source, url]));
   for (let i = 0; i < 40; i++) writeFileSync(join(source, `new ${i}`), random.bytes(1_000_000));
-  const stored = readdirSync(target).sort();
 
   const running = program.start(['--no-encryption', '--volsize', '1', source, url]);
-  while (!readdirSync(target).some(name => name.includes('-inc') && name.includes('vol1'))) {
-    assert.equal(running.child.exitCode, null, 'it ended before the disk was unmounted');
-    await new Promise(resolve => setTimeout(resolve, 5));
-  }
+  await volumeAt(target, '-inc', running);
   umount();
   assertTold(await running.done, 'the source is unmounted meanwhile');
-  assert.deepEqual(readdirSync(target).sort(), stored, 'nothing is left that a next run would continue');
 
+  assertTold(await program.run(['--no-encryption', source, url]), 'the source is not mounted, or has moved');
   assert.ok(mount());
-  expectStatus(await program.run(['--no-encryption', source, url]));
+  const next = expectStatus(await program.run(['--no-encryption', '--volsize', '1', source, url]));
+  assert.match(next.stdout, /^Continuing the incremental backup/m);
+  assert.match(next.stdout, /^DeletedFiles 0$/m);
   expectStatus(await program.run(['verify', '--compare-data', url, source]));
 });
+
+test('the first backup, killed in its middle, is not continued from a disk that is not mounted by then', async t => {
+  if (!needRoot(t, 'only root can mount a disk')) return;
+  t.after(() => umount()); // before the folder is removed
+  const program = createProgram(t);
+  const [source, target] = [join(program.home, 'photos'), join(program.home, 'target')];
+  const words = ['--no-encryption', '--volsize', '1', source, `file://${target}`];
+  const umount = () => spawnSync('umount', ['-l', source]);
+  for (const folder of [source, target]) mkdirSync(folder);
+  if (spawnSync('mount', ['-t', 'tmpfs', 'none', source]).status !== 0)
+    return t.skip('mounting is not allowed here');
+  const random = createRandom(6);
+  for (let i = 100; i < 140; i++) writeFileSync(join(source, `photo ${i}`), random.bytes(1_000_000));
+
+  const running = program.start(words);
+  await volumeAt(target, 'vol3', running);
+  running.kill('SIGKILL');
+  await running.done;
+  umount();
+  const stored = readdirSync(target);
+  assertTold(await program.run(words), 'the source is not mounted, or has moved');
+  assert.deepEqual(readdirSync(target), stored);
+});
+
+/** Waits for a volume with such a name. */
+async function volumeAt(target: string, like: string, running: Running): Promise<void> {
+  while (!readdirSync(target).some(name => name.includes('.vol') && name.includes(like))) {
+    assert.equal(running.child.exitCode, null, 'it ended before its disk was unmounted');
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}

@@ -188,7 +188,29 @@ test('a put that is killed leaves only a temporary file, which removeStale() cle
   const hour = 3_600_000;
   await writeFile(join(base, 'stranger'), 'not ours');
   await utimes(join(base, 'stranger'), 0, 0);
-  assert.equal(await createFolderStorage(base, () => now + 23 * hour).removeStale(), 0);
-  assert.equal(await createFolderStorage(base, () => now + 25 * hour).removeStale(), 1);
+  assert.equal(await createFolderStorage(base, { now: () => now + 23 * hour }).removeStale(), 0);
+  assert.equal(await createFolderStorage(base, { now: () => now + 25 * hour }).removeStale(), 1);
   assert.deepEqual(await readdir(base), ['stranger']);
+});
+
+test('removeStale() clears at once what runs of the same owner left, and leaves that of others', async t => {
+  const base = await scratch(t);
+  const ownedBy = (owner: string) => createFolderStorage(base, { owner: async () => owner });
+  let seen: string[] = [];
+  async function* looking() {
+    yield new Uint8Array(10);
+    seen = await readdir(base);
+  }
+  await ownedBy('aa').put('object', looking());
+  assert.match(seen[0]!, /^tsbackup-tmp-aa-[0-9a-f]{24}$/);
+  for (const name of [seen[0]!, 'tsbackup-tmp-aab-1', 'tsbackup-tmp-bb-1', 'tsbackup-tmp-1'])
+    await writeFile(join(base, name), 'half');
+  assert.equal(await ownedBy('aa').removeStale(), 1);
+  assert.deepEqual((await readdir(base)).sort(), [
+    'object',
+    'tsbackup-tmp-1',
+    'tsbackup-tmp-aab-1',
+    'tsbackup-tmp-bb-1',
+  ]);
+  assert.equal(await createFolderStorage(base).removeStale(), 0);
 });
