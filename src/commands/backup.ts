@@ -62,7 +62,7 @@ import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
-import { formatStatistics } from './statistics.ts';
+import { countsForStatistics, formatStatistics } from './statistics.ts';
 import { tellingEntries } from './told-entries.ts';
 import { during, watchEach } from './watchdog.ts';
 
@@ -150,7 +150,7 @@ async function backUpTo(
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
-      const statistics = { ...counts, ...times, totalDestinationSizeChange: stored };
+      const statistics = { ...countsForStatistics(counts), ...times, totalDestinationSizeChange: stored };
       await host.print(formatStatistics(statistics), () => [{ type: 'statistics', ...statistics }]);
     }
     return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;

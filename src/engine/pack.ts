@@ -91,7 +91,7 @@ function createPacker(options: PackOptions) {
 
   function seen(entry: SourceEntry): void {
     counts.sourceFiles++;
-    counts.sourceFileSize += entry.size;
+    counts.sourceFileSize += entry.statSize;
   }
 
   function unchanged({ entry, known }: UnchangedItem): void {
@@ -168,17 +168,12 @@ function createPacker(options: PackOptions) {
   }
 
   function counted(entry: SourceEntry, kind: 'new' | 'changed' | 'replaced'): void {
-    if (kind === 'new') {
-      counts.newFiles++;
-      counts.newFileSize += entry.size;
-    } else {
-      counts.changedFiles++;
-      counts.changedFileSize += entry.size;
-    }
+    counts[`${kind}Files`]++;
+    counts[`${kind}FileSize`] += entry.statSize;
   }
 
   /** A regular file as it is. */
-  function whole(entry: SourceEntry, kind: 'new' | 'replaced') {
+  function whole(entry: SourceEntry, kind: 'new' | 'changed' | 'replaced') {
     let isCut = false;
     return content(entry, kind, source => ({
       member: 'snapshot',
@@ -198,7 +193,7 @@ function createPacker(options: PackOptions) {
   /** A regular file as a delta; nothing at all if only its times were touched within the second. */
   function changed({ entry, signature: place, mustStore }: ChangedItem) {
     const signature = signatureAt(place, entry.path);
-    if (!signature) return whole(entry, 'replaced');
+    if (!signature) return whole(entry, 'changed');
     return content(entry, 'changed', source => {
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers: deltaBuffers });
       const ready = deltaSource.prepare(PART_SIZE);
