@@ -201,6 +201,7 @@ interface Setting {
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked: Setting['checked'] = Promise.resolve(undefined);
+  if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
     checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
