@@ -199,6 +199,7 @@ test('--log-fd has what duplicity has there: entries, listings, chains', async t
       rmSync(folder('source/b'));
       appendFileSync(folder('source/a'), 'more');
       utimesSync(folder('source/a'), 1_700_000_000, 1_700_000_000);
+      utimesSync(folder('source'), 1_700_000_000, 1_700_000_000); // whatever the second of the full backup was
     },
   ];
   for (const change of changes) {
