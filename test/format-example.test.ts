@@ -45,7 +45,17 @@ const incremental: SetId = { type: 'inc', start: FIRST, end: FIRST + DAY };
 
 function entry(path: string, more: Partial<SourceEntry>): SourceEntry {
   return {
-    ...{ path, type: 'file', mode: 0o644, uid: 1000, gid: 1000, uname: 'anna', gname: 'users', size: 0 },
+    ...{
+      path,
+      type: 'file',
+      mode: 0o644,
+      uid: 1000,
+      gid: 1000,
+      uname: 'anna',
+      gname: 'users',
+      size: 0,
+      statSize: 0,
+    },
     ...{ mtimeSeconds: FIRST - DAY, linkname: '', devMajor: 0, devMinor: 0 },
     ...{ dev: 0n, ino: 0n, mtimeNs: 0n, ctimeNs: 0n },
     ...more,

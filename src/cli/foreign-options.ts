@@ -44,7 +44,12 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...all('ignored', 'nothing', 'it is for finding faults in duplicity', 'pydevd'),
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),
-  ...all('refused', 'nothing', 'symlinks are stored as symlinks', 'copy-links'),
+  ...all(
+    'refused',
+    'nothing',
+    'symlinks are stored as symlinks; back up the folders that they point to in backups of their own, or bind-mount them into the source',
+    'copy-links',
+  ),
   ...all('refused', 'nothing', 'such names are read, but no longer written', 'old-filenames short-filenames'),
   ...all(
     'refused',

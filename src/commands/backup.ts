@@ -5,7 +5,7 @@
 
 import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
-import { type PackBatch, SLAB_SIZE } from '../engine/batch.ts';
+import { type PackBatch, type Passed, SLAB_SIZE } from '../engine/batch.ts';
 import { bytesPassed } from '../engine/bytes-passed.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Journal, partialNames } from '../engine/journal.ts';
@@ -62,7 +62,7 @@ import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
-import { formatStatistics } from './statistics.ts';
+import { countsForStatistics, formatStatistics } from './statistics.ts';
 import { tellingEntries } from './told-entries.ts';
 import { during, watchEach } from './watchdog.ts';
 
@@ -150,7 +150,7 @@ async function backUpTo(
     if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
-      const statistics = { ...counts, ...times, totalDestinationSizeChange: stored };
+      const statistics = { ...countsForStatistics(counts), ...times, totalDestinationSizeChange: stored };
       await host.print(formatStatistics(statistics), () => [{ type: 'statistics', ...statistics }]);
     }
     return counts.errors > 0 && !request.sourceErrorsOk ? exitStatus.partial : exitStatus.done;
@@ -201,6 +201,7 @@ interface Setting {
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked: Setting['checked'] = Promise.resolve(undefined);
+  if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
     checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
@@ -283,7 +284,7 @@ function storedBytes(journal: Journal | undefined): number {
 async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const { set, base, journal } = task;
   const { request, archive, root } = setting;
-  const packing = setting.packer.start({
+  const job = {
     source: request.source,
     selection: request.selection,
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
@@ -293,8 +294,10 @@ async function runOn(task: Task, setting: Setting): Promise<Outcome> {
     device: root.isFolder ? root.device : undefined,
     retryForMs: request.sourceRetryForMs,
     resume: journal && packResumeOf(journal, archive),
-  });
-  return request.dryRun ? pretend(packing, setting) : store(task, packing, setting);
+  };
+  const progress = createBackupProgress(setting);
+  const packing = setting.packer.start(job, progress.passed);
+  return request.dryRun ? pretend(packing, setting, progress) : store(task, packing, setting, progress);
 }
 
 /** What the packer needs to know of an interrupted set. */
@@ -318,12 +321,13 @@ function watched(packing: Packing, { host, packer, request }: Setting): AsyncIte
 }
 
 /** Reads everything as a backup does, and stores nothing. */
-async function pretend(packing: Packing, setting: Setting): Promise<Outcome> {
-  const { host, bytesTotal } = setting;
+async function pretend(packing: Packing, setting: Setting, progress: BackupProgress): Promise<Outcome> {
+  const { host } = setting;
   let counts: Readonly<Counts> = createCounts();
   for await (const batch of watched(packing, setting)) {
     host.signal.throwIfAborted();
-    warn(batch, host, bytesTotal);
+    warn(batch, host);
+    progress.batch(batch);
     counts = batch.counts;
     if (batch.difftar.length > 0) packing.recycle(batch.difftar);
     if (batch.sigtar.length > 0) packing.recycleRecords(batch.sigtar);
@@ -339,9 +343,14 @@ function isWorthAThread(first: PackBatch | undefined): boolean {
   return first !== undefined && first.difftar.length >= SLAB_SIZE / 2 && isIncompressible(first.difftar);
 }
 
-async function store(task: Task, packing: Packing, setting: Setting): Promise<Outcome> {
+async function store(
+  task: Task,
+  packing: Packing,
+  setting: Setting,
+  progress: BackupProgress,
+): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, host, archive, root, bytesTotal, checked } = setting;
+  const { request, host, archive, root, checked } = setting;
   const { storage, cache, prefixes } = archive;
   const salt = set.type === 'inc' ? await checked : undefined;
   await checked;
@@ -378,7 +387,8 @@ async function store(task: Task, packing: Packing, setting: Setting): Promise<Ou
   async function* told(): AsyncGenerator<PackBatch, void, undefined> {
     for await (const batch of watched(packing, setting)) {
       host.signal.throwIfAborted();
-      warn(batch, host, bytesTotal);
+      warn(batch, host);
+      progress.batch(batch);
       counts = batch.counts;
       if (batch.difftar.length === 0) await add(batch);
       yield batch;
@@ -504,15 +514,34 @@ interface KeyOfSet {
   readonly salt: Uint8Array | undefined;
 }
 
-function warn(batch: PackBatch, { reporter }: Host, bytesTotal: number | undefined): void {
+function warn(batch: PackBatch, { reporter }: Host): void {
   for (const { code, message, path } of batch.warnings) {
     reporter.report({ level: 'warning', code, message, facts: { path } });
   }
-  reporter.progress({
-    stage: 'backup',
-    bytesDone: bytesPassed(batch),
-    ...(bytesTotal !== undefined && { bytesTotal }),
-    entriesDone: batch.counts.sourceFiles,
-    ...(batch.last && { path: displayPath(batch.last.path) }),
-  });
+}
+
+interface BackupProgress {
+  batch(batch: PackBatch): void;
+  passed(passed: Passed): void;
+}
+
+/** The packer is ahead of its batches within a large delta, and what is told never goes back. */
+function createBackupProgress({ host, bytesTotal }: Setting): BackupProgress {
+  let bytesDone = 0;
+  let entriesDone = 0;
+  const tell = (bytes: number, path: string | undefined) => {
+    bytesDone = Math.max(bytesDone, bytes);
+    host.reporter.progress({
+      ...{ stage: 'backup', bytesDone, entriesDone },
+      ...(bytesTotal !== undefined && { bytesTotal }),
+      ...(path !== undefined && { path: displayPath(path) }),
+    });
+  };
+  return {
+    batch(batch) {
+      entriesDone = batch.counts.sourceFiles;
+      tell(bytesPassed(batch), batch.last?.path);
+    },
+    passed: ({ bytes, path }) => tell(bytes, path),
+  };
 }

@@ -127,12 +127,13 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
 
 /** Unfinished sets that are nobody's here: another program's, another machine's, or of a cache that is lost. */
 function reportUnknown(
-  { incomplete, orphaned }: Collection,
+  { incomplete, orphaned, orphanedSignatures }: Collection,
   known: readonly SetId[],
   { reporter }: Host,
 ): void {
+  const loose = [...incomplete, ...orphaned, ...orphanedSignatures];
   for (const set of incomplete) {
-    if (known.some(id => setKey(id) === setKey(set.id)) || isBuiltUpon(set, orphaned)) continue;
+    if (known.some(id => setKey(id) === setKey(set.id)) || isBuiltUpon(set, loose)) continue;
     const bytes = [...set.volumes.values()].reduce((sum, { size }) => sum + size, 0);
     const message = `The ${describeSet(set.id)} at the target (${formatSize(bytes)}) was not finished, and this archive cache knows nothing of it: it counts for nothing and is left as it is. If nobody is at work on it, cleanup with --force removes it.`;
     reporter.report({ level: 'notice', code: 'unfinished-at-target', message });

@@ -1,4 +1,4 @@
-/** How far the volumes that a restore, verify or check needs are read, in stored bytes: those are known beforehand. */
+/** How far the volumes that a restore, verify, check or copy needs are read, in stored bytes: those are known beforehand. */
 
 import { displayPath } from '../bytes.ts';
 import type { Reporter } from '../report.ts';
@@ -13,7 +13,8 @@ export interface ReadingProgress {
   reached(path: string): void;
 }
 
-export function createReadingProgress(reporter: Reporter): ReadingProgress {
+/** @param stage what is being done, in a word */
+export function createReadingProgress(reporter: Reporter, stage = 'reading'): ReadingProgress {
   let [bytesDone, entriesDone] = [0, 0];
   let bytesTotal: number | undefined;
   let path: string | undefined;
@@ -25,7 +26,7 @@ export function createReadingProgress(reporter: Reporter): ReadingProgress {
       for await (const chunk of stored) {
         bytesDone += chunk.length;
         reporter.progress({
-          ...{ stage: 'reading', bytesDone, entriesDone },
+          ...{ stage, bytesDone, entriesDone },
           ...(bytesTotal !== undefined && { bytesTotal }),
           ...(path !== undefined && { path: displayPath(path) }),
         });

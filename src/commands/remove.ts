@@ -51,7 +51,10 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
     await requireTarget(archive.storage);
     const lock = await acquireRunLock(archive.cache.folder);
     try {
-      const plan = decide(await archive.collection(), archive, await archive.cache.list());
+      // Sets that only lost their manifest are of their chain still: it goes or stays as a whole, as restore sees it.
+      const isCleanup = request.action === 'cleanup';
+      const collection = await (isCleanup ? archive.collection() : archive.readableCollection());
+      const plan = decide(collection, archive, await archive.cache.list());
       await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));
       if (request.force && !request.dryRun) {
         if (request.action === 'cleanup') {

@@ -4,16 +4,17 @@
  * there already is passed over, so that a copy that was broken off is continued, and one made again brings what is new.
  */
 
-import { displayPath } from '../bytes.ts';
+import { displayPath, pathFromText } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { endOf } from '../manifest/names.ts';
-import { type BackupSet, byTime, describeSet, namesOf } from '../manifest/sets.ts';
+import { type BackupSet, byTime, describeSet, namesOf, type StoredObject } from '../manifest/sets.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Storage } from '../storage/storage.ts';
 import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { createReadingProgress, type ReadingProgress } from './reading-progress.ts';
 import { requireTarget } from './require-target.ts';
 
 export interface ReplicateRequest extends CommonOptions {
@@ -47,8 +48,12 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
       if (!request.dryRun) await to.storage.removeStale();
       const there = new Map<string, number>();
       for await (const { name, size } of to.storage.list()) there.set(name, size);
-      for (const set of sets.sort(byTime))
-        await copySet(set, { from: from.storage, to: to.storage, there, dryRun: request.dryRun }, host);
+      const progress = createReadingProgress(host.reporter, 'copying');
+      progress.expect(
+        sets.flatMap(objectsOf).flatMap(({ name, size }) => (there.get(name) === size ? [] : size)),
+      );
+      const copying = { from: from.storage, to: to.storage, there, dryRun: request.dryRun, progress };
+      for (const set of sets.sort(byTime)) await copySet(set, copying, host);
       return exitStatus.done;
     } finally {
       lock.release();
@@ -65,9 +70,20 @@ interface Copying {
   /** Sizes by name. */
   readonly there: ReadonlyMap<string, number>;
   readonly dryRun: boolean;
+  readonly progress: ReadingProgress;
 }
 
-async function copySet(set: BackupSet, { from, to, there, dryRun }: Copying, host: Host): Promise<void> {
+function objectsOf({ manifest, signatures, jsonstat, volumes, extras }: BackupSet): StoredObject[] {
+  return [manifest, signatures, jsonstat, ...volumes.values(), ...extras].filter(
+    object => object !== undefined,
+  );
+}
+
+async function copySet(
+  set: BackupSet,
+  { from, to, there, dryRun, progress }: Copying,
+  host: Host,
+): Promise<void> {
   let objects = 0;
   let bytes = 0;
   for (const name of namesOf(set).reverse()) {
@@ -81,7 +97,9 @@ async function copySet(set: BackupSet, { from, to, there, dryRun }: Copying, hos
       bytes += known?.size ?? 0;
       continue;
     }
-    const { size } = await to.put(name, from.get(name, { signal: host.signal }), {
+    progress.reached(pathFromText(name));
+    const stored = progress.counted(from.get(name, { signal: host.signal }));
+    const { size } = await to.put(name, stored, {
       signal: host.signal,
       kind,
     });

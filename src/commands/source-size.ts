@@ -6,7 +6,7 @@ import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import { walk } from '../files/walk.ts';
 
-/** @returns bytes of all files, undefined if they can't be looked up now; aborts with the signal's reason */
+/** @returns bytes of all entries, as statistics count them; undefined if they can't be looked up now; aborts with the signal's reason */
 export async function measureSource(
   { source, selection }: { readonly source: string; readonly selection: readonly SelectionRule[] },
   signal: AbortSignal,
@@ -14,7 +14,7 @@ export async function measureSource(
   let bytes = 0;
   try {
     for (const items of walk(source, createSelection(selection, source))) {
-      for (const { entry } of items) bytes += entry?.size ?? 0;
+      for (const { entry } of items) bytes += entry?.statSize ?? 0;
       signal.throwIfAborted();
       await turn();
     }

@@ -6,12 +6,21 @@ import type { Counts } from '../engine/counts.ts';
 import { asctime } from '../manifest/time.ts';
 import { formatDuration, formatSize } from '../text.ts';
 
-export interface Statistics extends Counts {
+export interface Statistics extends Omit<Counts, 'replacedFiles' | 'replacedFileSize'> {
   /** Seconds since 1970, with fraction. */
   readonly startTime: number;
   readonly endTime: number;
   /** Bytes of the uploaded volumes, without manifest and signatures. */
   readonly totalDestinationSizeChange: number;
+}
+
+/** Counts as duplicity gives them: as changed it knows files only, all else that is stored as it is now is new. */
+export function countsForStatistics({ replacedFiles, replacedFileSize, ...counts }: Counts) {
+  return {
+    ...counts,
+    newFiles: counts.newFiles + replacedFiles,
+    newFileSize: counts.newFileSize + replacedFileSize,
+  };
 }
 
 /** The block as text, one final newline and an empty line included. */

@@ -39,7 +39,12 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
             const message = `${displayPath(path)} can't be compared: ${systemCode} at ${during}`;
             host.reporter.report({ level: 'warning', code: 'source-unreadable', message });
           },
-          onDifference: text => host.reporter.report({ level: 'notice', code: 'difference', message: text }),
+          onDifference: text =>
+            host.reporter.report({
+              level: 'notice',
+              code: 'difference',
+              message: `Difference found: ${text}`,
+            }),
         })
       : undefined;
     const sink = comparer ?? nowhere;

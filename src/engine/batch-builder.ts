@@ -40,6 +40,8 @@ export class BatchBuilder {
   readonly counts: Counts = createCounts();
   /** Bytes of sigtar members so far, of all batches. */
   sigtarLength = 0;
+  /** See PackBatch. */
+  left = 0;
   private readonly buffers: BatchBuffers;
   private readonly member = createMember();
   private slab: Buffer;
@@ -175,6 +177,7 @@ export class BatchBuilder {
       fingerprints: this.fingerprints.take(),
       open: this.last?.block === undefined ? undefined : this.open,
       incomplete: this.incomplete,
+      left: this.left,
       warnings: this.warnings,
       counts: { ...this.counts },
     };

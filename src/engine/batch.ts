@@ -27,6 +27,8 @@ export interface PackBatch {
   readonly open: OpenFile | undefined;
   /** Files of which only the beginning could be read, although parts of them are already in the archive. */
   readonly incomplete: readonly string[];
+  /** Bytes of the open file that were not read yet, although `counts` has all of it; else 0. */
+  readonly left: number;
   readonly warnings: readonly PackWarning[];
   readonly counts: Readonly<Counts>;
 }
@@ -35,6 +37,12 @@ export interface PackBatch {
 export interface OpenFile {
   readonly fingerprint: string;
   readonly member: 'snapshot' | 'diff';
+}
+
+/** How far the packer is within a large file of which it stores a delta, which may be small: bytes of the source. */
+export interface Passed {
+  readonly bytes: number;
+  readonly path: string;
 }
 
 /** A source that was left out or may not be what it should; counted under Errors. */

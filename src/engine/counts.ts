@@ -8,8 +8,12 @@ export interface Counts {
   newFiles: number;
   newFileSize: number;
   deletedFiles: number;
+  /** Files that there were before, as files. */
   changedFiles: number;
   changedFileSize: number;
+  /** Paths that there were before and that are stored as they are now: those of another type, and what is no file. */
+  replacedFiles: number;
+  replacedFileSize: number;
   /** Bytes of new contents and of deltas in the difftar, without headers and padding. */
   rawDeltaSize: number;
   /** Sources that could not be read and kept their previous version, or are missing from a full set. */
@@ -25,6 +29,8 @@ export function createCounts(): Counts {
     deletedFiles: 0,
     changedFiles: 0,
     changedFileSize: 0,
+    replacedFiles: 0,
+    replacedFileSize: 0,
     rawDeltaSize: 0,
     errors: 0,
   };

@@ -39,9 +39,15 @@ export class DeltaSource {
     this.delta.start(signature, bytes => this.queue.push(bytes));
   }
 
-  /** Reads until `length` bytes of the delta, or all of it, are known. @returns how many are */
-  prepare(length: number): number {
-    while (!this.ended && this.queue.length - this.taken < length) {
+  /** Whether so many bytes of the delta, or all of it, are known. */
+  isReady(length: number): boolean {
+    return this.ended || this.queue.length - this.taken >= length;
+  }
+
+  /** Reads until `length` bytes of the delta, or all of it, are known, or about `atMost` bytes of the file. @returns how many are known */
+  prepare(length: number, atMost = Number.POSITIVE_INFINITY): number {
+    const end = this.size + atMost;
+    while (!this.isReady(length) && this.size < end) {
       const read = this.file.readInto(this.scratch, 0, READ_SIZE);
       const bytes = this.scratch.subarray(0, read);
       this.size += read;

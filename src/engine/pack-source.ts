@@ -15,7 +15,7 @@ import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import { asOpened, checkRoot, fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
-import type { OpenFile, PackBatch, Place } from './batch.ts';
+import type { OpenFile, PackBatch, Passed, Place } from './batch.ts';
 import { collate } from './collate.ts';
 import type { Counts } from './counts.ts';
 import { type PackStart, pack } from './pack.ts';
@@ -60,7 +60,9 @@ export interface SourcePacker {
 }
 
 /** How the thread that packs waits, and tells so. */
-export type PackHost = Pick<PatienceOptions, 'beat' | 'pause' | 'report'>;
+export interface PackHost extends Pick<PatienceOptions, 'beat' | 'pause' | 'report'> {
+  readonly passed?: ((passed: Passed) => void) | undefined;
+}
 
 export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
   const { source, device, retryForMs } = job;
@@ -96,6 +98,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
       recorder: createCatalogRecorder(catalog, stableInodes),
       fingerprintOf: entry => fingerprintOf(entry, stableInodes),
       resume: job.resume && startOf(job.resume),
+      passed: passed => host.passed?.(passed),
     });
     try {
       for await (const batch of packed) {

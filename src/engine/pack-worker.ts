@@ -44,6 +44,7 @@ const host: PackHost = {
     if (Atomics.load(shared, ENDING) !== 0) throw new BackupError('interrupted', 'the run ends');
   },
   report: report => send({ type: 'report', report }),
+  passed: passed => send({ type: 'passed', passed }),
 };
 
 function guard(work: () => void): void {

@@ -6,6 +6,7 @@
  * changes while it is read has the signature of what was stored, and the next incremental sees the difference.
  */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { displayPath } from '../bytes.ts';
 import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
 import { doubtful } from '../catalog/fingerprint.ts';
@@ -18,7 +19,7 @@ import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
 import { blockLengthFor, createSigner } from '../rsync/signature.ts';
 import { MAX_NAME_LENGTH } from '../volumes/tar-header.ts';
-import type { OpenFile, PackBatch } from './batch.ts';
+import type { OpenFile, PackBatch, Passed } from './batch.ts';
 import { type BatchBuffers, BatchBuilder, type Fill, PART_SIZE } from './batch-builder.ts';
 import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
@@ -39,6 +40,8 @@ export interface PackOptions {
   readonly resume?: PackStart | undefined;
   /** Upper limit of the signature block length, bytes; very large files pass it. */
   readonly maxBlockLength: number;
+  /** Hears how far a delta is that takes long. */
+  passed?(passed: Passed): void;
 }
 
 /** What earlier runs have packed of the set. */
@@ -54,6 +57,8 @@ const leavesOut = 'it is not in this backup';
 const keeps = 'the backup keeps its previous version';
 
 const NO_BYTES = new Uint8Array(0);
+/** Bytes of a file that are read without a turn for others: for signals, timers and progress. */
+const TURN = 8 * 1024 * 1024;
 /** Room is left for the prefix and the number of a part. */
 const MAX_PATH = MAX_NAME_LENGTH - 64;
 
@@ -69,7 +74,13 @@ export async function* pack(
   for (const batch of items) {
     for (const item of batch) {
       if (packer.builder.isFull) yield packer.builder.take();
-      yield* packer.item(item);
+      for (const made of packer.item(item)) {
+        if ('difftar' in made) yield made;
+        else {
+          options.passed?.(made);
+          await turn();
+        }
+      }
     }
   }
   packer.end();
@@ -91,7 +102,7 @@ function createPacker(options: PackOptions) {
 
   function seen(entry: SourceEntry): void {
     counts.sourceFiles++;
-    counts.sourceFileSize += entry.size;
+    counts.sourceFileSize += entry.statSize;
   }
 
   function unchanged({ entry, known }: UnchangedItem): void {
@@ -104,7 +115,7 @@ function createPacker(options: PackOptions) {
     warn({ path, systemCode: 'ENAMETOOLONG', during: 'lstat', vanished: false }, fate);
   }
 
-  function* item(item: PlanItem): Generator<PackBatch, void, undefined> {
+  function* item(item: PlanItem): Generator<PackBatch | Passed, void, undefined> {
     if (cut) {
       yield* rest(item, cut);
       return;
@@ -168,49 +179,61 @@ function createPacker(options: PackOptions) {
   }
 
   function counted(entry: SourceEntry, kind: 'new' | 'changed' | 'replaced'): void {
-    if (kind === 'new') {
-      counts.newFiles++;
-      counts.newFileSize += entry.size;
-    } else {
-      counts.changedFiles++;
-      counts.changedFileSize += entry.size;
-    }
+    counts[`${kind}Files`]++;
+    counts[`${kind}FileSize`] += entry.statSize;
   }
 
   /** A regular file as it is. */
-  function whole(entry: SourceEntry, kind: 'new' | 'replaced') {
+  function whole(entry: SourceEntry, kind: 'new' | 'changed' | 'replaced') {
     let isCut = false;
-    return content(entry, kind, source => ({
-      member: 'snapshot',
-      inParts: entry.size >= PART_SIZE,
-      fill(target, offset, length) {
-        if (isCut) return 0;
-        const read = source.readInto(target, offset, length);
-        signer.push(target.subarray(offset, offset + read));
-        return read;
-      },
-      cut() {
-        isCut = true;
-      },
-    }));
+    let passed = 0;
+    return content(entry, kind, function* (source) {
+      return {
+        member: 'snapshot',
+        inParts: entry.size >= PART_SIZE,
+        fill(target, offset, length) {
+          if (isCut) return 0;
+          const read = source.readInto(target, offset, length);
+          signer.push(target.subarray(offset, offset + read));
+          passed += read;
+          return read;
+        },
+        cut() {
+          isCut = true;
+        },
+        passed: () => passed,
+      };
+    });
   }
 
   /** A regular file as a delta; nothing at all if only its times were touched within the second. */
   function changed({ entry, signature: place, mustStore }: ChangedItem) {
     const signature = signatureAt(place, entry.path);
-    if (!signature) return whole(entry, 'replaced');
-    return content(entry, 'changed', source => {
+    if (!signature) return whole(entry, 'changed');
+    return content(entry, 'changed', function* (source) {
       const deltaSource = new DeltaSource(source, signature, { delta, signer, buffers: deltaBuffers });
+      const prepare = function* () {
+        for (;;) {
+          deltaSource.prepare(PART_SIZE, TURN);
+          if (deltaSource.isReady(PART_SIZE)) return;
+          const left = Math.max(0, entry.size - deltaSource.size);
+          yield { bytes: counts.sourceFileSize - left, path: entry.path };
+        }
+      };
+      yield* prepare();
       const ready = deltaSource.prepare(PART_SIZE);
       if (!mustStore && deltaSource.isWholeCopy()) return undefined;
       // A small file that changes again and again: whoever restores it then needs none of its older versions.
       const whole = place.set === FULL_SET ? undefined : deltaSource.wholeIfNoLarger();
-      if (whole) return { member: 'snapshot', inParts: false, fill: readFrom(whole), cut() {} };
+      const passed = () => deltaSource.size;
+      if (whole) return { member: 'snapshot', inParts: false, fill: readFrom(whole), cut() {}, passed };
       return {
         member: 'diff',
         inParts: ready >= PART_SIZE,
         fill: (target, offset, length) => deltaSource.readInto(target, offset, length),
         cut: () => deltaSource.end(),
+        prepare,
+        passed,
       };
     });
   }
@@ -222,13 +245,17 @@ function createPacker(options: PackOptions) {
     readonly fill: Fill;
     /** No more can be read: what comes from `fill` now must make a whole of what was read. */
     cut(): void;
+    /** Makes ready what `fill` gives next, with turns for others. */
+    prepare?(): Generator<Passed, void, undefined>;
+    /** Bytes of the file that are read. */
+    passed(): number;
   }
 
   function* content(
     listed: SourceEntry,
     kind: 'new' | 'changed' | 'replaced',
-    begin: (source: SourceFile) => Content | undefined,
-  ): Generator<PackBatch, void, undefined> {
+    begin: (source: SourceFile) => Generator<Passed, Content | undefined, undefined>,
+  ): Generator<PackBatch | Passed, void, undefined> {
     const mark = builder.mark();
     let file: SourceFile | undefined;
     let made: Content | undefined;
@@ -243,7 +270,7 @@ function createPacker(options: PackOptions) {
       fingerprint = options.fingerprintOf(entry);
       if (file.isFresh) fingerprint = doubtful(fingerprint);
       signer.start(blockLengthFor(entry.size, maxBlockLength));
-      made = begin(file);
+      made = yield* begin(file);
       if (!made) {
         recorder.unchanged(entry, undefined, fingerprint);
         return;
@@ -255,6 +282,8 @@ function createPacker(options: PackOptions) {
         cut = undefined;
       }
       for (let length = PART_SIZE; length === PART_SIZE; size += length) {
+        if (part > 0 && made.prepare) yield* made.prepare();
+        builder.left = Math.max(0, entry.size - made.passed());
         if (part > 0 && builder.isFull) yield builder.take();
         length = builder.part(made.member, entry, part + 1, part > 0 || made.inParts, made.fill);
         part++;
@@ -281,6 +310,7 @@ function createPacker(options: PackOptions) {
       recorded = { ...entry, mtimeSeconds: entry.mtimeSeconds === 0 ? 1 : 0 }; // so that the next incremental, whoever makes it, stores it anew
     } finally {
       builder.setOpen(undefined);
+      builder.left = 0;
       file?.close();
     }
     const offset = builder.record('signature', recorded, signer.end());

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
-import type { PackBatch } from './batch.ts';
+import type { PackBatch, Passed } from './batch.ts';
 import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
 
 export interface Packing {
@@ -33,8 +33,8 @@ const PATIENCE_MS = 3000;
 
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
 export interface Packer {
-  /** To be called once; again only when it failed before its first batch. */
-  start(job: PackJob): Packing;
+  /** To be called once; again only when it failed before its first batch. @param passed hears of large deltas */
+  start(job: PackJob, passed?: (passed: Passed) => void): Packing;
   /** A number that changes while the source answers. */
   beats(): number;
   /**
@@ -44,7 +44,7 @@ export interface Packer {
   close(): Promise<void>;
 }
 
-export interface PackerOptions extends Omit<PackHost, 'beat'> {
+export interface PackerOptions extends Omit<PackHost, 'beat' | 'passed'> {
   /** Whether it gets a thread of its own. */
   readonly ownThread: boolean;
   /** Ends a wait for the next batch, whatever the source does. */
@@ -55,17 +55,17 @@ export function createPacker(options: PackerOptions): Packer {
   return options.ownThread ? createThread(options) : createLocal(options);
 }
 
-function createLocal(options: Omit<PackHost, 'beat'>): Packer {
+function createLocal(options: Omit<PackHost, 'beat' | 'passed'>): Packer {
   let beats = 0;
   const host = { ...options, beat: () => void beats++ };
   let opening: Promise<SourcePacker> | undefined;
   return {
-    start(job) {
+    start(job, passed) {
       const before = opening?.then(
         packer => packer.close(),
         () => {},
       );
-      const local = Promise.resolve(before).then(() => openLocal(job, host));
+      const local = Promise.resolve(before).then(() => openLocal(job, { ...host, passed }));
       local.catch(() => {}); // who asks for batches hears of it
       opening = local.then(({ packer }) => packer);
       opening.catch(() => {});
@@ -105,6 +105,7 @@ export type PackMessage =
   | { readonly type: 'batch'; readonly batch: PackBatch }
   | { readonly type: 'end' | 'committed' }
   | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'passed'; readonly passed: Passed }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   /** Something that nobody foresaw. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };
@@ -127,6 +128,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
   worker.unref(); // until it has a job, it keeps nobody from leaving
   const arrived: PackMessage[] = [];
   let failure: Error | undefined;
+  let onPassed: ((passed: Passed) => void) | undefined;
   let hasExited = false;
   let wake: (() => void) | undefined;
   const notify = () => {
@@ -145,6 +147,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
   });
   worker.on('message', (message: PackMessage) => {
     if (message.type === 'report') return report(message.report);
+    if (message.type === 'passed') return onPassed?.(message.passed);
     arrived.push(message);
     notify();
   });
@@ -171,7 +174,8 @@ function createThread({ report, signal }: PackerOptions): Packer {
     }
   };
   return {
-    start(job) {
+    start(job, passed) {
+      onPassed = passed;
       worker.ref();
       tell({ type: 'start', job, slabs: SLABS });
       return {

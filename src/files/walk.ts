@@ -17,6 +17,8 @@ import { type SourceProblem, sourceProblem } from './problem.ts';
 export interface SourceEntry extends Entry {
   /** Bytes of a regular file's content; else 0. */
   readonly size: number;
+  /** What lstat gives as its size, of whatever type: what statistics count. */
+  readonly statSize: number;
   readonly dev: bigint;
   readonly ino: bigint;
   /** Nanoseconds since 1970; may be negative. */
@@ -246,6 +248,7 @@ function entryOf(
     devMajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
     devMinor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
     size: type === 'file' ? Number(stats.size) : 0,
+    statSize: Number(stats.size),
     dev: stats.dev,
     ino: stats.ino,
     mtimeNs: stats.mtimeNs,

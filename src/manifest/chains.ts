@@ -61,7 +61,8 @@ export function collectSets(
   const { orphanedSignatures, signaturesWithoutBackup } = looseSignatures(others);
   const incomplete = others.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
   for (const set of complete) reportGaps(set, problems);
-  for (const set of incomplete) if (isBuiltUpon(set, orphaned)) problems.push(manifestLost(set));
+  const loose = [...orphaned, ...others.filter(set => !set.manifest)];
+  for (const set of incomplete) if (isBuiltUpon(set, loose)) problems.push(manifestLost(set));
   reportOverlaps(chains, problems);
   if (signaturesWithoutBackup.length > 0) {
     problems.push({
@@ -254,11 +255,12 @@ function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
 }
 
 /**
- * Whether complete sets follow an incomplete one. A run that broke off has no successors, so this set was complete
- * once and has lost its manifest.
+ * Whether others follow an incomplete set, complete ones or such that have lost their manifest, too. A run that broke
+ * off has no successors, so this set was complete once and has lost its manifest.
+ * @param others that no chain links
  */
-export function isBuiltUpon(set: BackupSet, orphaned: readonly BackupSet[]): boolean {
-  return orphaned.some(({ id }) => startOf(id) === endOf(set.id));
+export function isBuiltUpon(set: BackupSet, others: readonly BackupSet[]): boolean {
+  return others.some(({ id }) => id.type === 'inc' && id.start === endOf(set.id) && id.end > id.start);
 }
 
 function manifestLost(set: BackupSet): Problem {

@@ -19,7 +19,7 @@ export interface KeepRules {
   readonly yearly?: number | undefined;
   /** Seconds before the newest set. */
   readonly within?: number | undefined;
-  /** Chains that stay in any case, the newest ones that have all their volumes; at least 1. */
+  /** Chains that stay in any case, the newest ones that have all their volumes and manifests; at least 1. */
   readonly fullMin: number;
 }
 
@@ -111,7 +111,7 @@ function keepPeriods(
 }
 
 function isWhole(set: BackupSet): boolean {
-  return set.volumes.size > 0 && volumeGaps(set).length === 0;
+  return set.manifest !== undefined && set.volumes.size > 0 && volumeGaps(set).length === 0;
 }
 
 const two = (value: number) => String(value).padStart(2, '0');

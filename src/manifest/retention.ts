@@ -72,14 +72,14 @@ export function planCleanup(
     const parsed = parseName(name, prefixes);
     if (parsed?.kind === 'manifest' && parsed.exact && !parsed.partial) inCache.add(setKey(parsed.set));
   }
-  const lost = collection.incomplete.filter(
-    set => inCache.has(setKey(set.id)) || isBuiltUpon(set, collection.orphaned),
-  );
+  const { incomplete, orphaned, orphanedSignatures } = collection;
+  const loose = [...incomplete, ...orphaned, ...orphanedSignatures];
+  const lost = incomplete.filter(set => inCache.has(setKey(set.id)) || isBuiltUpon(set, loose));
   const candidates = [
-    ...collection.incomplete.map(set => ({ set, reason: 'it has no manifest' })),
-    ...collection.orphaned.map(set => ({ set, reason: 'the set that it builds on is not there' })),
-    ...collection.orphanedSignatures
-      .filter(set => !collection.incomplete.includes(set))
+    ...incomplete.map(set => ({ set, reason: 'it has no manifest' })),
+    ...orphaned.map(set => ({ set, reason: 'the set that it builds on is not there' })),
+    ...orphanedSignatures
+      .filter(set => !incomplete.includes(set))
       .map(set => ({ set, reason: 'signatures without their backup' })),
   ];
   const keptEnds = new Set<number>();
@@ -114,7 +114,7 @@ function oldChains(collection: Collection, time: number): { old: Chain[]; notes:
   const old = collection.chains.filter(chain => {
     if (chain.end >= time) return false;
     if (chain !== newest && chain !== newestWhole) return true;
-    const why = chain === newest ? 'the newest one' : 'the newest one that has all its volumes';
+    const why = chain === newest ? 'the newest one' : 'the newest one that has all its volumes and manifests';
     notes.push(`The chain that ended at ${formatTime(chain.end)} is old enough, but it is ${why}: kept.`);
     return false;
   });
@@ -122,7 +122,7 @@ function oldChains(collection: Collection, time: number): { old: Chain[]; notes:
 }
 
 function looksWhole(chain: Chain): boolean {
-  return chain.sets.every(set => set.volumes.size > 0 && volumeGaps(set).length === 0);
+  return chain.sets.every(set => set.manifest && set.volumes.size > 0 && volumeGaps(set).length === 0);
 }
 
 /** @returns undefined if there are fewer full backups */
@@ -130,5 +130,6 @@ function timeOfFull(collection: Collection, count: number): number | undefined {
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new BackupError('usage', 'At least one full backup has to be kept: the number must be 1 or more.');
   }
-  return collection.chains.map(chain => chain.start).sort((a, b) => b - a)[count - 1];
+  const fulls = collection.chains.filter(({ sets: [full] }) => full.manifest); // others are not sure to be of use
+  return fulls.map(chain => chain.start).sort((a, b) => b - a)[count - 1];
 }

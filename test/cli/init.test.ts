@@ -53,7 +53,7 @@ test('init tries a key: with its passphrase runs check, without the private key 
   assert.match(profileOf(other), /^check = "5%"$/m);
   assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /proved by their checksums alone/);
   writeFileSync(join(other.home, 'photos', 'two'), 'second');
-  assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /^NewFiles 1$/m);
+  assert.match(expectStatus(await other.run(['run', 'photos'])).stdout, /^RawDeltaSize 6 /m);
 });
 
 test('init keeps the options that were typed and those that the target needs', async t => {

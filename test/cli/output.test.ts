@@ -98,7 +98,9 @@ test('verify says what it has looked at, and a difference has its own exit statu
   writeFileSync(join(program.home, 'source/file'), 'changed');
   const verify = (...words: string[]) => program.run(['verify', ...words.slice(0, -1), url, words.at(-1)!]);
   assertTold(await verify('source'), '`verify` finds all well, DIR was not looked at');
-  assertTold(await verify('--compare-data', 'source'), '`verify --compare-data` finds a difference');
+  const differs = await verify('--compare-data', 'source');
+  assertTold(differs, '`verify --compare-data` finds a difference');
+  assert.match(differs.stdout, /^Difference found: .*file/m);
   assertTold(
     await verify('--compare-data', '-r', 'file', 'source/file'),
     '`verify --compare-data` finds a difference',

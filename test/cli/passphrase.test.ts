@@ -39,6 +39,14 @@ test('--passphrase-file gives the first line of a file, whatever ends it', async
   await assertOpens(program, url, SECRET);
 });
 
+test('a key that is not there is told before anybody is asked for a passphrase', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const { program, url } = setUp(t);
+  const result = await program.run(['full', '--sign-key', 'nobody@example.org', 'source', url]);
+  assert.equal(result.status, 2);
+  assert.match(result.stderr, /^Error: gpg's keyring has no key nobody@example\.org/m);
+});
+
 test('--passphrase-command gives the first line that a shell command prints', async t => {
   const { program, url } = setUp(t);
   const command = 'printf \'%s\\nmore\\n\' "$HIDDEN"';

@@ -188,6 +188,12 @@ test('selection options keep their order', async () => {
   );
 });
 
+test('the home folder of a named user is expanded, where there is such a user', async () => {
+  const full = await parseIn({}, 'full', '--archive-dir=~root/cache', '~nobody-at-all/x', 'file:///t');
+  assert.equal(full.values['archive-dir'], '/root/cache');
+  assert.deepEqual(full.arguments, ['~nobody-at-all/x', 'file:///t']);
+});
+
 test('home folders and variables that no shell has expanded are, in paths of this machine alone', async () => {
   const home = homedir();
   const environment = { WHERE: '/mnt/x y', TSBACKUP_TEMPDIR: '$WHERE/tmp' };

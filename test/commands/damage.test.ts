@@ -5,9 +5,11 @@
 
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -19,12 +21,14 @@ import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import Sqlite from 'better-sqlite3';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
+import { createDuplicity } from '../support/duplicity.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
 import { makeTree } from '../support/trees.ts';
 import { makeSource } from './sources.ts';
 import { assertTold } from './troubles.ts';
@@ -400,6 +404,53 @@ test('incremental stores the same to the byte when the catalog, or the archive c
     assert.equal(await archive.restore(join(place, 'out'), { name: 'n' }), 0);
     assertSameTree(snapshotTree(join(place, 'out')), snapshotTree(source));
   }
+});
+
+test('incremental stores nothing false when the catalog breaks after volumes were stored', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  const random = createRandom(7);
+  for (const folder of ['a', 'b', 'm', 'z']) mkdirSync(join(source, folder), { recursive: true });
+  const name = (i: number) => String(i).padStart(4, '0');
+  for (let i = 0; i < 4; i++) writeFileSync(join(source, 'm', name(i)), random.bytes(500_000));
+  for (let i = 0; i < 1200; i++) writeFileSync(join(source, 'b', name(i)), ''); // what is compared ahead ends among these
+  for (let i = 0; i < 300; i++) writeFileSync(join(source, 'z', name(i)), `content ${i}`);
+  const archive = createTestArchive(base);
+  const options = { name: 'n', volumeSize: 500_000, compress: false } as const;
+  assert.equal(await archive.backup(source, { ...options, mode: 'full' }), 0);
+  const first = snapshotTree(source);
+
+  for (let i = 0; i < 8; i++) writeFileSync(join(source, 'a', name(i)), random.bytes(1_000_000));
+  for (let i = 0; i < 4; i++) appendFileSync(join(source, 'm', name(i)), 'more');
+  for (let i = 0; i < 300; i += 100) writeFileSync(join(source, 'z', name(i)), `changed ${i}`);
+  for (let i = 50; i < 300; i += 100) rmSync(join(source, 'z', name(i)));
+  archive.host.set(1_700_001_000);
+  withCatalog(join(base, 'our cache'), file => {
+    const db = new Sqlite(file); // found out when the walk is there, long after a checkpoint
+    const { changes } = db.prepare("UPDATE current SET folder = NULL WHERE name = 'z'").run();
+    db.close();
+    assert.equal(changes, 1);
+  });
+  assert.equal(await archive.backup(source, { ...options, mode: 'incremental' }), 0, told(archive));
+  const codes = archive.host.reports.map(({ code }) => code);
+  assert.ok(codes.includes('catalog-damaged'), 'it broke');
+  assert.ok(codes.indexOf('continuing') > codes.indexOf('catalog-damaged'), told(archive));
+
+  const out = (at: number) => join(base, `out ${at}`);
+  for (const [at, tree] of [
+    [1_700_000_000, first],
+    [1_700_001_000, snapshotTree(source)],
+  ] as const) {
+    assert.equal(await archive.restore(out(at), { name: 'n', time: String(at) }), 0);
+    assertSameTree(snapshotTree(out(at)), tree);
+  }
+  archive.host.clear();
+  archive.host.set(1_700_002_000);
+  assert.equal(await archive.backup(source, { ...options, mode: 'incremental' }), 0);
+  assert.match(archive.host.output(), /^DeltaEntries 0$/m);
+  if (!needTool(t, 'duplicity')) return;
+  await createDuplicity(t).restore(archive.url, join(base, 'theirs'));
+  assertSameTree(snapshotTree(join(base, 'theirs')), snapshotTree(source));
 });
 
 test('incremental never makes a delta against the signature of another file, whatever the catalog says', async t => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type RemoveAction, remove } from '../../src/commands/remove.ts';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
@@ -96,4 +97,32 @@ test('prune keeps what the calendar says, in words, and what is left restores', 
   assert.equal(await archive.restore(join(base, 'restored')), 0);
   assert.equal(readdirSync(join(base, 'restored')).length, 6);
   assert.match(await prune(true), /^Nothing to remove\.$/m);
+});
+
+test('no removal takes sets without manifest from those that build on them', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const archive = createTestArchive(base);
+  for (let i = 0; i < 4; i++) {
+    writeFileSync(join(source, `file ${i}`), `content ${i}`);
+    archive.host.set(START + i * DAY);
+    assert.equal(await archive.backup(source, { mode: i === 0 ? 'full' : 'incremental' }), 0);
+  }
+  const tree = snapshotTree(source);
+  archive.host.set(START + 9 * DAY);
+  assert.equal(await archive.backup(source, { mode: 'full' }), 0);
+  const manifests = readdirSync(archive.folder).filter(name => name.includes('manifest'));
+  const lost = manifests.filter(name => !name.includes('-full')).sort();
+  for (const name of lost.slice(0, 2)) rmSync(join(archive.folder, name));
+  rmSync(archive.common.archiveDir, { recursive: true });
+  const before = readdirSync(archive.folder);
+  assert.match(await call(archive, 'cleanup', '', true), /nothing deleted in cleanup/);
+  // The limit lies between sets of the chain.
+  await call(archive, 'remove-older-than', String(START + 1.5 * DAY), true);
+  assert.deepEqual(readdirSync(archive.folder), before);
+  assert.equal(await archive.restore(join(base, 'out'), { time: String(START + 4 * DAY) }), 1);
+  assertSameTree(snapshotTree(join(base, 'out')), tree);
+  await call(archive, 'remove-older-than', String(START + 5 * DAY), true);
+  assert.equal(readdirSync(archive.folder).length, 3, 'all of the old chain goes at last');
 });

@@ -116,7 +116,7 @@ const prefixings: readonly { readonly prefixes: Prefixes; readonly options: read
 function loseCache(random: Random, ours: string, theirs: string): string {
   if (!random.chance(0.3) || !existsSync(ours)) return '';
   const what = random.pick(['both caches', 'our cache', 'the catalog', 'bytes of the catalog']);
-  if (what === 'both caches') rmSync(theirs, { recursive: true });
+  if (what === 'both caches') rmSync(theirs, { recursive: true, force: true });
   if (what === 'both caches' || what === 'our cache') rmSync(ours, { recursive: true });
   else {
     for (const name of readdirSync(ours, { recursive: true, encoding: 'utf8' })) {

@@ -112,3 +112,25 @@ test('planCleanup() keeps a set that lost its manifest, and all that builds on i
   assert.equal(collection.problems.filter(problem => problem.code === 'manifest-lost').length, 2);
   assert.deepEqual(removedSets(planCleanup(collection)), [full(40), inc(20, 30)]);
 });
+
+test('planCleanup() keeps sets in a row that all lost their manifests', () => {
+  const lost = (id: Parameters<typeof volume>[0]) => [volume(id), signatures(id)];
+  const begun = collect(lost(full(0)), lost(inc(0, 5)), whole(inc(5, 9)), volume(full(20)));
+  assert.equal(begun.problems.filter(problem => problem.code === 'manifest-lost').length, 2);
+  assert.deepEqual(removedSets(planCleanup(begun)), [full(20)]);
+  const ended = collect(whole(full(0)), lost(inc(0, 5)), volume(inc(5, 9)));
+  assert.deepEqual(removedSets(planCleanup(ended)), []);
+  const all = collect(volume(full(0)), volume(inc(0, 5)));
+  assert.deepEqual(removedSets(planCleanup(all)), []);
+});
+
+test('planKeepFulls() counts no full set without manifest, and keeps the newest chain that has all', () => {
+  const collection = collectSets(
+    listed(whole(full(0)), whole(full(20)), [volume(full(40)), whole(inc(40, 50))].flat()),
+    {},
+    () => false,
+  );
+  assert.equal(collection.chains.length, 3);
+  assert.deepEqual(removedSets(planKeepFulls(collection, 1)), [full(0)]);
+  assert.deepEqual(removedSets(planRemoveOlderThan(collection, EPOCH + 1000)), [full(0)]);
+});
