@@ -286,7 +286,7 @@ async function* checkedContent(
   hash.update(start.subarray(0, prefixLength));
   let held: Uint8Array = start.subarray(prefixLength); // what may turn out to be the MDC
   while (await body.fill()) {
-    const plain = Buffer.concat([held, decipher.update(body.take(Number.POSITIVE_INFINITY))]);
+    const plain = decipher.update(body.take(Number.POSITIVE_INFINITY), held);
     const sure = Math.max(0, plain.length - MDC);
     held = plain.subarray(sure);
     if (sure === 0) continue;

@@ -71,9 +71,12 @@ export function cipherTraits(algorithm: number): CipherTraits {
 export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor {
   const { name, blockLength } = cipherTraits(algorithm);
   const aes = /^(aes-\d+)-cfb$/.exec(name)?.[1];
-  return aes === undefined
-    ? createDecipheriv(name, key, Buffer.alloc(blockLength))
-    : createAesCfbDecryptor(aes, key);
+  if (aes !== undefined) return createAesCfbDecryptor(aes, key);
+  const decipher = createDecipheriv(name, key, Buffer.alloc(blockLength));
+  return {
+    update: (bytes, before) =>
+      before ? Buffer.concat([before, decipher.update(bytes)]) : decipher.update(bytes),
+  };
 }
 
 /**

@@ -17,13 +17,17 @@ test('createAesCfbDecryptor() gives what the cipher in its own mode gives, howev
         const sealed = createCipheriv(`${cipher}-cfb`, key, Buffer.alloc(16)).update(plain);
         const decryptor = createAesCfbDecryptor(cipher, key);
         const opened: Buffer[] = [];
+        let held: Uint8Array | undefined; // now and then, as who looks for the end of a message does
         for (let at = 0, i = 0; at < sealed.length; i++) {
           const part = sealed.subarray(at, at + sizes[i % sizes.length]!);
           // At any place in memory, aligned or not.
-          opened.push(decryptor.update(Buffer.concat([Buffer.alloc(skew), part]).subarray(skew)));
+          const out = decryptor.update(Buffer.concat([Buffer.alloc(skew), part]).subarray(skew), held);
+          const sure = i % 3 === 0 ? Math.max(0, out.length - 22) : out.length;
+          opened.push(out.subarray(0, sure));
+          held = sure < out.length ? out.subarray(sure) : undefined;
           at += part.length;
         }
-        assert.deepEqual(Buffer.concat(opened), Buffer.from(plain));
+        assert.deepEqual(Buffer.concat([...opened, held ?? Buffer.alloc(0)]), Buffer.from(plain));
       },
     ),
     { numRuns: 300 },
