@@ -1,10 +1,7 @@
 /** Digests of local files, made on a thread of their own. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-
-/** How long a thread may take to end; it may hang in a system call. */
-const PATIENCE_MS = 3000;
+import { endThread } from './end-thread.ts';
 
 export interface HashRequest {
   readonly id: number;
@@ -63,7 +60,7 @@ export function createFileHasher(): FileHasher {
     },
     beats: () => Atomics.load(shared, 0),
     async close() {
-      await Promise.race([worker?.terminate(), sleep(PATIENCE_MS, undefined, { ref: false })]);
+      if (worker) await endThread(worker);
     },
   };
 }

@@ -10,7 +10,9 @@ const port = parentPort!;
 const beats = workerData as Int32Array;
 const slab = Buffer.allocUnsafeSlow(1024 * 1024);
 
-port.on('message', ({ id, path, algorithm }: HashRequest) => {
+port.on('message', (request: HashRequest | null) => {
+  if (request === null) return port.close();
+  const { id, path, algorithm } = request;
   port.postMessage({ id, ...answer(path, algorithm) } satisfies HashAnswer);
 });
 

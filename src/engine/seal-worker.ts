@@ -10,7 +10,8 @@ const port = parentPort!;
 const tidy = createTidier();
 const open = new Map<number, { readonly sealer: Sealer; readonly hash: Hash }>();
 
-port.on('message', (request: SealRequest) => {
+port.on('message', (request: SealRequest | null) => {
+  if (request === null) return port.close();
   if (request.step === 'start') {
     const { key, options, prefix } = request;
     const sealer = createSealer(key, { ...options, random: () => prefix });

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { OpenSealer } from '../volumes/envelope.ts';
 import { cipherTraits } from '../volumes/openpgp-session.ts';
+import { endThread } from './end-thread.ts';
 import { type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
 
 export interface SealingThread {
@@ -60,7 +61,7 @@ export function createSealingThread(): SealingThread {
       };
     },
     async close() {
-      await worker?.terminate();
+      if (worker) await endThread(worker);
     },
   };
 }
