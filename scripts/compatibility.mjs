@@ -74,7 +74,8 @@ of options; a test holds it against the program and against duplicity's own help
 wherever that is unambiguous, as in duplicity 0.8. An option of another action is passed over, as duplicity does it; one
 that is not supported ends the run with status 2 and one line, before anything is touched.
 
-Called through a link named \`duplicity\`, or with \`--duplicity-exit-codes\`, tsbackup ends with duplicity's exit statuses.
+Called through a link named \`duplicity\`, or with \`--duplicity-exit-codes\`, tsbackup ends with duplicity's exit statuses. Through such a link \`--log-file\` is duplicity's form for programs, which
+\`--log-fd\` always is; else it is a log for people that never outgrows \`--log-max-size\`.
 
 ## Actions
 

@@ -5,7 +5,7 @@
  * run that finds none that fits leaves what it has compiled to the next one, if it may.
  */
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { Script } from 'node:vm';
@@ -45,7 +45,12 @@ function readCompiled(): Buffer | undefined {
 function keep(script: Script): void {
   const temporary = `${compiled}.${process.pid}`;
   try {
-    writeFileSync(temporary, script.createCachedData());
+    const fd = openSync(temporary, 'wx'); // first, as most who may not would only have waited for the rest
+    try {
+      writeFileSync(fd, script.createCachedData());
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, compiled);
   } catch {
     rmSync(temporary, { force: true });
