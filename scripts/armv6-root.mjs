@@ -72,11 +72,17 @@ export function makeRoot(
   return root;
 }
 
-/** Where this machine has its Debian packages from. */
+/** Where this machine has its Debian packages from, in the new form of apt's sources or the old one. */
 function mirror() {
-  const sources = '/etc/apt/sources.list.d/debian.sources';
-  const uri = existsSync(sources) && /^URIs:\s*(\S+)/m.exec(readFileSync(sources, 'utf8'))?.[1];
-  return uri || 'http://deb.debian.org/debian';
+  const forms = [
+    ['/etc/apt/sources.list.d/debian.sources', /^URIs:\s*(\S+)/m],
+    ['/etc/apt/sources.list', /^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/m],
+  ];
+  for (const [file, form] of forms) {
+    const uri = existsSync(file) && form.exec(readFileSync(file, 'utf8'))?.[1];
+    if (uri) return uri;
+  }
+  throw new Error("apt's sources on this machine do not say where Debian's packages are");
 }
 
 export function run(command, args, options = {}) {
