@@ -35,7 +35,7 @@ export function drawChart(medians: readonly Sample[]): string {
   }
   const size = `width="${LABEL + WIDTH + 140}" height="${y}"`;
   const style = 'font-family="sans-serif" font-size="11" fill="#222222"';
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}>\n<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}>\n<title>Wall time of each program, by corpus and operation</title>\n<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`;
 }
 
 function groupsOf(medians: readonly Sample[]): Map<string, Sample[]> {
