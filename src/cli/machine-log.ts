@@ -4,6 +4,8 @@
  */
 
 import { displayPath } from '../bytes.ts';
+import type { EntryType } from '../entry.ts';
+import { typeWords } from '../files/difference.ts';
 import { asctime, formatTime } from '../manifest/time.ts';
 import type { Item, Progress, Report } from '../report.ts';
 import type { Pace } from './pace.ts';
@@ -52,20 +54,11 @@ export function machineResult(text: string | undefined, items: readonly Item[]):
   return record(isStatus ? `INFO 3 \n${statusFields(items).join('\n')}` : 'NOTICE 1', text.trimEnd());
 }
 
-const entryTypes: Readonly<Record<string, string>> = {
-  file: 'reg',
-  directory: 'dir',
-  symlink: 'sym',
-  fifo: 'fifo',
-  chardev: 'chr',
-  blockdev: 'blk',
-};
-
 function entryRecord({ path, pathBytes, mtime, kind }: Item): string {
   const bytes = Buffer.from(String(pathBytes ?? path), pathBytes === undefined ? 'utf8' : 'base64');
   const name = bytes.toString('latin1') || '.';
   const time = Number(mtime);
-  const head = `INFO 10 ${formatTime(time)} ${quoted(name)} ${entryTypes[String(kind)]}`;
+  const head = `INFO 10 ${formatTime(time)} ${quoted(name)} ${typeWords[kind as EntryType]}`;
   return record(head, `${asctime(time)} ${displayPath(name)}`);
 }
 

@@ -4,7 +4,8 @@ import { displayPath } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import type { Owner } from './attributes.ts';
 
-const typeWords: Record<EntryType, string> = {
+/** duplicity's words for types. */
+export const typeWords: Readonly<Record<EntryType, string>> = {
   file: 'reg',
   directory: 'dir',
   symlink: 'sym',

@@ -7,7 +7,7 @@ import { BackupError } from '../errors.ts';
 import type { Chain, Collection } from './chains.ts';
 import { endOf, type SetId } from './names.ts';
 import { type RetentionPlan, removalOf } from './retention.ts';
-import { type BackupSet, byTime, volumeGaps } from './sets.ts';
+import { type BackupSet, byTime, isWhole } from './sets.ts';
 
 /** How many of each to keep; absent: the rule keeps nothing. */
 export interface KeepRules {
@@ -108,10 +108,6 @@ function keepPeriods(
     seen.add(period);
     keep(set, `the last of ${period}`);
   }
-}
-
-function isWhole(set: BackupSet): boolean {
-  return set.manifest !== undefined && set.volumes.size > 0 && volumeGaps(set).length === 0;
 }
 
 const two = (value: number) => String(value).padStart(2, '0');

@@ -6,7 +6,7 @@
 import { BackupError } from '../errors.ts';
 import { type Chain, type Collection, isBuiltUpon } from './chains.ts';
 import { endOf, type Prefixes, parseName, type SetId, setKey } from './names.ts';
-import { type BackupSet, byTime, describeSet, namesOf, volumeGaps } from './sets.ts';
+import { type BackupSet, byTime, describeSet, isWhole, namesOf } from './sets.ts';
 import { formatTime } from './time.ts';
 
 export interface Removal {
@@ -122,7 +122,7 @@ function oldChains(collection: Collection, time: number): { old: Chain[]; notes:
 }
 
 function looksWhole(chain: Chain): boolean {
-  return chain.sets.every(set => set.manifest && set.volumes.size > 0 && volumeGaps(set).length === 0);
+  return chain.sets.every(isWhole);
 }
 
 /** @returns undefined if there are fewer full backups */

@@ -142,6 +142,11 @@ export function byTime(a: { readonly id: SetId }, b: { readonly id: SetId }): nu
   return endOf(a.id) - endOf(b.id) || rank(a.id) - rank(b.id) || startOf(a.id) - startOf(b.id);
 }
 
+/** Whether a set looks as if it could be restored: it has a manifest, and its volumes without a gap. */
+export function isWhole(set: BackupSet): boolean {
+  return set.manifest !== undefined && set.volumes.size > 0 && volumeGaps(set).length === 0;
+}
+
 /** Numbers that are not in the listing although a higher one is: such a set cannot be restored whole. */
 export function volumeGaps(set: BackupSet): number[] {
   const gaps: number[] = [];
