@@ -32,7 +32,7 @@ await build({
 });
 await build({ ...common, entryPoints: ['src/cli/launch.ts'], outfile: 'dist/bin/cli.js' });
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
-for (const name of ['pack-worker', 'hash-worker', 'seal-worker', 'warm-up'])
+for (const name of ['pack-worker', 'restore-worker', 'seal-worker', 'warm-up'])
   cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
 run(process.execPath, ['dist/bin/warm-up.js'], ['ignore', 'ignore', 'inherit']); // leaves what V8 has compiled
 rmSync('dist/bin/warm-up.js');

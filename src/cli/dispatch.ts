@@ -90,7 +90,13 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
         host.reporter.report({ level: 'warning', code: 'option-ignored', message });
       }
-      const { restore } = await import('../commands/restore.ts');
+      const { startRestoreThread } = await import('../engine/restore-thread.ts');
+      const isWhole = wanted().paths.length === 0;
+      const thread = startRestoreThread(host.cores, isWhole); // which starts while the rest is being loaded
+      const { restore } = await import('../commands/restore.ts').catch(async error => {
+        await thread?.close();
+        throw error;
+      });
       return restore(
         {
           ...common,
@@ -110,6 +116,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           thawWait: values['thaw-wait'] === true,
         },
         host,
+        thread,
       );
     }
     case 'verify': {

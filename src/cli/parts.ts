@@ -3,7 +3,7 @@
 export const parts = {
   cli: () => import('../cli.ts'),
   'pack-worker': () => import('../engine/pack-worker.ts'),
-  'hash-worker': () => import('../engine/hash-worker.ts'),
+  'restore-worker': () => import('../engine/restore-worker.ts'),
   'seal-worker': () => import('../engine/seal-worker.ts'),
   'warm-up': () => import('./warm-up.ts'),
 };

@@ -6,6 +6,7 @@
 import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
+import { type RestoreThread, startRestoreThread } from '../engine/restore-thread.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
@@ -31,6 +32,8 @@ import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
   readonly storage: Storage;
+  /** Where there is a second processor. */
+  readonly thread: RestoreThread | undefined;
   readonly cache: ArchiveCache;
   readonly prefixes: Prefixes;
   readonly secrets: Secrets;
@@ -68,12 +71,33 @@ export interface Archive {
   close(): Promise<void>;
 }
 
-/** @param checked whether every object must bear the signature of the key that the user named, if one is named */
+/**
+ * @param checked whether every object must bear the signature of the key that the user named, if one is named
+ * @param thread given; made here if need be
+ */
 export async function openArchive(
   url: string,
   options: CommonOptions,
   host: Host,
-  { checked = false }: { readonly checked?: boolean } = {},
+  {
+    checked = false,
+    thread = startRestoreThread(host.cores, false),
+  }: { readonly checked?: boolean; readonly thread?: RestoreThread | undefined } = {},
+): Promise<Archive> {
+  try {
+    return await openWith(url, options, host, checked, thread);
+  } catch (error) {
+    await thread?.close();
+    throw error;
+  }
+}
+
+async function openWith(
+  url: string,
+  options: CommonOptions,
+  host: Host,
+  checked: boolean,
+  thread: RestoreThread | undefined,
 ): Promise<Archive> {
   const { reporter, signal } = host;
   const opened = await openStorage(url, options.s3 ?? {}, reporter, () => cache.identity());
@@ -86,7 +110,7 @@ export async function openArchive(
     derived: new Map(),
     sessionKeys: async packets => (await keys()).secrets.sessionKeys!(packets),
   };
-  const fetcher = createVolumeFetcher(storage, { ...host, tempdir: options.tempdir });
+  const fetcher = createVolumeFetcher(storage, thread, { ...host, tempdir: options.tempdir });
   async function* openSigned(stored: Chunks, form: Form): Chunks & AsyncGenerator<Uint8Array> {
     const signedBy = await (await keys()).verifier();
     yield* openEnvelope(stored, form, secrets, signedBy ? { signedBy } : {});
@@ -141,6 +165,7 @@ export async function openArchive(
 
   return {
     storage,
+    thread,
     cache,
     prefixes,
     secrets,
@@ -246,6 +271,7 @@ export async function openArchive(
       deriveKey(object);
     },
     async close() {
+      await thread?.close();
       await fetcher.close();
       await storage.close();
     },

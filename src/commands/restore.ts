@@ -2,12 +2,14 @@
 
 import { statSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin } from '../bytes.ts';
+import type { RestoreThread, TreeWriting } from '../engine/restore-thread.ts';
+import { writeHere } from '../engine/write-here.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { deleteOthers } from '../files/delete-others.ts';
 import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
 import { checkTarget } from '../files/target.ts';
-import { createTreeWriter } from '../files/write.ts';
-import { openArchive } from './archive.ts';
+import type { WriteProblem } from '../files/write.ts';
+import { type Archive, openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { noticing, type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
@@ -29,12 +31,15 @@ export interface RestoreRequest extends CommonOptions, Wanted, ThawRequest {
   readonly ownership: boolean;
 }
 
-/** @returns the exit status: failed if anything of what was asked for is missing */
-export async function restore(request: RestoreRequest, host: Host): Promise<number> {
+/**
+ * @param thread given; made here if need be
+ * @returns the exit status: failed if anything of what was asked for is missing
+ */
+export async function restore(request: RestoreRequest, host: Host, thread?: RestoreThread): Promise<number> {
   const { reporter } = host;
-  if (request.deleteOthers) checkCleared(request.target, request.url);
-  const archive = await openArchive(request.url, request, host, { checked: true });
+  const archive = await openArchive(request.url, request, host, { checked: true, thread });
   try {
+    if (request.deleteOthers) checkCleared(request.target, request.url);
     await requireTarget(archive.storage);
     if (!request.dryRun) checkTarget(request.target, { force: request.force || request.inPlace });
     const sets = wantedSets(archive, await archive.readableCollection(), request, host);
@@ -46,22 +51,13 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
     }
     await thawVolumes(archive.storage, sets, request, host);
     let problems = 0;
-    let [written, kept] = [0, 0];
-    const writer = createTreeWriter(request.target, {
-      numericOwner: request.numericOwner,
-      ownership: request.ownership,
-      inPlace: request.inPlace,
-      clearsFolders: request.deleteOthers,
-      aside: host.cores > 1,
-      onPlaced: wasThere => void (wasThere ? kept++ : written++),
-      onProblem({ path, systemCode, message, restored }) {
-        if (restored && isAbove(path, request.paths)) return;
-        if (!restored) problems++;
-        const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
-        const text = `${displayPath(path)} ${what}: ${message}`;
-        const level = restored ? 'warning' : 'error';
-        reporter.report({ level, code: 'not-restored', message: text, facts: { path, systemCode } });
-      },
+    const writer = openWriter(request, archive, ({ path, systemCode, message, restored }) => {
+      if (restored && isAbove(path, request.paths)) return;
+      if (!restored) problems++;
+      const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
+      const text = `${displayPath(path)} ${what}: ${message}`;
+      const level = restored ? 'warning' : 'error';
+      reporter.report({ level, code: 'not-restored', message: text, facts: { path, systemCode } });
     });
     const placed = request.deleteOthers ? createPlacedList(request.tempdir) : undefined;
     try {
@@ -79,22 +75,47 @@ export async function restore(request: RestoreRequest, host: Host): Promise<numb
         code: 'restored',
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
+      const { written, kept } = await writer.close(); // folders get their times before anything is deleted in them
       const isWhole = isSound && problems === 0;
       if (request.inPlace) {
-        writer.close(); // folders get their times before anything is deleted in them, and keep them
         const deleted = placed ? clear(request, placed, isWhole, host) : 0;
         const message = `${written} files and links were written, ${kept} were the same already, ${deleted} were deleted.`;
         const facts = { written, kept, deleted };
         reporter.report({ level: 'notice', code: 'restored-in-place', message, facts });
       }
-      return isWhole && problems === 0 ? exitStatus.done : exitStatus.failed;
+      return isWhole ? exitStatus.done : exitStatus.failed;
     } finally {
-      writer.close();
+      await writer.close();
       placed?.close();
     }
   } finally {
     await archive.close();
   }
+}
+
+/** Writes on the second thread if there is one and it has begun, else right here. */
+function openWriter(
+  request: RestoreRequest,
+  { thread }: Archive,
+  onProblem: (problem: WriteProblem) => void,
+): TreeWriting {
+  const { target, numericOwner, ownership, inPlace, deleteOthers } = request;
+  const options = { numericOwner, ownership, inPlace, clearsFolders: deleteOthers };
+  let writing: TreeWriting | undefined;
+  const open = () =>
+    thread?.isStarted()
+      ? thread.write(target, options, onProblem)
+      : writeHere(target, { ...options, onProblem });
+  return {
+    begin(entry) {
+      writing ??= open(); // not before the first volume is proved, on the thread if it is large
+      return writing.begin(entry);
+    },
+    data: bytes => writing?.data(bytes),
+    finish: () => writing?.finish(),
+    abandon: () => writing?.abandon(),
+    close: async () => (await writing?.close()) ?? { written: 0, kept: 0 },
+  };
 }
 
 /** Removes what is not in the backup; nothing at all if anything that is in it could not be restored. */

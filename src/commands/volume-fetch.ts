@@ -4,7 +4,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { createFileHasher, type FileHasher } from '../engine/file-hasher.ts';
+import { pathOf } from '../bytes.ts';
+import type { FileHasher } from '../engine/restore-thread.ts';
 import { createSpool, type Spool } from '../engine/spool.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
@@ -39,14 +40,14 @@ export interface VolumeFetcher {
 /** So many bytes are kept in memory; a thread or a file for them would cost more. */
 const SMALL = 1024 * 1024;
 
-/** @param cores processors that may be used; with a second one local files are proved on a thread of their own */
+/** @param hasher proves local files, if there is one */
 export function createVolumeFetcher(
   storage: Storage,
-  { tempdir, cores, signal, watchdog }: Pick<Host, 'cores' | 'signal' | 'watchdog'> & { tempdir: string },
+  hasher: FileHasher | undefined,
+  { tempdir, signal, watchdog }: Pick<Host, 'signal' | 'watchdog'> & { readonly tempdir: string },
 ): VolumeFetcher {
   const ahead = new Map<string, Promise<FetchedVolume>>();
   const spools: Spool[] = [];
-  const hasher = storage.localPath && cores > 1 ? createFileHasher() : undefined;
 
   const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
     const bytes = () => storage.get(volume.object.name, { signal });
@@ -86,7 +87,6 @@ export function createVolumeFetcher(
       ahead.set(volume.object.name, begun);
     },
     async close() {
-      await hasher?.close();
       await Promise.allSettled(ahead.values());
       for (const spool of spools) spool.close();
     },
@@ -105,7 +105,7 @@ async function proveFile(
   const expected = sha1 ?? md5;
   if (expected === undefined) return false;
   try {
-    const digest = hasher.digest(path, sha1 === undefined ? 'md5' : 'sha1');
+    const digest = hasher.digest(pathOf(path), sha1 === undefined ? 'md5' : 'sha1');
     if ((await during(watchdog, 'working at the target', digest, hasher.beats)) === expected) return true;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;

@@ -18,14 +18,16 @@ export interface PatchChain {
   /**
    * Rebuilds the file. Nothing is written unless the whole chain holds together.
    * @param begin called once, before the first byte
-   * @param write takes the new file's bytes in order; lent until it returns
+   * @param write takes the new file's bytes in order; lent until it returns, or its promise is kept
    * @returns what is wrong with the chain, or undefined
    */
-  finish(begin: () => void, write: (bytes: Uint8Array) => void): string | undefined;
+  finish(begin: () => void, write: Write): Promise<string | undefined>;
   /** Forgets the file. */
   abandon(): void;
   close(): void;
 }
+
+type Write = (bytes: Uint8Array) => Promise<void> | void;
 
 interface Source {
   readonly spool: Spool;
@@ -42,12 +44,15 @@ export function createPatchChain(folder: string): PatchChain {
   let problem: string | undefined;
   const slab = Buffer.allocUnsafeSlow(SLAB);
 
+  const note = (error: unknown): undefined => {
+    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    problem ??= error.message;
+  };
   const attempt = (work: () => void) => {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
-      problem ??= error.message;
+      note(error);
     }
   };
   const add = (isDelta: boolean) => {
@@ -60,7 +65,7 @@ export function createPatchChain(folder: string): PatchChain {
     for (const { spool } of sources) spool.clear();
     sources = [];
   };
-  const copy = (plan: DeltaPlan, write: (bytes: Uint8Array) => void) => {
+  const copy = async (plan: DeltaPlan, write: Write) => {
     for (let i = 0; i < plan.count; i++) {
       const { spool } = sources[plan.source(i)]!;
       const from = plan.offset(i);
@@ -68,27 +73,28 @@ export function createPatchChain(folder: string): PatchChain {
       for (let at = from; at < end; ) {
         const read = spool.read(at, slab.subarray(0, Math.min(SLAB, end - at)));
         if (read === 0) throw new BackupError('damaged', 'The delta of a file copies from beyond its basis.');
-        write(slab.subarray(0, read));
+        const written = write(slab.subarray(0, read));
+        if (written) await written;
         at += read;
       }
     }
   };
   /** Applies a plan for good: its file becomes the base. */
-  const rebase = (plan: DeltaPlan) => {
+  const rebase = async (plan: DeltaPlan) => {
     const next = createSpool(folder);
-    copy(plan, bytes => next.push(bytes));
+    await copy(plan, bytes => next.push(bytes));
     sources[0]!.spool.close();
     spools[0] = next;
     sources[0] = { spool: next, builder: undefined, reader: undefined };
   };
-  const composed = (): DeltaPlan => {
+  const composed = async (): Promise<DeltaPlan> => {
     let plan: DeltaPlan | undefined;
     let basisSize = sources[0]!.spool.size;
     for (const { builder } of sources.slice(1)) {
       const newer = builder!.finish();
       let both = plan ? compose(plan, newer) : newer;
       if (!both) {
-        rebase(plan!); // copies of copies became too many
+        await rebase(plan!); // copies of copies became too many
         basisSize = plan!.size;
         both = newer;
       }
@@ -115,16 +121,12 @@ export function createPatchChain(folder: string): PatchChain {
       spool.push(bytes);
       if (problem === undefined) attempt(() => reader?.push(bytes));
     },
-    finish(begin, write) {
+    async finish(begin, write) {
       endDelta();
-      let plan: DeltaPlan | undefined;
-      if (problem === undefined)
-        attempt(() => {
-          plan = composed();
-        });
+      const plan = problem === undefined ? await composed().catch(note) : undefined;
       if (plan) {
         begin();
-        copy(plan, write);
+        await copy(plan, write);
       }
       clear();
       return problem;

@@ -9,12 +9,15 @@ import type { PatchChain } from './patch-chain.ts';
 import { createSetCursor, lowestPath, type SetCursor } from './set-cursor.ts';
 import type { Piece } from './set-reader.ts';
 
-/** Where a tree goes: a folder, a comparison, or nowhere. Calls come in walk order; `data` bytes are lent. */
+/**
+ * Where a tree goes: a folder, a comparison, or nowhere. Calls come in walk order. Where a promise is returned, the next
+ * call waits for it.
+ */
 export interface TreeSink {
   /** @returns whether `data` and `finish` matter; calling them all the same is harmless */
   begin(entry: Entry): boolean;
-  data(bytes: Uint8Array): void;
-  /** @returns a promise if the next call has to wait for it */
+  /** @param bytes lent */
+  data(bytes: Uint8Array): Promise<void> | void;
   finish(): Promise<void> | void;
   /** The entry under way is not to be had after all. */
   abandon(): void;
@@ -138,14 +141,15 @@ async function patched(
   let complete = true;
   for (const [index, cursor] of at.entries()) {
     if (index > 0) patches.startDelta();
-    complete = (await cursor.drain(bytes => complete && patches.push(bytes))) && complete;
+    const isWhole: boolean = await cursor.drain(complete ? patches.push : () => {});
+    complete &&= isWhole;
   }
   if (!complete) {
     patches.abandon();
     onLost({ path, reason: 'volume', detail: 'a volume that holds a part of it is lost' });
     return false;
   }
-  const problem = patches.finish(
+  const problem = await patches.finish(
     () => sink.begin(entry),
     bytes => sink.data(bytes),
   );

@@ -12,8 +12,8 @@ export interface SetCursor {
   entry(): SetEntry | undefined;
   /** Whether the entry that was passed last, or stands here, is lost. */
   wasLost(): boolean;
-  /** Passes the entry, giving its data away; whether they were complete. */
-  drain(take: (bytes: Uint8Array) => void): Promise<boolean>;
+  /** Passes the entry, giving its data away, and waiting where a promise comes back; whether they were complete. */
+  drain(take: (bytes: Uint8Array) => Promise<void> | void): Promise<boolean>;
   skip(): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export function createSetCursor(set: AsyncIterable<readonly Piece[]>): SetCursor
     const piece = pieces[index];
     return piece?.type === 'begin' ? piece.entry : undefined;
   };
-  const drain = async (take: (bytes: Uint8Array) => void) => {
+  const drain = async (take: (bytes: Uint8Array) => Promise<void> | void) => {
     lost = entry()?.kind === 'lost';
     for (index++; ; index++) {
       if (index >= pieces.length) {
@@ -47,8 +47,10 @@ export function createSetCursor(set: AsyncIterable<readonly Piece[]>): SetCursor
         if (ended) return false;
       }
       const piece = pieces[index]!;
-      if (piece.type === 'data') take(piece.bytes);
-      else {
+      if (piece.type === 'data') {
+        const taken = take(piece.bytes);
+        if (taken) await taken;
+      } else {
         index++;
         const complete = piece.type === 'finish' && piece.complete;
         lost ||= !complete;

@@ -102,7 +102,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
           }
         }
         if (pieces.length > 0) yield flush();
-        tidy(3 * chunk.length); // as it came, decrypted, inflated
+        tidy(2 * chunk.length); // decrypted, inflated
       }
       reader.endVolume();
       options.onRead?.(volume, firstPath === undefined ? undefined : { first: firstPath, last: lastPath! });

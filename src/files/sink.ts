@@ -11,8 +11,8 @@ export interface EntrySink {
   begin(entry: Entry): boolean;
   /** The next bytes of the regular file begun; lent. */
   data(bytes: Uint8Array): void;
-  /** The entry is whole. @returns a promise if the next call has to wait for it */
-  finish(): Promise<void> | void;
+  /** The entry is whole. */
+  finish(): void;
   /** The rest of the entry can't be had. */
   abandon(): void;
   /** Leaves everything; a file not finished counts as abandoned. To be called in any case. */

@@ -23,7 +23,16 @@ import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
-import { applyAttributes, type Hold, holdLink, holdOpen, holdPlace, ownerOf } from './attributes.ts';
+import {
+  applyAttributes,
+  type Hold,
+  holdLink,
+  holdOpen,
+  holdPlace,
+  type Owner,
+  ownerOf,
+} from './attributes.ts';
+import { createGatherer } from './gather.ts';
 import { createIdNames, type IdNames } from './ids.ts';
 import { systemName } from './problem.ts';
 import type { EntrySink } from './sink.ts';
@@ -32,7 +41,6 @@ import { pinPlace, type TargetFolder } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
 import { makeTemporary, placeOfTemporary, putInPlace, removeTemporary, type Temporary } from './temporary.ts';
 import { openTwin, type Twin } from './twin.ts';
-import { createWriteBehind } from './write-behind.ts';
 
 export interface WriteProblem {
   readonly path: string;
@@ -58,8 +66,6 @@ export interface TreeWriterOptions {
   onPlaced?(kept: boolean): void;
   /** Have every file and directory on the disk before going on (slow). */
   readonly sync?: boolean;
-  /** Whether libuv's threads may write, while this one has more to do; `finish` may then return a promise. */
-  readonly aside?: boolean;
   /** Where open files have paths, '' for nowhere; found by itself. */
   readonly fdFolder?: string;
 }
@@ -86,7 +92,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   const fdFolder = options.fdFolder ?? findFdFolder();
   const names = options.names ?? createIdNames();
   const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
-  const content = createWriteBehind(options.aside === true);
+  const content = createGatherer();
+  const newOwners = new WeakMap<TargetFolder, Owner>();
   let file: OpenFile | undefined;
 
   const tree = createTargetTree(target, {
@@ -119,9 +126,20 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     throw new BackupError('local-io', message, facts, { cause: error });
   }
 
-  function dress(hold: Hold, entry: Entry): void {
+  /** @param has whose it is already */
+  function dress(hold: Hold, entry: Entry, has?: Owner): void {
     const owner = ownerOf(entry, names, options.numericOwner === true);
-    applyAttributes(hold, entry, owner, changeOwner, error => trouble(entry.path, error, true));
+    const isOthers = has?.uid !== owner.uid || has.gid !== owner.gid;
+    applyAttributes(hold, entry, owner, changeOwner && isOthers, error => trouble(entry.path, error, true));
+  }
+
+  /** Whose a new file is in a folder: asked once. */
+  function ownerIn(folder: TargetFolder, fd: number): Owner {
+    const known = newOwners.get(folder);
+    if (known) return known;
+    const { uid, gid } = fstatSync(fd);
+    newOwners.set(folder, { uid, gid });
+    return { uid, gid };
   }
 
   function beginFile(entry: Entry): void {
@@ -204,7 +222,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     }
     if (!current.output) beginOutput(current);
     const output = current.output!;
-    dress(holdOpen(output.fd), entry);
+    dress(holdOpen(output.fd), entry, ownerIn(current.folder, output.fd));
     if (options.sync) fsyncSync(output.fd);
     output.closed = true;
     content.close();
@@ -258,22 +276,12 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     },
     finish() {
       const current = file;
-      if (!current) return undefined;
-      const { path } = current.entry;
-      const end = () => {
-        if (attempt(path, () => seal(current))) file = undefined;
-      };
-      let rest: Promise<void> | undefined;
-      const isGood = attempt(path, () => {
-        if (current.output) rest = content.finish();
+      if (!current) return;
+      const isGood = attempt(current.entry.path, () => {
+        if (current.output) content.finish();
+        seal(current);
       });
-      if (!isGood) return undefined;
-      if (!rest) return end();
-      return rest.then(end, error => {
-        attempt(path, () => {
-          throw error;
-        });
-      });
+      if (isGood) file = undefined;
     },
     abandon: discard,
     close() {

@@ -9,6 +9,7 @@
  */
 
 import { createInflateRaw } from 'node:zlib';
+import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { inflate } from './inflate.ts';
 
@@ -70,8 +71,9 @@ export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array,
   try {
     while (held.length < OUR_START.length && !isAtEnd) await more();
     let isSure = OUR_START.equals(held.subarray(0, OUR_START.length));
+    let storedLeft = 0; // of the content of a stored block under way
     while (isSure && !isAtEnd) {
-      const stored = walkStoredBlocks(held);
+      const stored = walkStoredBlocks(held, storedLeft);
       const length = stored.length > 0 ? stored.length : segmentsLength(held);
       if (length === 0) {
         if (held.length > MAX_HELD) break;
@@ -80,12 +82,14 @@ export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array,
       }
       const compressed = held.subarray(0, length);
       held = held.subarray(length);
+      storedLeft = stored.left;
       const plain = stored.length > 0 ? Promise.resolve(stored.contents) : inflatePiece(compressed);
       underway.push({ compressed, plain });
       while (isSure && (underway.length >= WIDTH || (stored.length > 0 && underway.length === 1)))
         isSure = yield* settle();
     }
     while (isSure && underway.length > 0) isSure = yield* settle();
+    if (isSure && storedLeft > 0) throw new BackupError('damaged', 'Compressed data is cut short.');
     const rest = [...underway.map(({ compressed }) => compressed), held];
     yield* inflate(joined(rest, chunks), 'raw', window.bytes());
   } finally {
@@ -124,15 +128,26 @@ function storedLength(bytes: Uint8Array, at: number): number {
   return (length ^ complement) === 0xffff ? length : -1;
 }
 
-/** The whole stored blocks at the beginning of `bytes`: how long they are together, and what they hold. */
-function walkStoredBlocks(bytes: Uint8Array): { length: number; contents: Uint8Array[] } {
+/**
+ * The stored blocks at the beginning of `bytes`, of which the last one may go on behind them.
+ * @param left of a block that has begun before
+ * @returns how long they are together, what they hold, and how much of the last one's content is still to come
+ */
+function walkStoredBlocks(
+  bytes: Uint8Array,
+  left: number,
+): { length: number; contents: Uint8Array[]; left: number } {
   const contents: Uint8Array[] = [];
   let at = 0;
   for (;;) {
-    const length = storedLength(bytes, at);
-    if (length < 0 || at + 5 + length > bytes.length) return { length: at, contents };
-    if (length > 0) contents.push(bytes.subarray(at + 5, at + 5 + length));
-    at += 5 + length;
+    const end = Math.min(bytes.length, at + left);
+    if (end > at) contents.push(bytes.subarray(at, end));
+    left -= end - at;
+    at = end;
+    const length = left > 0 ? -1 : storedLength(bytes, at);
+    if (length < 0) return { length: at, contents, left };
+    at += 5;
+    left = length;
   }
 }
 

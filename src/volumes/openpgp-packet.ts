@@ -141,8 +141,13 @@ export async function* readPacketBody(
         }
       }
       const span = source.take(left);
-      spans.push(span);
       left -= span.length;
+      if (span.length < LARGE) spans.push(span);
+      else {
+        if (spans.length > 0) yield joined(spans);
+        spans = [];
+        yield span;
+      }
     }
     if (!partial) break;
     if (source.available < 5 && spans.length > 0) {
@@ -153,6 +158,9 @@ export async function* readPacketBody(
   }
   if (spans.length > 0) yield joined(spans);
 }
+
+/** To join spans that are so long would cost more than it saves. */
+const LARGE = 32 * 1024;
 
 function joined(spans: Uint8Array[]): Uint8Array {
   return spans.length === 1 ? spans[0]! : Buffer.concat(spans);

@@ -47,9 +47,9 @@ async function replayed(sets: readonly ReturnType<typeof makeSet>[], wanted: rea
     start: () => void deltas.splice(0),
     startDelta() {},
     push: bytes => deltas.push(Buffer.from(bytes).toString()) > 0,
-    finish(begin, data) {
+    async finish(begin, data) {
       begin();
-      data(Buffer.from(deltas.join('+')));
+      await data(Buffer.from(deltas.join('+')));
       return undefined;
     },
     abandon() {},

@@ -1,0 +1,153 @@
+/**
+ * Records from one thread to another through memory that both have: no message, no copy but the one into the ring. The
+ * reader may sleep in it; the writer waits without holding up its event loop, or, where it can't, in its place.
+ */
+
+/** Of one record. */
+export const LARGEST_RECORD = 256 * 1024;
+const CAPACITY = 8 * LARGEST_RECORD;
+const HEADER = 8;
+/** To wake the other thread takes longer than most records: not before so much is there to read, or free. */
+const WORTH_WAKING = CAPACITY / 2;
+/** Fills the end of the ring where the next record does not fit. */
+const FILLER = -1;
+
+/** Places in the control words. Positions count bytes and wrap at 2³². */
+const WRITTEN = 0;
+const READ = 1;
+/** Not 0 while the writer waits for room: how much would do. */
+const WANTED = 2;
+const ENDED = 3;
+const CONTROLS = 4;
+
+/** What both threads hold. */
+export interface RingMemory {
+  readonly control: Int32Array;
+  readonly data: Uint8Array;
+}
+
+export function createRingMemory(): RingMemory {
+  return {
+    control: new Int32Array(new SharedArrayBuffer(CONTROLS * 4)),
+    data: new Uint8Array(new SharedArrayBuffer(CAPACITY)),
+  };
+}
+
+export interface RingWriter {
+  /**
+   * Appends a record; waits for room if need be.
+   * @param type 0 or more
+   * @param length of its bytes, up to LARGEST_RECORD
+   * @param fill writes them; they begin at a multiple of 8
+   * @param isUrgent whether a reader that sleeps must hear of it; else it may be woken by what comes after
+   * @throws Error if the reader has ended
+   */
+  push(type: number, length: number, fill?: (bytes: Uint8Array) => void, isUrgent?: boolean): void;
+  /** Undefined if there is room for a record and a few little ones; else a promise of that. */
+  whenRoom(): Promise<void> | undefined;
+}
+
+export interface RingReader {
+  /** The oldest record, which stays until `release`; undefined if there is none. */
+  peek(): { readonly type: number; readonly bytes: Uint8Array } | undefined;
+  release(): void;
+  /** Sleeps until there is a record. */
+  wait(): void;
+  /** Nothing will be read any more: whoever waits for room is told. */
+  end(): void;
+}
+
+/** Bytes that are free. */
+function roomIn(control: Int32Array): number {
+  return CAPACITY - ((Atomics.load(control, WRITTEN) - Atomics.load(control, READ)) >>> 0);
+}
+
+const padded = (length: number) => (length + 7) & ~7;
+
+export function createRingWriter({ control, data }: RingMemory): RingWriter {
+  const headers = new Int32Array(data.buffer);
+  const hasEnded = () => Atomics.load(control, ENDED) === 1;
+  let untold = 0;
+  const advance = (bytes: number, isUrgent: boolean) => {
+    Atomics.add(control, WRITTEN, bytes);
+    untold += bytes;
+    if (!isUrgent && untold < WORTH_WAKING) return;
+    untold = 0;
+    Atomics.notify(control, WRITTEN);
+  };
+  /** @returns what to wait for on READ, if there is not enough room */
+  const lacking = (wanted: number): number | undefined => {
+    const read = Atomics.load(control, READ);
+    Atomics.store(control, WANTED, wanted);
+    if (roomIn(control) < wanted && !hasEnded()) {
+      advance(0, true); // the reader may sleep
+      return read;
+    }
+    Atomics.store(control, WANTED, 0);
+    return undefined;
+  };
+  /** Blocks; only where nobody kept to `whenRoom`. */
+  const waitFor = (bytes: number) => {
+    for (let read = lacking(bytes); read !== undefined; read = lacking(bytes))
+      Atomics.wait(control, READ, read, 100);
+    if (hasEnded()) throw new Error('the other thread has ended');
+  };
+  const waitAsync = async () => {
+    for (let read = lacking(WORTH_WAKING); read !== undefined; read = lacking(WORTH_WAKING))
+      await Atomics.waitAsync(control, READ, read).value;
+  };
+  const writeHeader = (at: number, length: number, type: number) => {
+    headers[at >> 2] = length;
+    headers[(at >> 2) + 1] = type;
+  };
+  return {
+    push(type, length, fill, isUrgent = true) {
+      const size = HEADER + padded(length);
+      let at = Atomics.load(control, WRITTEN) & (CAPACITY - 1);
+      const left = CAPACITY - at;
+      const needed = left < size ? left + size : size;
+      if (roomIn(control) < needed || hasEnded()) waitFor(needed);
+      if (left < size) {
+        writeHeader(at, left - HEADER, FILLER);
+        advance(left, false);
+        at = 0;
+      }
+      writeHeader(at, length, type);
+      fill?.(data.subarray(at + HEADER, at + HEADER + length));
+      advance(size, isUrgent);
+    },
+    whenRoom: () => (roomIn(control) >= 3 * LARGEST_RECORD || hasEnded() ? undefined : waitAsync()),
+  };
+}
+
+export function createRingReader({ control, data }: RingMemory): RingReader {
+  const headers = new Int32Array(data.buffer);
+  const advance = (length: number) => {
+    Atomics.add(control, READ, HEADER + padded(length));
+    const wanted = Atomics.load(control, WANTED);
+    if (wanted > 0 && roomIn(control) >= wanted) Atomics.notify(control, READ);
+  };
+  let length = 0;
+  return {
+    peek() {
+      for (;;) {
+        const read = Atomics.load(control, READ);
+        if (read === Atomics.load(control, WRITTEN)) return undefined;
+        const at = read & (CAPACITY - 1);
+        length = headers[at >> 2]!;
+        const type = headers[(at >> 2) + 1]!;
+        if (type !== FILLER) return { type, bytes: data.subarray(at + HEADER, at + HEADER + length) };
+        advance(length);
+      }
+    },
+    release: () => advance(length),
+    wait() {
+      const written = Atomics.load(control, WRITTEN);
+      if (written === Atomics.load(control, READ)) Atomics.wait(control, WRITTEN, written);
+    },
+    end() {
+      Atomics.store(control, ENDED, 1);
+      Atomics.notify(control, READ);
+    },
+  };
+}

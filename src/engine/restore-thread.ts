@@ -1,0 +1,189 @@
+/**
+ * A restore's second thread: it proves the next volume and writes the tree, while the main thread opens what is proved.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { BackupError } from '../errors.ts';
+import type { WriteProblem } from '../files/write.ts';
+import { createRingMemory, createRingWriter, LARGEST_RECORD, type RingMemory } from './byte-ring.ts';
+import { endThread } from './end-thread.ts';
+import type { TreeSink } from './replay.ts';
+import {
+  encodeEntry,
+  type HashRequest,
+  type Placed,
+  type RestoreAnswer,
+  records,
+  type WriteOptions,
+  type WriteRequest,
+} from './restore-records.ts';
+
+/** Digests of local files. */
+export interface FileHasher {
+  /** @param path bytes as a latin1 string @returns lower-case hex @throws a system error with its `code` */
+  digest(path: string, algorithm: 'sha1' | 'md5'): Promise<string>;
+  /** A number that changes while there is progress. */
+  beats(): number;
+}
+
+/** Writes one tree. */
+export interface TreeWriting extends TreeSink {
+  /** The tree is done, or given up; to be called in any case. @throws BackupError `local-io` */
+  close(): Promise<Placed>;
+}
+
+export interface RestoreThread extends FileHasher {
+  /** It takes a while, which other work can hide; else it is started by the first file to hash. */
+  start(): void;
+  isStarted(): boolean;
+  /** One tree at a time. @param target bytes as a latin1 string */
+  write(target: string, options: WriteOptions, onProblem: (problem: WriteProblem) => void): TreeWriting;
+  /** A thread that hangs is left behind, and keeps the process alive. */
+  close(): Promise<void>;
+}
+
+/** What the thread is given. */
+export interface RestoreWorkerData {
+  readonly ring: RingMemory;
+  readonly beats: Int32Array;
+}
+
+/** Where there is a second processor. @param atOnce whether it is sure to be needed */
+export function startRestoreThread(cores: number, atOnce: boolean): RestoreThread | undefined {
+  if (cores < 2) return undefined;
+  const thread = createRestoreThread();
+  if (atOnce) thread.start();
+  return thread;
+}
+
+/** What `set` does; but that copies single bytes into shared memory unless both places are aligned alike (6 times as slow). */
+function copyShared(bytes: Uint8Array, to: Uint8Array): void {
+  if (bytes.length > 0) Buffer.from(to.buffer, to.byteOffset, to.length).fill(bytes);
+}
+
+export function createRestoreThread(): RestoreThread {
+  const ring = createRingMemory();
+  const { push, whenRoom } = createRingWriter(ring);
+  const beats = new Int32Array(new SharedArrayBuffer(4));
+  let worker: Worker | undefined;
+  let lastId = 0;
+  const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
+  let writing: { heard(answer: RestoreAnswer): void; fail(error: Error): void } | undefined;
+
+  const fail = (error: Error) => {
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+    writing?.fail(error);
+  };
+  const heard = (answer: RestoreAnswer) => {
+    if (answer.type !== 'digest' && answer.type !== 'no-digest') return writing?.heard(answer);
+    const { resolve, reject } = waiting.get(answer.id)!;
+    waiting.delete(answer.id);
+    if (answer.type === 'digest') resolve(answer.digest);
+    else reject(Object.assign(new Error(answer.message), { code: answer.code }));
+  };
+  const start = () => {
+    if (worker) return;
+    worker = new Worker(new URL('./restore-worker.js', import.meta.url), {
+      workerData: { ring, beats } satisfies RestoreWorkerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
+    worker.on('message', heard);
+    worker.on('error', fail);
+    worker.on('exit', () => fail(new Error('the thread that writes ended early')));
+  };
+  const pushJson = (type: number, request: HashRequest | WriteRequest) => {
+    start();
+    const bytes = Buffer.from(JSON.stringify(request));
+    push(type, bytes.length, to => to.set(bytes));
+  };
+
+  return {
+    start,
+    isStarted: () => worker !== undefined,
+    digest(path, algorithm) {
+      const id = ++lastId;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        pushJson(records.hash, { id, path, algorithm });
+      });
+    },
+    beats: () => Atomics.load(beats, 0),
+    write(target, options, onProblem) {
+      pushJson(records.write, { target, options });
+      let failure: Error | undefined;
+      let settle!: { resolve(placed: Placed): void; reject(error: Error): void };
+      const closed = new Promise<Placed>((resolve, reject) => {
+        settle = { resolve, reject };
+      });
+      closed.catch(() => {}); // `close` tells
+      writing = {
+        fail(error) {
+          failure ??= error;
+          settle.reject(failure);
+        },
+        heard(answer) {
+          if (answer.type === 'problem') onProblem(answer.problem);
+          else if (answer.type === 'closed') {
+            if (failure) settle.reject(failure);
+            else settle.resolve(answer.placed);
+          } else if (answer.type === 'failure') {
+            const { code, message, facts } = answer;
+            failure ??= code ? new BackupError(code, message, facts) : new Error(message);
+          }
+        },
+      };
+      const check = () => {
+        if (failure) throw failure;
+      };
+      const send = async (bytes: Uint8Array, from: number): Promise<void> => {
+        for (let at = from; at < bytes.length; ) {
+          check();
+          at = sendPart(bytes, at);
+          await whenRoom();
+        }
+      };
+      const sendPart = (bytes: Uint8Array, at: number): number => {
+        const end = Math.min(bytes.length, at + LARGEST_RECORD);
+        push(records.data, end - at, to => copyShared(bytes.subarray(at, end), to), false);
+        return end;
+      };
+      return {
+        begin(entry) {
+          check();
+          const encoded = encodeEntry(entry);
+          if (encoded) {
+            push(records.begin, encoded.length, encoded.fill, false);
+            return true;
+          }
+          push(records.abandon, 0);
+          const message = 'its name is too long';
+          onProblem({ path: entry.path, systemCode: 'ENAMETOOLONG', message, restored: false });
+          return false;
+        },
+        data(bytes) {
+          check();
+          const sent = sendPart(bytes, 0);
+          const room = whenRoom();
+          if (sent < bytes.length) return Promise.resolve(room).then(() => send(bytes, sent));
+          return room;
+        },
+        finish() {
+          check();
+          push(records.finish, 0, undefined, false);
+          return whenRoom();
+        },
+        abandon: () => push(records.abandon, 0, undefined, false),
+        async close() {
+          if (worker!.threadId !== -1) push(records.close, 0);
+          return closed;
+        },
+      };
+    },
+    async close() {
+      if (!worker) return;
+      if (worker.threadId !== -1) push(records.end, 0);
+      await endThread(worker);
+    },
+  };
+}
