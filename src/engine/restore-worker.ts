@@ -2,6 +2,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { bytesOf } from '../bytes.ts';
 import { BackupError, messageOf, systemCode, tooManyFiles } from '../errors.ts';
@@ -17,6 +18,10 @@ import {
   type WriteRequest,
 } from './restore-records.ts';
 import type { RestoreWorkerData } from './restore-thread.ts';
+
+// For the whole process: to optimize its code would take a processor that is needed, and 10 MB. By now all is loaded
+// that comes with compiled code, which fits the flags of its time only.
+setFlagsFromString('--interrupt-budget=400000');
 
 const { ring, beats } = workerData as RestoreWorkerData;
 const reader = createRingReader(ring);
