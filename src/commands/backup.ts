@@ -9,6 +9,7 @@ import { type PackBatch, type Passed, SLAB_SIZE } from '../engine/batch.ts';
 import { bytesPassed } from '../engine/bytes-passed.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Journal, partialNames } from '../engine/journal.ts';
+import { monotonicMs } from '../engine/monotonic.ts';
 import type { PackResume } from '../engine/pack-source.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSealingThread } from '../engine/sealing-thread.ts';
@@ -116,7 +117,7 @@ export async function backup(
     const waking = wakeSource(request.source, {
       retryForMs: request.sourceRetryForMs,
       sleep: host.sleep,
-      now: () => performance.now(),
+      now: monotonicMs,
       report: options.report,
     });
     const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
