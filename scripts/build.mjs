@@ -31,7 +31,12 @@ await build({
   },
   footer: { js: '})' },
 });
-await build({ ...common, entryPoints: ['src/cli/launch.ts'], outfile: 'dist/bin/cli.js' });
+await build({
+  ...common,
+  entryPoints: ['src/cli/launch.ts'],
+  outfile: 'dist/bin/cli.js',
+  supported: { 'dynamic-import': false }, // one file, parts of which are run when they are wanted
+});
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
 for (const name of ['pack-worker', 'hash-worker', 'seal-worker', 'warm-up'])
   cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);

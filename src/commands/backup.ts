@@ -195,19 +195,23 @@ interface Setting {
   readonly packer: Packer;
   /** Another one, after the first has failed; to be closed by who asked for it. */
   readonly nextPacker: () => Packer;
-  /** The salt of the key of the newest set; fails if the passphrase is not that of the sets that are there. */
-  readonly checked: Promise<Uint8Array | undefined>;
+  /**
+   * Checks the passphrase, once: fails if it is not that of the sets that are there. It takes a while, which is best spent
+   * when the packer is at work; nothing is stored or removed before.
+   * @returns the salt of the key of the newest set
+   */
+  checked(): Promise<Uint8Array | undefined>;
 }
 
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
-  let checked: Setting['checked'] = Promise.resolve(undefined);
+  let checked: Setting['checked'] = async () => undefined;
   if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
-    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
-    checked.catch(() => {}); // `store` hears of it
-    if (await isAnythingLeft(archive)) await checked;
+    let check: ReturnType<Setting['checked']> | undefined;
+    checked = () => (check ??= checkPassphrase(archive, collection));
+    if (await isAnythingLeft(archive)) await checked();
   }
   let journal = request.dryRun
     ? undefined
@@ -226,7 +230,7 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
       const set = newSetId(base, await newSetTime(collection, host));
       return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
-      await checked; // a wrong passphrase explains other failures
+      await checked(); // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
       if (!(error instanceof BackupError)) throw error;
       if (error.code === 'cache-damaged' && attempt === 1) {
@@ -353,8 +357,8 @@ async function store(
   const { set, base, journal } = task;
   const { request, host, archive, root, checked } = setting;
   const { storage, cache, prefixes } = archive;
-  const salt = set.type === 'inc' ? await checked : undefined;
-  await checked;
+  const ofNewest = await checked();
+  const salt = set.type === 'inc' ? ofNewest : undefined;
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();
