@@ -14,8 +14,9 @@ run(process.execPath, ['scripts/build-wasm.mjs']);
 run(process.execPath, ['node_modules/typescript/bin/tsc']);
 rmSync('dist/bin', { recursive: true, force: true });
 const external = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies)
-  .filter(name => name !== 'commander') // which every run loads
-  .flatMap(name => [name, `${name}/*`]);
+  .filter(name => name !== 'commander' && name !== 'better-sqlite3') // which every run loads, but for the native part
+  .flatMap(name => [name, `${name}/*`])
+  .concat('bindings');
 const common = { bundle: true, format: 'cjs', platform: 'node', target: 'node20', legalComments: 'none' };
 await build({
   ...common,
@@ -30,7 +31,12 @@ await build({
   },
   footer: { js: '})' },
 });
-await build({ ...common, entryPoints: ['src/cli/launch.ts'], outfile: 'dist/bin/cli.js' });
+await build({
+  ...common,
+  entryPoints: ['src/cli/launch.ts'],
+  outfile: 'dist/bin/cli.js',
+  supported: { 'dynamic-import': false }, // one file, parts of which are run when they are wanted
+});
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
 for (const name of ['pack-worker', 'restore-worker', 'seal-worker', 'warm-up'])
   cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);

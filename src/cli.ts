@@ -4,17 +4,11 @@
  * so that `--version` costs no more than Node itself.
  */
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import { rawWords } from './cli/raw-words.ts';
+import { isDuplicity, versionIn, versionLine } from './cli/version.ts';
+import { takePackThread } from './engine/pack-thread.ts';
 import { messageOf, tooManyFiles } from './errors.ts';
-
-/** The version in package.json, two folders above the compiled file. */
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 // Whoever closes our output (`| head`) has the right to; a backup goes on without a listener. See also main.ts.
 process.stdout.on('error', () => {});
@@ -43,21 +37,31 @@ const cores = availableParallelism();
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(8, Math.max(2, cores)));
 
 const argv = rawWords(process.argv.slice(2));
-/** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
-const isDuplicity = basename(process.argv[1] ?? '') === 'duplicity';
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  process.stdout.write(isDuplicity ? 'duplicity 0.8.22\n' : `tsbackup ${version()}\n`);
-} else {
-  void run();
+const packageFile = new URL('../../package.json', import.meta.url); // two folders above the compiled file
+const program = process.argv[1];
+const shown = versionLine(argv, program, packageFile);
+if (shown === undefined) void run();
+else process.stdout.write(shown);
+
+async function load() {
+  const { main } = await import('./cli/main.ts');
+  return { main, version: versionIn(packageFile) };
 }
 
 async function run(): Promise<void> {
-  const { main } = await import('./cli/main.ts').catch(error => {
+  const { main, version } = await load().catch(error => {
     process.stderr.write(`Error: ${messageOf(tooManyFiles(error) ?? error)}\n`);
     return process.exit(1);
   });
-  const surroundings = { version: version(), isDuplicity, exit: process.exit, killAfter, cores };
+  const surroundings = {
+    version,
+    isDuplicity: isDuplicity(program),
+    exit: process.exit,
+    killAfter,
+    cores,
+  };
   process.exitCode = await main(argv, surroundings);
+  await takePackThread()?.end(); // it was started for a backup that did not come to it
   // Node aborts when it would give back a terminal that is gone; so this ends as the signal itself would end it.
   if (process.exitCode === HANG_UP) process.kill(process.pid, 'SIGHUP');
   killAfter(PATIENCE_MS);

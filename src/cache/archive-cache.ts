@@ -79,8 +79,8 @@ export interface ArchiveCache {
   removePartial(name: string): Promise<void>;
   /** Where a partial file is, for who reads it without us; a latin1 string. */
   partialPath(name: string): string;
-  /** Syncs a partial file (closed by now) and gives it its final name in one step. */
-  publish(partialName: string, finalName: string): Promise<void>;
+  /** Syncs partial files (closed by now), then gives them their final names in this order. */
+  publish(names: readonly (readonly [partial: string, final: string])[]): Promise<void>;
 
   /** Sixteen hex digits that no other cache has, chosen when they are first asked for. */
   identity(): Promise<string>;
@@ -180,22 +180,25 @@ export async function openArchiveCache(
     },
     partialPath: file => pathOf(inFolder(partialFolder, file)),
     removePartial: file => removeFrom(partialFolder, file),
-    async publish(partialName, finalName) {
-      check(partialName);
-      check(finalName);
-      const from = inFolder(partialFolder, partialName);
-      const steps = async () => {
-        const file = await open(from, 'r+');
+    async publish(names) {
+      for (const name of names.flat()) check(name);
+      const sync = async (name: string) => {
+        const file = await open(inFolder(partialFolder, name), 'r+');
         try {
           await syncFile(file);
         } finally {
           await file.close();
         }
-        await rename(from, inFolder(folder, finalName));
-        await syncFolder(folder);
-        await syncFolder(partialFolder);
       };
-      await explained(explainAt(folder, finalName), steps());
+      await Promise.all(names.map(([partial, final]) => explained(explainAt(folder, final), sync(partial))));
+      for (const [partial, final] of names) {
+        const renamed = rename(inFolder(partialFolder, partial), inFolder(folder, final));
+        await explained(explainAt(folder, final), renamed);
+      }
+      await explained(
+        explainAt(folder),
+        Promise.all([folder, partialFolder].map(changed => syncFolder(changed))),
+      );
     },
 
     removeStale: () => removeStaleFiles(folder, explainAt(folder), now()),

@@ -15,6 +15,7 @@ import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { reasonOf } from '../storage/durable-file.ts';
 import { LOCK_FILE } from './archive-cache.ts';
+import { loadSqlite, type OpenDatabase } from './sqlite.ts';
 
 export interface RunLock {
   /** Idempotent. The lock also ends with the process, however that ends. */
@@ -32,13 +33,13 @@ const TRIES = 5; // each one lost means that another run just ended
  */
 export async function acquireRunLock(folder: string): Promise<RunLock> {
   const path = textPath(folder);
-  const open = await loadSqlite();
+  const open = await openSqlite();
   for (let tries = 0; tries < TRIES; tries++) {
     let database: Database | undefined;
     try {
       await makeEmpty(path);
       const before = await identityOf(path);
-      database = open(path);
+      database = open(path, { timeout: 0 });
       database.pragma('journal_mode = MEMORY');
       database.pragma('locking_mode = EXCLUSIVE');
       database.exec('BEGIN EXCLUSIVE');
@@ -87,11 +88,11 @@ async function identityOf(path: string): Promise<string | undefined> {
   }
 }
 
-async function loadSqlite(): Promise<(path: string) => Database> {
+async function openSqlite(): Promise<OpenDatabase> {
   try {
-    const { default: Sqlite } = await import('better-sqlite3');
-    new Sqlite(':memory:').close(); // only this loads the native part
-    return path => new Sqlite(path, { timeout: 0 });
+    const open = await loadSqlite();
+    open(':memory:').close(); // only this loads the native part
+    return open;
   } catch (error) {
     throw new BackupError(
       'local-io',

@@ -7,6 +7,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { bytesOf, displayPath } from '../bytes.ts';
+import { loadSqlite } from '../cache/sqlite.ts';
 import type { Attributes, EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
@@ -96,10 +97,10 @@ const ROOT_PARENT = 0;
  * @throws anything for a file that is no catalog of ours, of another version, or broken: delete it and open again
  */
 export async function openCatalog(file: string): Promise<Catalog> {
-  const { default: Sqlite } = await import('better-sqlite3');
+  const open = await loadSqlite();
   const isDoubtful = existsSync(bytesOf(`${file}-wal`)); // the last run did not come to its end
   closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
-  const db = new Sqlite(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
+  const db = open(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
   try {
     prepare(db);
     if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')

@@ -5,8 +5,8 @@
  */
 
 import { dirname, resolve } from 'node:path';
+import { atHome } from '../profiles/home.ts';
 import type { OptionValue } from '../profiles/parse.ts';
-import { atHome } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { ActionSpec } from './actions.ts';
 import { knows, type OptionSpec } from './option-spec.ts';

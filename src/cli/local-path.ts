@@ -3,7 +3,8 @@
  * `--archive-dir=~/cache` or in a crontab, are. A variable that is not set stays as it is written.
  */
 
-import { atHome, type OptionValue } from '../profiles/parse.ts';
+import { atHome } from '../profiles/home.ts';
+import type { OptionValue } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { ActionSpec } from './actions.ts';
 import type { OptionSpec } from './option-spec.ts';

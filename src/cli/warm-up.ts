@@ -1,5 +1,5 @@
 /**
- * Does once what most runs do, so that V8 has compiled the code for it when launch.ts keeps that; run by the build, and
+ * Does once what most runs do, so that V8 has compiled the code for it when load-bundle.ts keeps that; run by the build, and
  * never by people. All on one thread: what is compiled on another one is lost.
  */
 

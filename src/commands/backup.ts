@@ -9,6 +9,7 @@ import { type PackBatch, type Passed, SLAB_SIZE } from '../engine/batch.ts';
 import { bytesPassed } from '../engine/bytes-passed.ts';
 import { type Counts, createCounts } from '../engine/counts.ts';
 import { type Journal, partialNames } from '../engine/journal.ts';
+import { monotonicMs } from '../engine/monotonic.ts';
 import type { PackResume } from '../engine/pack-source.ts';
 import { createPacker, type Packer, type Packing } from '../engine/packing.ts';
 import { createSealingThread } from '../engine/sealing-thread.ts';
@@ -116,7 +117,7 @@ export async function backup(
     const waking = wakeSource(request.source, {
       retryForMs: request.sourceRetryForMs,
       sleep: host.sleep,
-      now: () => performance.now(),
+      now: monotonicMs,
       report: options.report,
     });
     const root = await abortable(during(host.watchdog, 'reading the source', waking), host.signal);
@@ -194,19 +195,23 @@ interface Setting {
   readonly packer: Packer;
   /** Another one, after the first has failed; to be closed by who asked for it. */
   readonly nextPacker: () => Packer;
-  /** The salt of the key of the newest set; fails if the passphrase is not that of the sets that are there. */
-  readonly checked: Promise<Uint8Array | undefined>;
+  /**
+   * Checks the passphrase, once: fails if it is not that of the sets that are there. It takes a while, which is best spent
+   * when the packer is at work; nothing is stored or removed before.
+   * @returns the salt of the key of the newest set
+   */
+  checked(): Promise<Uint8Array | undefined>;
 }
 
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
-  let checked: Setting['checked'] = Promise.resolve(undefined);
+  let checked: Setting['checked'] = async () => undefined;
   if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
   if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
     await askPassphrase(collection, host);
-    checked = checkPassphrase(archive, collection); // which takes a while; nothing is stored or removed before
-    checked.catch(() => {}); // `store` hears of it
-    if (await isAnythingLeft(archive)) await checked;
+    let check: ReturnType<Setting['checked']> | undefined;
+    checked = () => (check ??= checkPassphrase(archive, collection));
+    if (await isAnythingLeft(archive)) await checked();
   }
   let journal = request.dryRun
     ? undefined
@@ -225,7 +230,7 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
       const set = newSetId(base, await newSetTime(collection, host));
       return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
-      await checked; // a wrong passphrase explains other failures
+      await checked(); // a wrong passphrase explains other failures
       // Nothing has been stored yet: these come before anything else.
       if (!(error instanceof BackupError)) throw error;
       if (error.code === 'cache-damaged' && attempt === 1) {
@@ -352,8 +357,8 @@ async function store(
   const { set, base, journal } = task;
   const { request, host, archive, root, checked } = setting;
   const { storage, cache, prefixes } = archive;
-  const salt = set.type === 'inc' ? await checked : undefined;
-  await checked;
+  const ofNewest = await checked();
+  const salt = set.type === 'inc' ? ofNewest : undefined;
   const form = formOf(request);
   await storage.removeStale();
   await cache.removeStale();

@@ -49,7 +49,7 @@ export function* collate(
     for (const item of items) {
       if (item.skipped !== undefined) continue;
       const path = item.entry ? item.entry.path : item.problem.path;
-      if (known && comparePaths(known.path, path) < 0) yield* add(gone(path));
+      if (known && known.path !== path && comparePaths(known.path, path) < 0) yield* add(gone(path));
       if (item.problem) {
         if (!item.problem.vanished) kept = path;
         plan.push({ kind: 'problem', problem: item.problem, isKnown: known?.path === path });

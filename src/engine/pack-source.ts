@@ -18,6 +18,7 @@ import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Passed, Place } from './batch.ts';
 import { collate } from './collate.ts';
 import type { Counts } from './counts.ts';
+import { monotonicMs } from './monotonic.ts';
 import { type PackStart, pack } from './pack.ts';
 import type { Recorder } from './recorder.ts';
 import type { SlabPool } from './slab-pool.ts';
@@ -75,7 +76,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
 
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     const from = await begin(catalog, job).catch(explain);
-    const patience = createPatience(source, device, { ...host, retryForMs, now: () => performance.now() });
+    const patience = createPatience(source, device, { ...host, retryForMs, now: monotonicMs });
     const stableInodes = hasStableInodes(fileSystemTypeOf(source, patience));
     const names = createIdNames();
     const anchors = createAnchors(source);

@@ -3,7 +3,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
 import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
-import { BEATS, ENDING, type PackMessage, type PackRequest } from './packing.ts';
+import { BEATS, ENDING } from './pack-thread.ts';
+import type { PackMessage, PackRequest } from './packing.ts';
 import { createSlabPool, type SlabPool } from './slab-pool.ts';
 
 const port = parentPort!;

@@ -57,6 +57,7 @@ const leavesOut = 'it is not in this backup';
 const keeps = 'the backup keeps its previous version';
 
 const NO_BYTES = new Uint8Array(0);
+const nothingMade: readonly PackBatch[] = [];
 /** Bytes of a file that are read without a turn for others: for signals, timers and progress. */
 const TURN = 8 * 1024 * 1024;
 /** Room is left for the prefix and the number of a part. */
@@ -108,19 +109,23 @@ function createPacker(options: PackOptions) {
   function unchanged({ entry, known }: UnchangedItem): void {
     if (isTooLong(entry.path)) return tooLong(entry.path, keeps);
     seen(entry);
-    recorder.unchanged(entry, known);
+    recorder.unchanged(entry, known, known.stat); // which is the same, or it would be no such item
   }
 
   function tooLong(path: string, fate: string): void {
     warn({ path, systemCode: 'ENAMETOOLONG', during: 'lstat', vanished: false }, fate);
   }
 
-  function* item(item: PlanItem): Generator<PackBatch | Passed, void, undefined> {
-    if (cut) {
-      yield* rest(item, cut);
-      return;
-    }
-    if (item.kind === 'unchanged') return unchanged(item);
+  function item(item: PlanItem): Iterable<PackBatch | Passed> {
+    if (cut) return rest(item, cut);
+    if (item.kind !== 'unchanged') return differing(item);
+    unchanged(item); // as most are, and without anything to make
+    return nothingMade;
+  }
+
+  function* differing(
+    item: Exclude<PlanItem, UnchangedItem>,
+  ): Generator<PackBatch | Passed, void, undefined> {
     switch (item.kind) {
       case 'problem':
         warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);

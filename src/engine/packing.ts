@@ -4,12 +4,12 @@
  * right here.
  */
 
-import { Worker } from 'node:worker_threads';
 import type { Piece } from '../catalog/catalog.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
 import type { PackBatch, Passed } from './batch.ts';
 import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
+import { BEATS, startPackThread, takePackThread } from './pack-thread.ts';
 
 export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
@@ -23,13 +23,6 @@ export interface Packing {
 
 /** Slabs under way: in the packer's hand, waiting, and being deflated. */
 const SLABS = 8;
-
-/** Numbers that are shared with the thread: not 0 once the run is to end, which wakes a thread that waits; its beats. */
-export const ENDING = 0;
-export const BEATS = 1;
-
-/** How long a thread that is asked to end may take, and then once more; it may hang in a system call on the source. */
-const PATIENCE_MS = 3000;
 
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
 export interface Packer {
@@ -119,44 +112,27 @@ export type PackRequest =
   | { readonly type: 'close' };
 
 function createThread({ report, signal }: PackerOptions): Packer {
-  const shared = new Int32Array(new SharedArrayBuffer(8));
-  const worker = new Worker(new URL('./pack-worker.js', import.meta.url), {
-    // A thread's heap starts large; this one works in slabs and needs little.
-    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 },
-    workerData: shared,
-  });
-  worker.unref(); // until it has a job, it keeps nobody from leaving
+  const thread = takePackThread() ?? startPackThread(new URL('./pack-worker.js', import.meta.url));
+  const { worker, shared } = thread;
   const arrived: PackMessage[] = [];
-  let failure: Error | undefined;
+  let interruption: Error | undefined;
   let onPassed: ((passed: Passed) => void) | undefined;
-  let hasExited = false;
   let wake: (() => void) | undefined;
   const notify = () => {
     wake?.();
     wake = undefined;
   };
-  let giveUp!: () => void;
-  const exited = new Promise<void>(resolve => {
-    giveUp = resolve;
-    worker.on('exit', () => {
-      hasExited = true;
-      failure ??= new Error('the packer thread ended early');
-      notify();
-      resolve();
-    });
-  });
+  thread.onChange(notify);
   worker.on('message', (message: PackMessage) => {
     if (message.type === 'report') return report(message.report);
     if (message.type === 'passed') return onPassed?.(message.passed);
     arrived.push(message);
     notify();
   });
-  const fail = (error: Error) => {
-    failure ??= error;
+  const abort = () => {
+    interruption = signal.reason;
     notify();
   };
-  worker.on('error', fail);
-  const abort = () => fail(signal.reason);
   signal.addEventListener('abort', abort);
   const tell = (request: PackRequest, transfer: ArrayBuffer[] = []) => worker.postMessage(request, transfer);
 
@@ -167,6 +143,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
       if (message?.type === 'crashed')
         throw Object.assign(new Error(message.message), { stack: message.stack });
       if (message) return message;
+      const failure = interruption ?? thread.failure();
       if (failure) throw failure;
       await new Promise<void>(resolve => {
         wake = resolve;
@@ -184,10 +161,10 @@ function createThread({ report, signal }: PackerOptions): Packer {
             yield message.batch;
         })(),
         recycle(difftar) {
-          if (!hasExited) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
+          if (!thread.hasExited()) tell({ type: 'slab', slab: difftar }, [difftar.buffer as ArrayBuffer]);
         },
         recycleRecords(sigtar) {
-          if (!hasExited) tell({ type: 'records', records: sigtar }, [sigtar.buffer as ArrayBuffer]);
+          if (!thread.hasExited()) tell({ type: 'records', records: sigtar }, [sigtar.buffer as ArrayBuffer]);
         },
         async commit(pieces) {
           tell({ type: 'commit', pieces });
@@ -198,15 +175,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
     beats: () => Atomics.load(shared, BEATS),
     async close() {
       signal.removeEventListener('abort', abort);
-      Atomics.store(shared, ENDING, 1);
-      Atomics.notify(shared, ENDING);
-      if (!hasExited) tell({ type: 'close' });
-      const timers = [
-        setTimeout(() => void worker.terminate(), PATIENCE_MS),
-        setTimeout(giveUp, 2 * PATIENCE_MS), // not even that ends a thread that a system call holds
-      ];
-      await exited;
-      for (const timer of timers) clearTimeout(timer);
+      await thread.end();
     },
   };
 }

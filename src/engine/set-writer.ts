@@ -88,11 +88,13 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     if (extent) await file.cutBack(extent);
     return file;
   };
-  const manifest = await openAt(names.manifest, from?.manifest);
-  const signatures = await openAt(names.signatures, from?.mark.signatures.file);
-  const filelist = await openAt(names.filelist, from?.mark.filelist.file);
-  const fingerprints = await openAt(names.fingerprints, from?.mark.fingerprints.file);
-  const journal = await openAt(names.journal, from && options.journal!.extentOf(done.length));
+  const [manifest, signatures, filelist, fingerprints, journal] = await Promise.all([
+    openAt(names.manifest, from?.manifest),
+    openAt(names.signatures, from?.mark.signatures.file),
+    openAt(names.filelist, from?.mark.filelist.file),
+    openAt(names.fingerprints, from?.mark.fingerprints.file),
+    openAt(names.journal, from && options.journal!.extentOf(done.length)),
+  ]);
   let filelistLines = from?.mark.filelist.lines ?? 0;
   let incomplete: string[] = [];
   let end: Place = from?.mark.end ?? { path: '' };
@@ -209,8 +211,7 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       mayBeComplete = true;
       await put(manifestName(set, form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());
       await closeAll();
-      await cache.publish(names.signatures, names.signatures);
-      await cache.publish(names.manifest, names.manifest);
+      await cache.publish([names.signatures, names.manifest].map(name => [name, name]));
       await learn(pieces);
       isDone = true;
     },

@@ -4,7 +4,15 @@
  * *named*, so that the caller can keep what earlier backups hold of it.
  */
 
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  constants,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { bytesOf, comparePaths, displayPath, isWithin, pathOf } from '../bytes.ts';
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
@@ -58,7 +66,8 @@ export interface WalkStart {
   readonly enter: boolean;
 }
 
-const batchSize = 256;
+/** What a batch holds is alive at once: more of them, and the young generation's collections copy it again and again. */
+const batchSize = 32;
 
 interface OpenFolder {
   readonly path: string;
@@ -70,7 +79,7 @@ interface OpenFolder {
 
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
- * @returns batches of at most 256 items; given
+ * @returns small batches of items; given
  * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read; `source-unmounted`
  *   when it is gone or on another file system at the end: what seemed to vanish in between did not
  */
@@ -118,7 +127,7 @@ export function* walk(
     try {
       const stat = path === '' && options.followRoot !== false ? statSync : lstatSync;
       const stats = asked(place => stat(place, { bigint: true }), path);
-      const type = typeOf(stats);
+      const type = typeOf(Number(stats.mode));
       if (type === undefined) {
         batch.push({ skipped: { path } });
         return;
@@ -204,14 +213,23 @@ function readLink(place: Buffer): string {
   return readlinkSync(place, { encoding: 'latin1' });
 }
 
-function typeOf(stats: BigIntStats): EntryType | undefined {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isCharacterDevice()) return 'chardev';
-  if (stats.isBlockDevice()) return 'blockdev';
-  return undefined;
+function typeOf(mode: number): EntryType | undefined {
+  switch (mode & constants.S_IFMT) {
+    case constants.S_IFREG:
+      return 'file';
+    case constants.S_IFDIR:
+      return 'directory';
+    case constants.S_IFLNK:
+      return 'symlink';
+    case constants.S_IFIFO:
+      return 'fifo';
+    case constants.S_IFCHR:
+      return 'chardev';
+    case constants.S_IFBLK:
+      return 'blockdev';
+    default:
+      return undefined;
+  }
 }
 
 /** An entry of a file that was opened after the walk had passed it. @param stats what was opened; a regular file */
@@ -233,7 +251,7 @@ function entryOf(
 ): SourceEntry {
   const uid = Number(stats.uid);
   const gid = Number(stats.gid);
-  const device = type === 'chardev' || type === 'blockdev' ? stats.rdev : 0n;
+  const device = type === 'chardev' || type === 'blockdev' ? deviceOf(stats.rdev) : noDevice;
   return {
     path,
     type,
@@ -244,15 +262,24 @@ function entryOf(
     gname: names.gname(gid),
     mtimeSeconds: stats.mtimeNs > 0n ? Number(stats.mtimeNs / 1_000_000_000n) : 0,
     linkname,
-    // Linux spreads both numbers over 64 bits (makedev(3)): MMMMM mmmmm MMM mm, each letter 4 bits.
-    devMajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
-    devMinor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+    devMajor: device.major,
+    devMinor: device.minor,
     size: type === 'file' ? Number(stats.size) : 0,
     statSize: Number(stats.size),
     dev: stats.dev,
     ino: stats.ino,
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
+  };
+}
+
+const noDevice = { major: 0, minor: 0 };
+
+/** Linux spreads both numbers over 64 bits (makedev(3)): MMMMM mmmmm MMM mm, each letter 4 bits. */
+function deviceOf(device: bigint): typeof noDevice {
+  return {
+    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
   };
 }
 

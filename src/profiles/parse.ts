@@ -1,12 +1,11 @@
 /** The text of a profile → its values, each of the kind that keys.ts says; what is not known is an error with a hint. */
 
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { BackupError } from '../errors.ts';
 import { parseInterval } from '../manifest/time.ts';
 import { closest } from '../text.ts';
+import { atHome } from './home.ts';
 import {
   hasForms,
   INLINE_SECRETS,
@@ -260,27 +259,6 @@ function merge(root: Raw, more: Raw): void {
     if (isTable(known) && isTable(value)) merge(known, value);
     else if (Array.isArray(known) && Array.isArray(value)) known.push(...value);
     else root[key] = value;
-  }
-}
-
-/**
- * `~/` at the front is the home folder, and `~anna/` that of a user, which no shell expands for us. What begins like
- * one and is nobody's stays as it is.
- */
-export function atHome(path: string): string {
-  const user = /^~([^/]*)/.exec(path)?.[1];
-  if (user === undefined) return path;
-  const home = user === '' ? homedir() : homeOf(user);
-  return home === undefined ? path : `${home}${path.slice(1 + user.length)}`;
-}
-
-/** As /etc/passwd says; users that only a directory service knows are not found. */
-function homeOf(user: string): string | undefined {
-  try {
-    const lines = readFileSync('/etc/passwd', 'latin1').split('\n');
-    return lines.map(line => line.split(':')).find(([name]) => name === user)?.[5];
-  } catch {
-    return undefined;
   }
 }
 

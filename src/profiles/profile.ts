@@ -6,8 +6,8 @@ import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { parseInterval } from '../manifest/time.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
 import { closest } from '../text.ts';
+import { atHome } from './home.ts';
 import {
-  atHome,
   type OptionValue,
   type ParsedProfile,
   type ProfileTable,

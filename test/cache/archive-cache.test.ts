@@ -103,10 +103,10 @@ test('a partial file grows over several runs, is cut back, and is published in o
   assert.deepEqual(await cache.list(), []);
 
   await cache.write(MANIFEST, bytes('older'));
-  await cache.publish('p', MANIFEST);
+  await cache.publish([['p', MANIFEST]]);
   assert.equal(await text(cache.read(MANIFEST)), 'volume 1, volume 2, volume 3');
   assert.deepEqual(await cache.listPartial(), []);
-  await assert.rejects(cache.publish('p', MANIFEST), failing('local-io', MANIFEST));
+  await assert.rejects(cache.publish([['p', MANIFEST]]), failing('local-io', MANIFEST));
 
   await (await cache.openPartial('q')).close();
   await cache.removePartial('q');

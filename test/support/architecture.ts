@@ -16,7 +16,7 @@ const floors: readonly (readonly string[])[] = [
 const baseFiles = ['errors.ts', 'report.ts', 'bytes.ts', 'entry.ts', 'streams.ts', 'text.ts'];
 
 /** Who may end the process. */
-const starters = ['cli.ts', 'cli/launch.ts'];
+const starters = ['cli.ts', 'cli/load-bundle.ts'];
 
 /** Formats: no clock, no disk, no network, no randomness. Rooms of a floor that must not know each other. */
 const formatRooms = floors[1]!;

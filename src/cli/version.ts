@@ -1,0 +1,24 @@
+/** Our version, and what `--version` prints: for the launcher, which does not even load the bundle for that. */
+
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** @param packageFile package.json */
+export function versionIn(packageFile: string | URL): string {
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+}
+
+/** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
+export function isDuplicity(program = ''): boolean {
+  return basename(program) === 'duplicity';
+}
+
+/** The line to print; undefined if the words ask for something else. @param program as it was called */
+export function versionLine(
+  words: readonly string[],
+  program: string | undefined,
+  packageFile: string | URL,
+): string | undefined {
+  if (words.length !== 1 || (words[0] !== '--version' && words[0] !== '-V')) return undefined;
+  return isDuplicity(program) ? 'duplicity 0.8.22\n' : `tsbackup ${versionIn(packageFile)}\n`;
+}

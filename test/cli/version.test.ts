@@ -1,0 +1,50 @@
+/** The version, which the launcher tells without the bundle. */
+
+import assert from 'node:assert/strict';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { versionLine } from '../../src/cli/version.ts';
+import { expectStatus, runProgram } from '../support/processes.ts';
+import { cliPath, createProgram } from '../support/program.ts';
+
+const packageFile = join(import.meta.dirname, '../../../package.json');
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+
+test('versionLine() answers --version alone, by the name that we are called by', () => {
+  const of = (words: string[], program?: string) => versionLine(words, program, packageFile);
+  assert.equal(of(['--version'], '/usr/bin/tsbackup'), `tsbackup ${version}\n`);
+  assert.equal(of(['-V']), `tsbackup ${version}\n`);
+  assert.equal(of(['--version'], '/usr/bin/duplicity'), 'duplicity 0.8.22\n');
+  for (const words of [[], ['full', '--version'], ['--version', '-v'], ['--versions']]) {
+    assert.equal(of(words), undefined);
+  }
+});
+
+test('the launcher tells the version, and that of duplicity through a link of that name', async t => {
+  const { home, env } = createProgram(t);
+  symlinkSync(cliPath, join(home, 'duplicity'));
+  for (const [path, told] of [
+    [cliPath, `tsbackup ${version}\n`],
+    [join(home, 'duplicity'), 'duplicity 0.8.22\n'],
+  ] as const) {
+    const result = await runProgram(process.execPath, [path, '--version'], { env, cwd: home });
+    expectStatus(result);
+    assert.equal(result.stdout, told);
+    assert.equal(result.stderr, '');
+  }
+});
+
+test('a command line that looks like a backup and comes to none ends as any other', async t => {
+  const { home, env } = createProgram(t);
+  for (const [words, status] of [
+    [['full', '--bogus'], 2],
+    [['full', 'one', 'two', 'three'], 2],
+    [['full', '--help'], 0],
+    [['/absent', 'file://target'], 75],
+  ] as const) {
+    const result = await runProgram(process.execPath, [cliPath, ...words], { env, cwd: home });
+    assert.equal(result.signal, null);
+    assert.equal(result.status, status, result.stderr);
+  }
+});
