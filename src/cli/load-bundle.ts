@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 import { leavePackThread, startPackThread } from '../engine/pack-thread.ts';
+import { launchRestoreThread, leaveRestoreThread } from '../engine/restore-start.ts';
 import { messageOf, tooManyFiles } from '../errors.ts';
 import type { parts } from './parts.ts';
 
@@ -19,8 +20,7 @@ export function loadBundle(name: keyof typeof parts, folder: string, words: read
   const bundle = join(folder, 'tsbackup.cjs');
   const compiled = `${bundle}.${process.arch}-${process.versions.v8}`;
   try {
-    if (name === 'cli' && isBackup(words) && availableParallelism() > 1)
-      leavePackThread(startPackThread(join(folder, 'pack-worker.js')));
+    if (name === 'cli') startThread(words, folder);
     const source = readFileSync(bundle, 'latin1'); // ASCII, a function of the three that it is called with
     const cachedData = readCompiled(compiled);
     const script = new Script(source, { filename: bundle, ...(cachedData && { cachedData }) });
@@ -38,12 +38,18 @@ export function loadBundle(name: keyof typeof parts, folder: string, words: read
 }
 
 /**
- * Whether the words are clearly those of a backup: its action first, or a path and a URL. For others the packer's thread
- * is started when the command line has been read; one that has nothing to do is ended with the program.
+ * The thread that the words are clearly going to want: an action comes first, or a path and a URL. For others it is
+ * started when the command line has been read; one that has nothing to do is ended with the program.
  */
-function isBackup(words: readonly string[]): boolean {
+function startThread(words: readonly string[], folder: string): void {
   const [first = '', second = ''] = words;
-  return /^(?:full|incremental)$/.test(first) || (/^[./~]/.test(first) && /^\w+:\/\//.test(second));
+  const [isPath, isUrl] = [/^[./~]/, /^\w+:\/\//];
+  const isBackup = /^(?:full|incremental)$/.test(first) || (isPath.test(first) && isUrl.test(second));
+  const isRestore = first === 'restore' || (isUrl.test(first) && isPath.test(second));
+  const isPart = words.some(word => /^--(?:path|file)-to-restore/.test(word)); // may do without
+  if ((!isBackup && !isRestore) || availableParallelism() < 2) return;
+  if (isBackup) leavePackThread(startPackThread(join(folder, 'pack-worker.js')));
+  else if (!isPart) leaveRestoreThread(launchRestoreThread(join(folder, 'restore-worker.js')));
 }
 
 function readCompiled(compiled: string): Buffer | undefined {

@@ -4,10 +4,11 @@ import type { Entry, EntryType } from '../entry.ts';
 import type { BackupError } from '../errors.ts';
 import type { TreeWriterOptions, WriteProblem } from '../files/write.ts';
 import { LARGEST_RECORD } from './byte-ring.ts';
+import { END } from './restore-start.ts';
 
 export const records = {
   /** Nothing more comes. */
-  end: 0,
+  end: END,
   /** JSON of a HashRequest. */
   hash: 1,
   /** JSON of a WriteRequest: the entries of a tree follow. */

@@ -2,11 +2,9 @@
  * A restore's second thread: it proves the next volume and writes the tree, while the main thread opens what is proved.
  */
 
-import { Worker } from 'node:worker_threads';
 import { BackupError } from '../errors.ts';
 import type { WriteProblem } from '../files/write.ts';
-import { createRingMemory, createRingWriter, LARGEST_RECORD, type RingMemory } from './byte-ring.ts';
-import { endThread } from './end-thread.ts';
+import { createRingWriter, LARGEST_RECORD, type RingWriter } from './byte-ring.ts';
 import type { TreeSink } from './replay.ts';
 import {
   encodeEntry,
@@ -17,6 +15,7 @@ import {
   type WriteOptions,
   type WriteRequest,
 } from './restore-records.ts';
+import { launchRestoreThread, type StartedRestoreThread, takeRestoreThread } from './restore-start.ts';
 
 /** Digests of local files. */
 export interface FileHasher {
@@ -42,12 +41,6 @@ export interface RestoreThread extends FileHasher {
   close(): Promise<void>;
 }
 
-/** What the thread is given. */
-export interface RestoreWorkerData {
-  readonly ring: RingMemory;
-  readonly beats: Int32Array;
-}
-
 /** Where there is a second processor. @param atOnce whether it is sure to be needed */
 export function startRestoreThread(cores: number, atOnce: boolean): RestoreThread | undefined {
   if (cores < 2) return undefined;
@@ -62,10 +55,8 @@ function copyShared(bytes: Uint8Array, to: Uint8Array): void {
 }
 
 export function createRestoreThread(): RestoreThread {
-  const ring = createRingMemory();
-  const { push, whenRoom } = createRingWriter(ring);
-  const beats = new Int32Array(new SharedArrayBuffer(4));
-  let worker: Worker | undefined;
+  let thread: StartedRestoreThread | undefined;
+  let ring!: RingWriter;
   let lastId = 0;
   const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
   let writing: { heard(answer: RestoreAnswer): void; fail(error: Error): void } | undefined;
@@ -82,25 +73,29 @@ export function createRestoreThread(): RestoreThread {
     if (answer.type === 'digest') resolve(answer.digest);
     else reject(Object.assign(new Error(answer.message), { code: answer.code }));
   };
+  const adopt = (started: StartedRestoreThread) => {
+    thread = started;
+    ring = createRingWriter(started.ring);
+    started.worker.ref();
+    started.worker.on('message', heard);
+    started.onFailure(fail);
+  };
+  const left = takeRestoreThread();
+  if (left) adopt(left);
   const start = () => {
-    if (worker) return;
-    worker = new Worker(new URL('./restore-worker.js', import.meta.url), {
-      workerData: { ring, beats } satisfies RestoreWorkerData,
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
-    });
-    worker.on('message', heard);
-    worker.on('error', fail);
-    worker.on('exit', () => fail(new Error('the thread that writes ended early')));
+    if (!thread) adopt(launchRestoreThread(new URL('./restore-worker.js', import.meta.url)));
+    const failure = thread!.failure();
+    if (failure) throw failure;
   };
   const pushJson = (type: number, request: HashRequest | WriteRequest) => {
     start();
     const bytes = Buffer.from(JSON.stringify(request));
-    push(type, bytes.length, to => to.set(bytes));
+    ring.push(type, bytes.length, to => to.set(bytes));
   };
 
   return {
     start,
-    isStarted: () => worker !== undefined,
+    isStarted: () => thread !== undefined,
     digest(path, algorithm) {
       const id = ++lastId;
       return new Promise((resolve, reject) => {
@@ -108,7 +103,7 @@ export function createRestoreThread(): RestoreThread {
         pushJson(records.hash, { id, path, algorithm });
       });
     },
-    beats: () => Atomics.load(beats, 0),
+    beats: () => (thread ? Atomics.load(thread.beats, 0) : 0),
     write(target, options, onProblem) {
       pushJson(records.write, { target, options });
       let failure: Error | undefined;
@@ -140,12 +135,12 @@ export function createRestoreThread(): RestoreThread {
         for (let at = from; at < bytes.length; ) {
           check();
           at = sendPart(bytes, at);
-          await whenRoom();
+          await ring.whenRoom();
         }
       };
       const sendPart = (bytes: Uint8Array, at: number): number => {
         const end = Math.min(bytes.length, at + LARGEST_RECORD);
-        push(records.data, end - at, to => copyShared(bytes.subarray(at, end), to), false);
+        ring.push(records.data, end - at, to => copyShared(bytes.subarray(at, end), to), false);
         return end;
       };
       return {
@@ -153,10 +148,10 @@ export function createRestoreThread(): RestoreThread {
           check();
           const encoded = encodeEntry(entry);
           if (encoded) {
-            push(records.begin, encoded.length, encoded.fill, false);
+            ring.push(records.begin, encoded.length, encoded.fill, false);
             return true;
           }
-          push(records.abandon, 0);
+          ring.push(records.abandon, 0);
           const message = 'its name is too long';
           onProblem({ path: entry.path, systemCode: 'ENAMETOOLONG', message, restored: false });
           return false;
@@ -164,26 +159,22 @@ export function createRestoreThread(): RestoreThread {
         data(bytes) {
           check();
           const sent = sendPart(bytes, 0);
-          const room = whenRoom();
+          const room = ring.whenRoom();
           if (sent < bytes.length) return Promise.resolve(room).then(() => send(bytes, sent));
           return room;
         },
         finish() {
           check();
-          push(records.finish, 0, undefined, false);
-          return whenRoom();
+          ring.push(records.finish, 0, undefined, false);
+          return ring.whenRoom();
         },
-        abandon: () => push(records.abandon, 0, undefined, false),
+        abandon: () => ring.push(records.abandon, 0, undefined, false),
         async close() {
-          if (worker!.threadId !== -1) push(records.close, 0);
+          if (!thread!.failure()) ring.push(records.close, 0);
           return closed;
         },
       };
     },
-    async close() {
-      if (!worker) return;
-      if (worker.threadId !== -1) push(records.end, 0);
-      await endThread(worker);
-    },
+    close: async () => thread?.end(),
   };
 }

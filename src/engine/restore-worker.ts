@@ -17,7 +17,7 @@ import {
   records,
   type WriteRequest,
 } from './restore-records.ts';
-import type { RestoreWorkerData } from './restore-thread.ts';
+import type { RestoreWorkerData } from './restore-start.ts';
 
 // For the whole process: to optimize its code would take a processor that is needed, and 10 MB. By now all is loaded
 // that comes with compiled code, which fits the flags of its time only.

@@ -1,0 +1,75 @@
+/**
+ * A restore's thread as long as nobody has a job for it: see pack-thread.ts. Like that, a small file, which the launcher
+ * loads before the rest.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { createRingMemory, createRingWriter, type RingMemory } from './byte-ring.ts';
+import { endThread } from './end-thread.ts';
+
+/** The record that ends it. */
+export const END = 0;
+
+/** What it is given. */
+export interface RestoreWorkerData {
+  readonly ring: RingMemory;
+  readonly beats: Int32Array;
+}
+
+export interface StartedRestoreThread extends RestoreWorkerData {
+  readonly worker: Worker;
+  /** Why it can't be used any more; undefined as long as it can. */
+  failure(): Error | undefined;
+  /** Called when that has changed. */
+  onFailure(listener: (error: Error) => void): void;
+  /** A thread that hangs is left behind, and keeps the process alive. */
+  end(): Promise<void>;
+}
+
+/** @param file the launcher of its part of the bundle, or its module */
+export function launchRestoreThread(file: string | URL): StartedRestoreThread {
+  const ring = createRingMemory();
+  const beats = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(file, {
+    workerData: { ring, beats } satisfies RestoreWorkerData,
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
+  });
+  worker.unref(); // until it has a job, it keeps nobody from leaving
+  let failure: Error | undefined;
+  let listener = (_: Error) => {};
+  const fail = (error: Error) => {
+    failure ??= error;
+    listener(failure);
+  };
+  worker.on('error', fail);
+  worker.on('exit', () => fail(new Error('the thread that writes ended early')));
+  return {
+    worker,
+    ring,
+    beats,
+    failure: () => failure,
+    onFailure(heard) {
+      listener = heard;
+    },
+    async end() {
+      worker.ref();
+      if (!failure) createRingWriter(ring).push(END, 0);
+      await endThread(worker);
+    },
+  };
+}
+
+/** Where the launcher leaves it: it is loaded apart from all else, and shares no module with that. */
+const place = Symbol.for('tsbackup: a restore thread without a job');
+const places = globalThis as unknown as Record<symbol, StartedRestoreThread | undefined>;
+
+export function leaveRestoreThread(thread: StartedRestoreThread): void {
+  places[place] = thread;
+}
+
+/** The thread that the launcher has left, once. */
+export function takeRestoreThread(): StartedRestoreThread | undefined {
+  const thread = places[place];
+  places[place] = undefined;
+  return thread;
+}
