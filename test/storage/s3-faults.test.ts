@@ -297,7 +297,7 @@ test('put() proves what arrived by the SHA-256 that it signs', async t => {
 });
 
 test('put() proves what arrived by its ETag where the service knows no checksums', async t => {
-  const old = await startS3Server(false);
+  const old = await startS3Server('old');
   t.after(() => old.close());
   const reporter = hear();
   const faults: Fault[] = [];
