@@ -107,3 +107,6 @@ export function pathFields(path: string): { path: string; pathBytes?: string } {
     ? { path: text }
     : { path: text, pathBytes: bytes.toString('base64') };
 }
+
+/** Gives a buffer of exactly this length, with any content, that nobody else uses. */
+export type Allocate = (length: number) => Buffer;

@@ -2,13 +2,14 @@
 
 import type { SealOptions } from '../volumes/openpgp-seal.ts';
 import type { SealingKey } from '../volumes/openpgp-session.ts';
+import { SLAB_SIZE } from './batch.ts';
 
 /** `message` tells the OpenPGP messages apart that are under way. */
 export type SealRequest = { readonly message: number } & (
   | {
       readonly step: 'start';
       readonly key: SealingKey;
-      readonly options: Omit<SealOptions, 'random'>;
+      readonly options: Omit<SealOptions, 'random' | 'allocate'>;
       /** The random block that a message begins with. */
       readonly prefix: Uint8Array;
     }
@@ -22,7 +23,17 @@ export interface SealAnswer {
   readonly sha1?: string;
 }
 
+/**
+ * Length of the buffers that go round between the threads. There is room for a slab in stored blocks, and for what it
+ * comes to in packets, of which up to one was held back before. No other buffers have this length.
+ */
+export const ROUND_LENGTH = SLAB_SIZE + 66 * 1024;
+
+export function goesRound({ buffer }: Uint8Array): boolean {
+  return buffer.byteLength === ROUND_LENGTH;
+}
+
 /** Given bytes in a buffer of their own, which can go to another thread: themselves, or a copy. */
 export function whole(bytes: Uint8Array): Uint8Array {
-  return bytes.length === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+  return goesRound(bytes) || bytes.length === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
 }

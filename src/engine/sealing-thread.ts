@@ -1,16 +1,19 @@
 /** Seals volumes on a thread of its own, while others are reading, deflating and storing. */
 
 import { Worker } from 'node:worker_threads';
-import type { OpenSealer } from '../volumes/envelope.ts';
+import type { Buffers, OpenSealer } from '../volumes/envelope.ts';
 import { cipherTraits } from '../volumes/openpgp-session.ts';
 import { endThread } from './end-thread.ts';
-import { type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
+import { goesRound, ROUND_LENGTH, type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
 
 export interface SealingThread {
   readonly openSealer: OpenSealer;
   /** What is under way fails. */
   close(): Promise<void>;
 }
+
+/** More are not kept: as many as are under way in one volume. */
+const MOST_SPARE = 6;
 
 /** The thread is started by the first message. */
 export function createSealingThread(): SealingThread {
@@ -41,8 +44,24 @@ export function createSealingThread(): SealingThread {
     });
   };
 
+  const spare: ArrayBufferLike[] = [];
+  const buffers: Buffers = {
+    take(length) {
+      if (length > ROUND_LENGTH) return Buffer.allocUnsafeSlow(length);
+      const buffer = spare.pop();
+      return buffer
+        ? Buffer.from(buffer as ArrayBuffer, 0, length)
+        : Buffer.allocUnsafeSlow(ROUND_LENGTH).subarray(0, length);
+    },
+    give(bytes) {
+      if (!goesRound(bytes) || spare.length === MOST_SPARE) return false;
+      spare.push(bytes.buffer);
+      return true;
+    },
+  };
+
   return {
-    openSealer(key, { random, ...options }) {
+    openSealer(key, { random, allocate: _, ...options }) {
       const message = ++messages;
       const prefix = random(cipherTraits(key.algorithm).blockLength);
       let digest: string | undefined;
@@ -58,6 +77,7 @@ export function createSealingThread(): SealingThread {
           return bytes;
         },
         sha1: () => digest!,
+        buffers,
       };
     },
     async close() {

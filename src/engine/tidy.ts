@@ -17,15 +17,16 @@ export function createTidier(): (bytes: number) => void {
     if (since < INTERVAL) return;
     since = 0;
     collectYoung ??= exposeCollection();
-    collectYoung({ type: 'minor' });
+    collectYoung?.({ type: 'minor' });
   };
 }
 
 let collectYoung: ReturnType<typeof exposeCollection> | undefined;
 
+/** @returns undefined if another thread, which has the same flags, hid it again before we had it: for the next time */
 function exposeCollection() {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  const collect = runInNewContext('globalThis.gc') as ((options: { type: 'minor' }) => void) | undefined;
   setFlagsFromString('--no-expose-gc'); // code that is kept compiled fits the flags of its time only
   return collect;
 }

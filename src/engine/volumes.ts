@@ -131,14 +131,15 @@ function createVolumeStream(
     const inFlight: { bytes: Promise<Uint8Array>; atMost: number }[] = [];
     let stored = 0;
     let pending = 0; // what the batches in flight come to if they do not shrink
-    const finish = async () => {
+    async function* finish() {
       const oldest = inFlight.shift()!;
       const bytes = await oldest.bytes;
       pending -= oldest.atMost;
       stored += bytes.length;
-      tidy(3 * bytes.length); // deflated, sealed, and the pieces that zlib made of it
-      return bytes;
-    };
+      yield bytes;
+      // Deflated, sealed, and the pieces that zlib made of it; or what little is left where buffers go round.
+      tidy((envelope.recycle(bytes) ? 1 / 4 : 3) * bytes.length);
+    }
     const head = await envelope.start();
     stored += head.length;
     yield head;
@@ -146,7 +147,7 @@ function createVolumeStream(
     for (;;) {
       if (stored + pending + RESERVE > options.volumeSize && stored + pending > head.length) {
         if (inFlight.length === 0) break;
-        yield await finish();
+        yield* finish();
         continue;
       }
       const batch = await cursor.peek();
@@ -162,9 +163,9 @@ function createVolumeStream(
       );
       inFlight.push({ bytes, atMost: batch.difftar.length });
       pending += batch.difftar.length;
-      if (inFlight.length >= options.width) yield await finish();
+      if (inFlight.length >= options.width) yield* finish();
     }
-    while (inFlight.length > 0) yield await finish();
+    while (inFlight.length > 0) yield* finish();
     const tail = await envelope.end();
     ending = { end, sha1: envelope.sha1(), mark: await options.mark(), isLast };
     seal();

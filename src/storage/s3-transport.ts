@@ -8,6 +8,8 @@ import { StalledError } from './s3-errors.ts';
 import { type Throttle, throttled } from './throttle.ts';
 
 const SLICE = 256 * 1024;
+/** A timer as late as this tells that the process was stopped or starved: an answer may wait that nobody has read. */
+const LATE_MS = 1000;
 
 /** What we need of the SDK's HTTP handler. */
 interface Handler<Request, Options, Result> {
@@ -35,11 +37,16 @@ export function guardTransport<
       stalled = true;
       abort.abort();
     };
-    let timer = setTimeout(stall, timeoutMs);
+    let timer: NodeJS.Timeout;
     const moved = () => {
       clearTimeout(timer);
-      timer = setTimeout(stall, timeoutMs);
+      const due = performance.now() + timeoutMs;
+      timer = setTimeout(() => {
+        if (performance.now() - due > LATE_MS) moved();
+        else stall();
+      }, timeoutMs);
     };
+    moved();
     if (outer?.aborted) forward();
     else outer?.addEventListener('abort', forward, { once: true });
     try {
@@ -57,7 +64,7 @@ export function guardTransport<
       if (stalled) throw new StalledError('no byte was exchanged for too long', { cause: error });
       throw error;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(timer!);
       outer?.removeEventListener('abort', forward);
     }
   };

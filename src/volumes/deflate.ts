@@ -8,6 +8,7 @@
  */
 
 import { constants, crc32, createDeflateRaw, type DeflateRaw, deflateRaw, inflateRawSync } from 'node:zlib';
+import type { Allocate } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import { isIncompressible } from './incompressible.ts';
 
@@ -26,6 +27,8 @@ export interface DeflateOptions {
   readonly dictionary?: boolean;
   /** CRC-32 and count of what is in the stream already, when one is continued. */
   readonly after?: { readonly crc: number; readonly length: number } | undefined;
+  /** Where stored blocks are written; default: new memory. */
+  readonly allocate?: Allocate | undefined;
 }
 
 /** How zlib is to work; a larger window finds more, and searches longer. */
@@ -62,7 +65,7 @@ export interface Deflater {
 }
 
 export function createDeflater(options: DeflateOptions = {}): Deflater {
-  const { level = 'auto', dictionary: linked = true } = options;
+  const { level = 'auto', dictionary: linked = true, allocate } = options;
   let { crc, length } = options.after ?? { crc: 0, length: 0 };
   let before: Uint8Array | undefined;
   let pushed = 0;
@@ -89,7 +92,7 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
       const dictionary = before;
       if (level === 0 || isIncompressible(chunk)) {
         before = undefined; // a dictionary of noise matches nothing
-        return storedBlocks(chunk);
+        return storeBlocks(chunk, allocate);
       }
       if (linked) before = lastWindow(dictionary, chunk);
       if (level === 'auto') return deflateAuto(chunk, dictionary);
@@ -163,8 +166,12 @@ function lastWindow(before: Uint8Array | undefined, chunk: Uint8Array): Uint8Arr
  * @returns given; must begin on a byte boundary of the stream, and ends on one
  */
 export function storedBlocks(bytes: Uint8Array): Uint8Array {
+  return storeBlocks(bytes);
+}
+
+function storeBlocks(bytes: Uint8Array, allocate: Allocate = Buffer.allocUnsafeSlow): Uint8Array {
   const blocks = Math.ceil(bytes.length / MAX_STORED);
-  const out = Buffer.allocUnsafeSlow(bytes.length + 5 * blocks);
+  const out = allocate(bytes.length + 5 * blocks);
   let at = 0;
   for (let from = 0; from < bytes.length; from += MAX_STORED) {
     const part = bytes.subarray(from, from + MAX_STORED);

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import type { Allocate } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater, type DeflateOptions, type Deflater, deflateEnd } from './deflate.ts';
@@ -82,6 +83,16 @@ export interface AsyncSealer {
   end(): Promise<Uint8Array>;
   /** SHA-1 of all that came out, lower-case hex; when `end` is done. */
   sha1(): string;
+  /** Buffers that go round between who fills them and who seals them; default: each is new. */
+  readonly buffers?: Buffers | undefined;
+}
+
+/** Buffers that are used again: garbage of their size takes long to collect. */
+export interface Buffers {
+  /** For bytes to be pushed. */
+  readonly take: Allocate;
+  /** Takes back what has come out, if there is use for it. */
+  give(bytes: Uint8Array): boolean;
 }
 
 export type OpenSealer = (key: SealingKey, options: SealOptions) => AsyncSealer;
@@ -112,6 +123,8 @@ export interface Envelope {
   end(): Promise<Uint8Array>;
   /** SHA-1 of all that came out, lower-case hex; when `end` is done. */
   sha1(): string;
+  /** Takes back what a push came to, whose buffer may be used again; false if it is to become garbage. */
+  recycle(bytes: Uint8Array): boolean;
 }
 
 /** What stands around the segments or plain bytes of an envelope. */
@@ -119,12 +132,14 @@ type Frame = AsyncSealer;
 
 export function createEnvelope(options: EnvelopeOptions): Envelope {
   if (options.form === 'gpg' && options.signer) return createSignedEnvelope(options, options.signer);
-  const deflater = isDeflated(options) ? createDeflater(options.deflate) : undefined;
+  const allocate: Allocate = length => frame.buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
+  const deflater = isDeflated(options) ? createDeflater({ ...options.deflate, allocate }) : undefined;
   const frame = createFrame(options, deflater);
   const order = createOrder(frame.push);
   return {
     start: frame.start,
-    push: chunk => order.push(deflater ? deflater.push(chunk) : copyOf(chunk)),
+    push: chunk => order.push(deflater ? deflater.push(chunk) : copyOf(chunk, allocate)),
+    recycle: bytes => frame.buffers?.give(bytes) ?? false,
     async end() {
       await order.allHandedOn();
       return frame.end();
@@ -140,8 +155,10 @@ function isDeflated(options: EnvelopeOptions): options is Deflated {
 }
 
 /** A chunk is only lent, and may be overwritten before it is stored. */
-async function copyOf(chunk: Uint8Array): Promise<Uint8Array> {
-  return Uint8Array.from(chunk);
+async function copyOf(chunk: Uint8Array, allocate: Allocate): Promise<Uint8Array> {
+  const copy = allocate(chunk.length);
+  copy.set(chunk);
+  return copy;
 }
 
 function createFrame(options: EnvelopeOptions, deflater: Deflater | undefined): Frame {
@@ -200,9 +217,11 @@ function createSignedEnvelope(options: Extract<EnvelopeOptions, { form: 'gpg' }>
   const compressed = options.compress !== false;
   const sealer = openSealer(key, { compressed, framed: true, random, literalTimeSeconds });
   const content = createSignedContent(signer, literalHead(literalTimeSeconds));
-  const deflater = createDeflater(options.deflate);
+  const allocate = sealer.buffers?.take ?? Buffer.allocUnsafeSlow;
+  const deflater = createDeflater({ ...options.deflate, allocate });
   const order = createOrder(sealer.push);
-  const seal = (framed: Uint8Array) => order.push(compressed ? deflater.push(framed) : copyOf(framed));
+  const seal = (framed: Uint8Array) =>
+    order.push(compressed ? deflater.push(framed) : copyOf(framed, allocate));
   let opening = content.start(); // a few bytes that are deflated with what comes first
   const opened = (framed: Uint8Array): Uint8Array => {
     if (opening.length === 0) return framed;
@@ -213,6 +232,7 @@ function createSignedEnvelope(options: Extract<EnvelopeOptions, { form: 'gpg' }>
   return {
     start: sealer.start,
     push: chunk => seal(opened(content.push(chunk))),
+    recycle: bytes => sealer.buffers?.give(bytes) ?? false,
     async end() {
       const rest = await seal(opened(await content.end()));
       return Buffer.concat([rest, await (compressed ? endDeflated(sealer) : sealer.end())]);

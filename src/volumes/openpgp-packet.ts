@@ -3,6 +3,7 @@
  * Reading pulls from a chunk stream with bounded memory; writing cuts a body of unknown length into parts of 64 KiB.
  */
 
+import type { Allocate } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 
@@ -206,7 +207,8 @@ export interface PartialPacket {
   end(): Uint8Array;
 }
 
-export function createPartialPacket(tag: number): PartialPacket {
+/** @param allocate where full parts are written */
+export function createPartialPacket(tag: number, allocate: Allocate = Buffer.allocUnsafeSlow): PartialPacket {
   const slab = Buffer.allocUnsafeSlow(PART);
   let held = 0;
   let begun = false;
@@ -219,7 +221,7 @@ export function createPartialPacket(tag: number): PartialPacket {
         held += bytes.length;
         return new Uint8Array(0);
       }
-      const out = Buffer.allocUnsafeSlow((begun ? 0 : 1) + parts * (1 + PART));
+      const out = allocate((begun ? 0 : 1) + parts * (1 + PART));
       let to = 0;
       let from = 0;
       if (!begun) out[to++] = tagByte[0]!;

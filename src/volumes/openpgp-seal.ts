@@ -8,6 +8,7 @@
  */
 
 import { createCipheriv, createHash } from 'node:crypto';
+import type { Allocate } from '../bytes.ts';
 import { storedBlocks } from './deflate.ts';
 import { createPartialPacket, tags } from './openpgp-packet.ts';
 import type { RandomBytes, SealingKey } from './openpgp-session.ts';
@@ -21,6 +22,8 @@ export interface SealOptions {
   readonly random: RandomBytes;
   /** The literal packet's date, since 1970. */
   readonly literalTimeSeconds: number;
+  /** Where sealed bytes are written; default: new memory. */
+  readonly allocate?: Allocate | undefined;
 }
 
 /** Called in this order: start, push any number of times, end. What comes out is given, and often empty. */
@@ -40,7 +43,7 @@ export function createSealer(key: SealingKey, options: SealOptions): Sealer {
   const { name, blockLength } = cipherTraits(key.algorithm);
   const cipher = createCipheriv(name, key.key, Buffer.alloc(blockLength));
   const hash = createHash('sha1');
-  const outer = createPartialPacket(tags.encrypted);
+  const outer = createPartialPacket(tags.encrypted, options.allocate);
   const literal = createPartialPacket(tags.literal);
   const addsLiteral = !options.compressed && !options.framed;
   const encrypt = (plain: Uint8Array): Uint8Array => {

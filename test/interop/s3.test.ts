@@ -85,7 +85,7 @@ test('a backup completes and restores equal where one request in five goes wrong
 
 test('what comes altered or cut short is read again', async t => {
   const base = tempDir(t);
-  const server = await startS3Server(false);
+  const server = await startS3Server('old');
   t.after(() => server.close());
   let faults: { match: RegExp; fault: Fault }[] = [];
   const proxy = await startFaultProxy(server.port, ({ method, url }) => {

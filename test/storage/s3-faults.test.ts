@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError } from '../../src/errors.ts';
 import { realHost } from '../../src/storage/retrying.ts';
 import type { S3Host, S3Options, S3Storage } from '../../src/storage/s3.ts';
@@ -186,7 +187,8 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     [503, 'GlacierExpeditedRetrievalNotAvailable', ['target-denied', '--thaw-tier Standard']],
   ];
   let error: Fault | undefined;
-  const { storage, proxy } = await behind(t, () => error);
+  // Nothing hangs here, and a busy machine must not look as if something did.
+  const { storage, proxy } = await behind(t, () => error, { timeout: 60 });
   for (const [status, code, expected] of cases) {
     error = s3Error(status, code);
     const before = proxy.seen.length;
@@ -246,6 +248,19 @@ test('a dead endpoint ends when the time for it is used up', async t => {
   await assert.rejects(listed(storage), failing('target-unreachable', 'does not answer'));
 });
 
+test('a process that was stopped for longer than the timeout takes no request for stalled', async t => {
+  const reporter = hear();
+  const storage = await openTest(server().url, { timeout: 0.2 }, { reporter });
+  t.after(() => storage.close());
+  await storage.put('vol8', lentBytes(10, 3));
+  const heard = reporter.events.length;
+  const found = storage.stat('vol8');
+  await delay(1); // it is under way
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+  assert.deepEqual(await found, { size: 10 });
+  assert.deepEqual(reporter.events.slice(heard), []);
+});
+
 test('an abort ends the wait for the next attempt and a request that hangs', async t => {
   const reason = new BackupError('interrupted', 'enough');
   const abort = new AbortController();
@@ -297,7 +312,7 @@ test('put() proves what arrived by the SHA-256 that it signs', async t => {
 });
 
 test('put() proves what arrived by its ETag where the service knows no checksums', async t => {
-  const old = await startS3Server(false);
+  const old = await startS3Server('old');
   t.after(() => old.close());
   const reporter = hear();
   const faults: Fault[] = [];

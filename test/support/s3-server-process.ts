@@ -3,7 +3,7 @@
  * objects appear whole or not at all, listed keys are URL-encoded on request, unfinished uploads can be listed and
  * aborted, joined parts have the ETag that S3 gives them, bodies are held against the SHA-256 that the request says they
  * have, and checksum headers acknowledged (unless it is to be a service that does not know them). Arguments: folder,
- * bucket, whether checksums are known. Prints its port when it is ready; ends with its standard input.
+ * bucket, kind of service (see startS3Server). Prints its port when it is ready; ends with its standard input.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -25,7 +25,8 @@ import { open, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
+import { createTidier } from '../../src/engine/tidy.ts';
 
 interface StoredMetadata {
   bucket: string;
@@ -68,7 +69,9 @@ interface Server {
   run(): Promise<{ port: number }>;
 }
 
-const [folder = '', bucket = '', checksums = ''] = process.argv.slice(2);
+const [folder = '', bucket = '', kind = ''] = process.argv.slice(2);
+const knowsChecksums = kind !== 'old';
+const hasMd5Etags = kind !== 'lean';
 if (bucket === '') process.exit(); // a test runner that takes every file for a test
 const S3rver = createRequire(import.meta.url)('s3rver') as new (options: object) => Server;
 const server = new S3rver({
@@ -84,10 +87,11 @@ const { store } = server;
 let turn: Promise<unknown> = Promise.resolve();
 /** Written under another name first, then renamed, one object at a time. */
 store.putObject = async object => {
-  const { chunks, size, md5 } = await receive(object.content);
+  const { bytes, md5, done } = await receive(object.content);
   const draft = store.getResourcePath('.drafts', randomUUID(), 'object');
   mkdirSync(dirname(draft), { recursive: true });
-  await writeFile(draft, chunks);
+  await writeFile(draft, bytes);
+  done();
   turn = turn.then(async () => {
     const path = store.getResourcePath(object.bucket, object.key, 'object');
     mkdirSync(dirname(path), { recursive: true });
@@ -95,32 +99,52 @@ store.putObject = async object => {
     renameSync(draft, path);
   });
   await turn;
-  return { size, md5 };
+  return { size: bytes.length, md5 };
 };
 
 const CHECKSUM = 'x-amz-checksum-sha256';
 
+interface Received {
+  /** Lent until `done` is called. */
+  readonly bytes: Buffer;
+  /** What the ETag is made of. */
+  readonly md5: string;
+  done(): void;
+}
+
+const tidy = createTidier(); // of chunks, or all of the heap is gone over at every 64 MiB
+/** Buffers for bodies, used again, since what is dropped after a while takes longest to collect. */
+const spare: Buffer[] = [];
+
 /** A request's body. @throws 'BadDigest' if it is not what the request says */
-async function receive(content: IncomingMessage): Promise<{ chunks: Buffer[]; size: number; md5: string }> {
+async function receive(content: IncomingMessage): Promise<Received> {
   const signed = String(content.headers['x-amz-content-sha256']);
   const declared = content.headers[CHECKSUM];
   const wanted = [
     ...(/^[0-9a-f]{64}$/.test(signed) ? [signed] : []),
     ...(declared === undefined ? [] : [Buffer.from(String(declared), 'base64').toString('hex')]),
   ];
-  const md5 = createHash('md5');
-  const sha256 = checksums === '' || wanted.length === 0 ? undefined : createHash('sha256');
-  const chunks: Buffer[] = [];
+  const md5 = hasMd5Etags ? createHash('md5') : undefined;
+  const sha256 = (knowsChecksums && wanted.length > 0) || !md5 ? createHash('sha256') : undefined;
+  const length = Number(content.headers['content-length'] ?? 0);
+  let buffer = spare.pop() ?? Buffer.alloc(0);
+  if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(length);
   let size = 0;
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    md5.update(chunk);
+  content.on('data', (chunk: Buffer) => {
+    md5?.update(chunk);
     sha256?.update(chunk);
-    chunks.push(chunk);
+    if (size + chunk.length > buffer.length) {
+      buffer = Buffer.concat([buffer.subarray(0, size)], 2 * (size + chunk.length)); // of a length not told
+    }
+    buffer.set(chunk, size);
     size += chunk.length;
-  }
+    tidy(chunk.length);
+  });
+  await finished(content);
   const found = sha256?.digest('hex');
-  if (found !== undefined && wanted.some(sum => sum !== found)) throw new Error('BadDigest');
-  return { chunks, size, md5: md5.digest('hex') };
+  if (knowsChecksums && wanted.some(sum => sum !== found)) throw new Error('BadDigest');
+  const done = () => void spare.push(buffer);
+  return { bytes: buffer.subarray(0, size), md5: md5?.digest('hex') ?? found!.slice(0, 32), done };
 }
 
 interface Upload {
@@ -139,16 +163,18 @@ store.putPart = async (_, uploadId, number, content) => {
   const upload: Upload = uploads.get(uploadId) ?? { placed: new Map() };
   uploads.set(uploadId, upload);
   if (Number(number) === 1) upload.partSize = Number(content.headers['content-length']);
-  const { chunks, size, md5 } = await receive(content);
+  const { bytes, md5, done } = await receive(content);
+  const size = bytes.length;
   const { partSize, placed } = upload;
   const offset = partSize !== undefined && size <= partSize ? (Number(number) - 1) * partSize : undefined;
   const name = offset === undefined ? number : 'joined';
   const file = await open(partFile(uploadId, name), constants.O_RDWR | constants.O_CREAT);
   try {
-    if (chunks.length > 0) await file.writev(chunks, offset ?? 0);
+    if (size > 0) await file.write(bytes, 0, size, offset ?? 0);
   } finally {
     await file.close();
   }
+  done();
   if (offset === undefined) placed.delete(Number(number));
   else placed.set(Number(number), size);
   writeFileSync(partFile(uploadId, `${number}.md5`), md5);
@@ -230,7 +256,7 @@ server.middleware.splice(-1, 0, async (context, next) => {
     return;
   }
   const checksum = context.get(CHECKSUM);
-  if (checksums !== '' && checksum !== '' && context.status < 300) context.set(CHECKSUM, checksum);
+  if (knowsChecksums && checksum !== '' && context.status < 300) context.set(CHECKSUM, checksum);
   const { ListBucketResult: list } = (context.body ?? {}) as {
     ListBucketResult?: { EncodingType?: string; Contents: { Key: string }[] };
   };

@@ -29,18 +29,18 @@ export const credentials = {
   AWS_EC2_METADATA_DISABLED: 'true',
 } as const;
 
-/**
- * Also sets the credentials in this process's environment.
- * @param checksums whether it knows checksum headers; most services do by now
- */
-export async function startS3Server(checksums = true): Promise<S3Server> {
+/** `old` ones know no checksum headers; `lean` ones have ETags that are no MD5, as Amazon's directory buckets. */
+export type ServerKind = 'usual' | 'old' | 'lean';
+
+/** Also sets the credentials in this process's environment. */
+export async function startS3Server(kind: ServerKind = 'usual'): Promise<S3Server> {
   Object.assign(process.env, credentials);
   const folder = await mkdtemp(join(tmpdir(), 'tsbackup-s3-'));
   const program = fileURLToPath(import.meta.resolve('./s3-server-process.js'));
   // s3rver enciphers the tokens of its lists by DES.
   const child = spawn(
     process.execPath,
-    ['--no-warnings', '--openssl-legacy-provider', program, folder, BUCKET, checksums ? 'checksums' : ''],
+    ['--no-warnings', '--openssl-legacy-provider', program, folder, BUCKET, kind],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },
