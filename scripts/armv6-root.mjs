@@ -25,14 +25,10 @@ export const ports = {
  * Makes the root if it is not there yet.
  * @param folder for the packages and the root
  * @param port a key of `ports`
- * @param source a line for apt in place of Debian 13 from where this machine has its packages
+ * @param source lines for apt in place of Debian 13, its updates and security suite from where this machine has its packages
  * @returns the root's folder
  */
-export function makeRoot(
-  folder,
-  port,
-  source = `deb [arch=${port} signed-by=${KEYRING}] ${mirror()} trixie main`,
-) {
+export function makeRoot(folder, port, source = debian(port)) {
   const root = join(folder, 'root');
   if (existsSync(join(root, 'usr/bin/node'))) return root;
   for (const part of ['lists/partial', 'cache/archives/partial', 'root']) {
@@ -56,11 +52,21 @@ export function makeRoot(
       ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
       ...words,
     ]);
-  apt('update');
-  apt('install', '-y', '--no-install-recommends', 'nodejs', 'libc6');
+  const wanted = ['--no-install-recommends', 'nodejs', 'libc6'];
   const archives = join(folder, 'cache/archives');
-  for (const name of readdirSync(archives).filter(name => name.endsWith('.deb'))) {
-    run('dpkg', ['-x', join(archives, name), root]);
+  const failures = [];
+  const attempt = (...words) => {
+    try {
+      apt(...words);
+    } catch (error) {
+      failures.push(error.message); // of lists and packages some may be had, and be enough
+    }
+  };
+  attempt('update');
+  const plan = apt('install', '--simulate', ...wanted);
+  attempt('install', '-y', ...wanted);
+  for (const file of chosen(plan, readdirSync(archives), archives, failures)) {
+    run('dpkg', ['-x', join(archives, file), root]);
   }
   for (const name of ['lib', 'bin', 'sbin']) {
     if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
@@ -72,15 +78,40 @@ export function makeRoot(
   return root;
 }
 
-/** Where this machine has its Debian packages from, in the new form of apt's sources or the old one. */
-function mirror() {
+/**
+ * One file for each package that apt wants: the revision that it lists, or else another that somebody put there.
+ * @param plan what apt says that it would install
+ */
+function chosen(plan, files, archives, failures) {
+  const missing = [];
+  const found = [...plan.matchAll(/^Inst (\S+) \((\S+) /gm)].map(([, name, version]) => {
+    const own = files.filter(file => file.startsWith(`${name}_`) && file.endsWith('.deb'));
+    const listed = `${name}_${version.replace(':', '%3a')}_`;
+    const file = own.find(file => file.startsWith(listed)) ?? own.at(-1);
+    if (!file) missing.push(`${name} (${version})`);
+    return file;
+  });
+  if (missing.length === 0) return found;
+  throw new Error(
+    `apt could not download ${missing.join(', ')}. Other revisions that fit each other will do: ` +
+      `put their .deb files into ${archives} and try again.\n${failures.join('\n')}`,
+  );
+}
+
+/** Lines for apt: Debian 13 from where this machine has its own packages, in the new form of apt's sources or the old one. */
+function debian(port) {
   const forms = [
-    ['/etc/apt/sources.list.d/debian.sources', /^URIs:\s*(\S+)/m],
-    ['/etc/apt/sources.list', /^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/m],
+    ['/etc/apt/sources.list.d/debian.sources', /^URIs:\s*(\S+)/gm],
+    ['/etc/apt/sources.list', /^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/gm],
   ];
   for (const [file, form] of forms) {
-    const uri = existsSync(file) && form.exec(readFileSync(file, 'utf8'))?.[1];
-    if (uri) return uri;
+    const uris = existsSync(file) ? [...readFileSync(file, 'utf8').matchAll(form)].map(([, uri]) => uri) : [];
+    const suites = [...new Set(uris)].flatMap(uri =>
+      (uri.includes('security') ? ['trixie-security'] : ['trixie', 'trixie-updates']).map(
+        suite => `deb [arch=${port} signed-by=${KEYRING}] ${uri} ${suite} main`,
+      ),
+    );
+    if (suites.length > 0) return suites.join('\n');
   }
   throw new Error("apt's sources on this machine do not say where Debian's packages are");
 }
