@@ -20,6 +20,9 @@ export class DeltaSource {
   private readonly signer: Signer;
   private readonly scratch: Uint8Array;
   private readonly queue: Growable;
+  /** Bytes of the file that are read at a time: whole blocks, if they are the same in both signatures. */
+  private readonly turn: number;
+  private readonly isShared: boolean;
   private taken = 0;
   private ended = false;
 
@@ -37,6 +40,10 @@ export class DeltaSource {
     this.queue = tools.buffers.queue;
     this.queue.length = 0;
     this.delta.start(signature, bytes => this.queue.push(bytes));
+    const blockLength = this.signer.blockLength();
+    const isShared = this.delta.blockLength() === blockLength && blockLength <= READ_SIZE;
+    this.turn = isShared ? Math.floor(READ_SIZE / blockLength) * blockLength : READ_SIZE;
+    this.isShared = isShared;
   }
 
   /** Whether so many bytes of the delta, or all of it, are known. */
@@ -48,12 +55,16 @@ export class DeltaSource {
   prepare(length: number, atMost = Number.POSITIVE_INFINITY): number {
     const end = this.size + atMost;
     while (!this.isReady(length) && this.size < end) {
-      const read = this.file.readInto(this.scratch, 0, READ_SIZE);
+      const read = this.file.readInto(this.scratch, 0, this.turn);
       const bytes = this.scratch.subarray(0, read);
       this.size += read;
-      this.signer.push(bytes);
-      this.delta.push(bytes);
-      if (read < READ_SIZE) this.end();
+      if (this.isShared && read === this.turn) {
+        this.delta.pushBlocks(bytes, this.signer.pushBlocks(bytes)); // each sum is made once
+      } else {
+        this.signer.push(bytes);
+        this.delta.push(bytes);
+      }
+      if (read < this.turn) this.end();
     }
     return this.queue.length - this.taken;
   }
@@ -77,7 +88,7 @@ export class DeltaSource {
 
   /** All of the file, if it was read in one go and is stored in no more blocks of a tar than the delta; lent until the end. */
   wholeIfNoLarger(): Uint8Array | undefined {
-    if (!this.ended || this.taken > 0 || this.size >= READ_SIZE) return undefined;
+    if (!this.ended || this.taken > 0 || this.size >= this.turn) return undefined;
     const isNoLarger = blocksOf(this.size) <= blocksOf(this.queue.length);
     return isNoLarger ? this.scratch.subarray(0, this.size) : undefined;
   }

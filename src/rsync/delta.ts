@@ -13,7 +13,7 @@ import assert from 'node:assert/strict';
 import { tableSizeFor } from './block-table.ts';
 import { DELTA_MAGIC, END, encodeCopy, encodeLiteral, MAX_COMMAND } from './delta-format.ts';
 import { parseSignature, SIGNATURE_HEADER } from './signature.ts';
-import { KERNEL_RESERVED, type Kernel, type Workspace } from './workspace.ts';
+import { ENTRY_LENGTH, KERNEL_RESERVED, type Kernel, type Workspace } from './workspace.ts';
 
 /** Longest literal: its length still fits two bytes. */
 const MAX_LITERAL = 0xffff;
@@ -35,6 +35,14 @@ export interface Delta {
   start(signature: Uint8Array, output: (bytes: Uint8Array) => void): void;
   /** Takes the next bytes of the new file, as many as there are; lent. */
   push(bytes: Uint8Array): void;
+  /**
+   * The same for whole blocks whose sums are known already, when only whole blocks came before: where they are the
+   * basis's next ones, they are not looked at again.
+   * @param blocks lent @param entries of these blocks in a signature (ENTRY_LENGTH); lent
+   */
+  pushBlocks(blocks: Uint8Array, entries: Uint8Array): void;
+  /** Length of the basis's blocks. */
+  blockLength(): number;
   /** Writes what is left of the delta. */
   end(): void;
 }
@@ -46,6 +54,9 @@ export function createDelta(kernel: Kernel): Delta {
   let blockLength = 0;
   let count = 0; // blocks that are looked for
   let last = -1; // the basis's last block, if it is among them
+  let basisAt = 0; // its entries, in the workspace,
+  let basisCount = 0; // and their number, if they are like ours
+  let passed = 0; // bytes of the new file before the window's free place
 
   let windowAt = 0;
   let windowEnd = 0;
@@ -69,6 +80,9 @@ export function createDelta(kernel: Kernel): Delta {
     windowAt = (entries + entriesLength + 63) & ~63;
     windowEnd = windowAt + MAX_LITERAL + (count > 0 ? 2 * blockLength : 0) + FRESH;
     workspace = roomFor(windowEnd);
+    basisAt = entries;
+    basisCount = layout.entryLength === ENTRY_LENGTH ? count : 0;
+    passed = 0;
     if (count > 0) {
       workspace.bytes.set(signature.subarray(SIGNATURE_HEADER, SIGNATURE_HEADER + entriesLength), entries);
       workspace.index({ entries, count, entryLength: layout.entryLength, blockLength, table });
@@ -95,6 +109,41 @@ export function createDelta(kernel: Kernel): Delta {
       to += take;
       offset += take;
     }
+    passed += bytes.length;
+  }
+
+  function pushBlocks(blocks: Uint8Array, entries: Uint8Array): void {
+    assert(workspace && passed % blockLength === 0, 'whole blocks come first');
+    if (at < to) match(workspace);
+    const known = at === to ? knownBlocks(workspace.bytes, entries) : 0;
+    if (known > 0) {
+      const length = known * blockLength;
+      const next = nextBlock();
+      writeLiterals(workspace);
+      extendCopy(next * blockLength, length);
+      workspace.passed(next + known, length);
+      passed += length;
+      literalAt = at = to = windowAt;
+    }
+    push(blocks.subarray(known * blockLength));
+  }
+
+  /** The block of the basis that would go on with what came before. */
+  function nextBlock(): number {
+    const end = copyPosition + copyLength;
+    return copyLength > 0 && literalAt === at && end % blockLength === 0
+      ? end / blockLength
+      : passed / blockLength;
+  }
+
+  /** How many blocks with these sums are the basis's next ones; its last one may be short, and is not asked. */
+  function knownBlocks(held: Uint8Array, entries: Uint8Array): number {
+    const next = nextBlock();
+    const from = basisAt + next * ENTRY_LENGTH;
+    const most = Math.min(entries.length, (basisCount - 1 - next) * ENTRY_LENGTH);
+    let same = 0;
+    while (same < most && entries[same] === held[from + same]) same++;
+    return Math.floor(same / ENTRY_LENGTH);
   }
 
   function makeRoom(room: Workspace): void {
@@ -123,15 +172,19 @@ export function createDelta(kernel: Kernel): Delta {
   /** The bytes before `at` are literal, the `length` from there on a copy. */
   function copy(room: Workspace, position: number, length: number): void {
     writeLiterals(room);
-    if (copyLength > 0 && copyPosition + copyLength === position) {
-      copyLength += length;
-    } else {
-      writeCopy();
-      copyPosition = position;
-      copyLength = length;
-    }
+    extendCopy(position, length);
     at += length;
     literalAt = at;
+  }
+
+  function extendCopy(position: number, length: number): void {
+    if (copyLength > 0 && copyPosition + copyLength === position) {
+      copyLength += length;
+      return;
+    }
+    writeCopy();
+    copyPosition = position;
+    copyLength = length;
   }
 
   function writeLiterals(room: Workspace): void {
@@ -178,5 +231,5 @@ export function createDelta(kernel: Kernel): Delta {
     if (workspace.bytes.length > KEPT) workspace = undefined;
   }
 
-  return { start, push, end };
+  return { start, push, pushBlocks, blockLength: () => blockLength, end };
 }

@@ -37,5 +37,6 @@ function open(size: number): Workspace {
     searchTail: (from, to) => search!.searchTail(from, to),
     matchAt: () => search!.matchAt(),
     matchBlock: () => search!.matchBlock(),
+    passed: (next, length) => search!.passed(next, length),
   };
 }

@@ -66,5 +66,6 @@ function open(host: WebAssemblyHost, module: object, size: number): Workspace {
     searchTail: loops.searchTail,
     matchAt: loops.matchAt,
     matchBlock: loops.matchBlock,
+    passed: loops.passed,
   };
 }

@@ -17,7 +17,7 @@ import type { Workspace } from './workspace.ts';
 const CREDIT = 2 ** 26;
 const CREDIT_PER_BYTE = 4;
 
-export type Search = Pick<Workspace, 'search' | 'searchTail' | 'matchAt' | 'matchBlock'>;
+export type Search = Pick<Workspace, 'search' | 'searchTail' | 'matchAt' | 'matchBlock' | 'passed'>;
 
 /** The search on the memory of a portable workspace; assembly/search.ts is its twin, and workspace.ts says what it does. */
 export function createSearch(bytes: Uint8Array, table: BlockTable): Search {
@@ -88,11 +88,15 @@ export function createSearch(bytes: Uint8Array, table: BlockTable): Search {
       end += blockLength;
       following++;
     }
-    primed = false;
-    expected = following;
-    phase = 0;
-    credit += CREDIT_PER_BYTE * (end - from);
+    passed(following, end - from);
     return following - block;
+  }
+
+  function passed(next: number, length: number): void {
+    primed = false;
+    expected = next;
+    phase = 0;
+    credit += CREDIT_PER_BYTE * length;
   }
 
   function searchTail(from: number, to: number): number {
@@ -115,5 +119,5 @@ export function createSearch(bytes: Uint8Array, table: BlockTable): Search {
     return to;
   }
 
-  return { search, searchTail, matchAt: () => at, matchBlock: () => block };
+  return { search, searchTail, matchAt: () => at, matchBlock: () => block, passed };
 }

@@ -68,6 +68,13 @@ export interface Signer {
   start(blockLength: number): void;
   /** Takes the next bytes of the file, as many as there are; lent. */
   push(bytes: Uint8Array): void;
+  /**
+   * The same for whole blocks, when only whole blocks came before.
+   * @param blocks lent; up to 256 KiB, or one block
+   * @returns their entries in the signature; lent until the next call
+   */
+  pushBlocks(blocks: Uint8Array): Uint8Array;
+  blockLength(): number;
   /** The whole signature file of the bytes since `start`; lent until the next one. */
   end(): Uint8Array;
 }
@@ -110,7 +117,14 @@ export function createSigner(kernel: Kernel): Signer {
     }
   }
 
-  function flushWindow(from: Workspace): void {
+  function pushBlocks(blocks: Uint8Array): Uint8Array {
+    assert(workspace && filled === 0 && blocks.length % blockLength === 0 && blocks.length <= windowLength);
+    workspace.bytes.set(blocks, windowAt);
+    filled = blocks.length;
+    return flushWindow(workspace);
+  }
+
+  function flushWindow(from: Workspace): Uint8Array {
     const more = sumWindow(from);
     if (entriesLength + more.length > entries.length) {
       const grown = new Uint8Array(Math.max(entriesLength + more.length, 2 * entries.length));
@@ -119,6 +133,7 @@ export function createSigner(kernel: Kernel): Signer {
     }
     entries.set(more, entriesLength);
     entriesLength += more.length;
+    return more;
   }
 
   /** Empties the window; the entries returned are lent until it is emptied again. */
@@ -146,7 +161,7 @@ export function createSigner(kernel: Kernel): Signer {
     return signature;
   }
 
-  return { start, push, end };
+  return { start, push, pushBlocks, blockLength: () => blockLength, end };
 }
 
 function putUint32(target: Uint8Array, at: number, value: number): void {

@@ -47,4 +47,10 @@ export interface Workspace {
 
   matchAt(): number;
   matchBlock(): number;
+
+  /**
+   * Tells the search of bytes that it has not seen, because they are known to be blocks of the basis.
+   * @param next the block that would follow on them @param bytes their number
+   */
+  passed(next: number, bytes: number): void;
 }

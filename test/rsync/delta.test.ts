@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { createDelta } from '../../src/rsync/delta.ts';
 import { createDeltaReader } from '../../src/rsync/delta-reader.ts';
 import { createKernel } from '../../src/rsync/kernel.ts';
+import { createSigner } from '../../src/rsync/signature.ts';
 import { needTool } from '../support/tools.ts';
 import {
   basisAndEdits,
@@ -12,6 +13,7 @@ import {
   kernels,
   noise,
   patched,
+  pieces,
   rdiff,
   rdiffSignature,
   signatureOf,
@@ -67,6 +69,47 @@ for (const kernel of kernels) {
       'copy 0 1000',
       'literal 3',
       'copy 2000 8000',
+    ]);
+  });
+
+  test(`Delta (${kernel.name}) uses sums that the new signature has already`, () => {
+    const numbers = fc.record({
+      blockLength: fc.integer({ min: 1, max: 300 }),
+      blocks: fc.integer({ min: 1, max: 9 }),
+    });
+    const once = (basis: Uint8Array, edited: Uint8Array, blockLength: number, blocks: number) => {
+      const parts: Uint8Array[] = [];
+      const [delta, signer] = [createDelta(kernel), createSigner(kernel)];
+      delta.start(signatureOf(kernel, basis, blockLength), part => parts.push(Uint8Array.from(part)));
+      signer.start(blockLength);
+      for (const piece of pieces(edited, blocks * blockLength)) {
+        if (piece.length === blocks * blockLength) delta.pushBlocks(piece, signer.pushBlocks(piece));
+        else {
+          signer.push(piece);
+          delta.push(piece);
+        }
+      }
+      delta.end();
+      return { delta: Buffer.concat(parts), signature: hex(signer.end()) };
+    };
+    fc.assert(
+      fc.property(basisAndEdits, numbers, ({ basis, edited }, { blockLength, blocks }) => {
+        const { delta, signature } = once(basis, edited, blockLength, blocks);
+        assert.equal(hex(patched(basis, delta)), hex(edited));
+        assert.equal(signature, hex(signatureOf(kernel, edited, blockLength)));
+      }),
+      { numRuns: 300 },
+    );
+    const [basis, inserted] = [noise(10_000), noise(10_000)];
+    inserted.set(noise(10, 3), 4321);
+    const { delta } = once(
+      basis,
+      Buffer.concat([inserted.subarray(0, 7000), noise(5, 4), inserted.subarray(7000)]),
+      100,
+      3,
+    );
+    assert.deepEqual(commandsOf(delta), [
+      ...['copy 0 4300', 'literal 100', 'copy 4400 2600', 'literal 5', 'copy 7000 3000'],
     ]);
   });
 

@@ -7,7 +7,7 @@ import { STRONGS, strongSums } from './md4-simd';
 import { weakSum } from './rolling';
 
 export { index } from './block-table';
-export { begin, matchAt, matchBlock, search, searchTail } from './search';
+export { begin, matchAt, matchBlock, passed, search, searchTail } from './search';
 
 export function sums(from: usize, to: usize, blockLength: usize, out: usize): void {
   if (ASC_FEATURE_SIMD) {

@@ -92,13 +92,17 @@ function run(from: usize, at: usize, to: usize, block: u32): u32 {
     end += length;
     next++;
   }
-  primed = false;
-  expected = next;
-  phase = 0;
-  credit += CREDIT_PER_BYTE * f64(end - from);
+  passed(next, u32(end - from));
   foundAt = at;
   foundBlock = block;
   return next - block;
+}
+
+export function passed(next: u32, length: u32): void {
+  primed = false;
+  expected = next;
+  phase = 0;
+  credit += CREDIT_PER_BYTE * f64(length);
 }
 
 export function searchTail(from: usize, to: usize): usize {
