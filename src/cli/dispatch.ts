@@ -3,6 +3,7 @@
 import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup.ts';
 import { type Host, packerOptions } from '../commands/host.ts';
+import type { RestoreRequest } from '../commands/restore.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import { parseInterval } from '../manifest/time.ts';
@@ -90,34 +91,31 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
         host.reporter.report({ level: 'warning', code: 'option-ignored', message });
       }
+      const request: RestoreRequest = {
+        ...common,
+        ...wanted(),
+        url: first,
+        target: pathFromText(second),
+        force: values.force === true,
+        rename: renamed(values),
+        inPlace: values['in-place'] === true,
+        deleteOthers: values.delete === true,
+        dryRun: values['dry-run'] === true,
+        numericOwner: values['numeric-owner'] === true,
+        ownership: values['no-restore-ownership'] !== true,
+        thaw: values.thaw === true || values['thaw-wait'] === true,
+        thawTier: thawTier(values),
+        thawDays: ranged(values, 'thaw-days', 1, 3650),
+        thawWait: values['thaw-wait'] === true,
+      };
       const { startRestoreThread } = await import('../engine/restore-thread.ts');
-      const isWhole = wanted().paths.length === 0;
+      const isWhole = request.paths.length === 0;
       const thread = startRestoreThread(host.cores, isWhole); // which starts while the rest is being loaded
       const { restore } = await import('../commands/restore.ts').catch(async error => {
         await thread?.close();
         throw error;
       });
-      return restore(
-        {
-          ...common,
-          ...wanted(),
-          url: first,
-          target: pathFromText(second),
-          force: values.force === true,
-          rename: renamed(values),
-          inPlace: values['in-place'] === true,
-          deleteOthers: values.delete === true,
-          dryRun: values['dry-run'] === true,
-          numericOwner: values['numeric-owner'] === true,
-          ownership: values['no-restore-ownership'] !== true,
-          thaw: values.thaw === true || values['thaw-wait'] === true,
-          thawTier: thawTier(values),
-          thawDays: ranged(values, 'thaw-days', 1, 3650),
-          thawWait: values['thaw-wait'] === true,
-        },
-        host,
-        thread,
-      );
+      return restore(request, host, thread);
     }
     case 'verify': {
       requireOrder(action, first, second);

@@ -76,17 +76,33 @@ export function createWatchdog(timeoutMs: number): Watchdog {
         moved();
         atWork.delete(key);
       };
-      let stall!: (error: BackupError) => void;
-      const stalling = new Promise<never>((_, reject) => {
-        stall = error => void (atWork.has(key) && reject(error));
-      });
-      stalling.catch(() => {}); // it may have nobody to tell
+      let failure: BackupError | undefined;
+      const waiting = new Set<(error: BackupError) => void>();
+      const stall = (error: BackupError) => {
+        if (!atWork.has(key)) return;
+        failure ??= error;
+        for (const fail of waiting) fail(error);
+      };
+      // Not Promise.race() with one promise for all: that would keep every outcome until the end.
+      const race = <T>(promise: Promise<T>): Promise<T> =>
+        new Promise((resolve, reject) => {
+          if (failure) reject(failure);
+          else waiting.add(reject);
+          const settle = (work: () => void) => {
+            waiting.delete(reject);
+            work();
+          };
+          promise.then(
+            value => settle(() => resolve(value)),
+            error => settle(() => reject(error)),
+          );
+        });
       stalls.add(stall);
       work();
       return {
         work,
         rest,
-        race: promise => Promise.race([promise, stalling]),
+        race,
         end() {
           rest();
           stalls.delete(stall);
