@@ -31,6 +31,7 @@ import {
   partialNames,
   type SetMark,
 } from './journal.ts';
+import { createTidier } from './tidy.ts';
 import type { StoredVolume } from './volumes.ts';
 
 export interface SetWriterOptions {
@@ -151,7 +152,8 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     else yield* sealed(plain, await options.envelope());
   }
 
-  const put = (name: string, source: Chunks) => storage.put(name, source, { signal, kind: 'metadata' });
+  const put = (name: string, source: Chunks) =>
+    storage.put(name, tidied(source), { signal, kind: 'metadata' });
   const closeAll = async () => {
     for (const file of open.splice(0)) await file.close();
   };
@@ -224,6 +226,15 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       for (const name of Object.values(names)) await cache.removePartial(name);
     },
   };
+}
+
+/** The same; what was made of it on the way becomes garbage. */
+async function* tidied(source: Chunks): Chunks & AsyncGenerator<Uint8Array> {
+  const tidy = createTidier();
+  for await (const bytes of source) {
+    yield bytes;
+    tidy(3 * bytes.length); // as it was read, sealed, in packets
+  }
 }
 
 async function* sealed(plain: Chunks, how: EnvelopeOptions): Chunks & AsyncGenerator<Uint8Array> {
