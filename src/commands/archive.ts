@@ -7,6 +7,7 @@ import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { type RestoreThread, startRestoreThread } from '../engine/restore-thread.ts';
+import { createTidier } from '../engine/tidy.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
@@ -159,7 +160,11 @@ async function openWith(
 
   const readManifest = async (localName: string) => {
     const reader = createManifestReader();
-    for await (const chunk of cache.read(localName, { signal })) reader.push(chunk);
+    const tidy = createTidier();
+    for await (const chunk of cache.read(localName, { signal })) {
+      reader.push(chunk);
+      tidy(2 * chunk.length); // as text, in lines
+    }
     return reader.end();
   };
 

@@ -41,7 +41,7 @@ export async function checkPassphrase(
     }
   }
   try {
-    for await (const _ of openEnvelope(stored(), 'gpg', archive.secrets));
+    for await (const _ of openEnvelope(stored(), 'gpg', archive.secrets)) break; // it may be long, and says no more
     return await keySaltOf(Readable.from([head]));
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'wrong-passphrase') return undefined;

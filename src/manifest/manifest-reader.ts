@@ -22,6 +22,7 @@ const LONGEST_LINE = 1 << 20;
 const MOST_VOLUMES = 1_000_000;
 const MOST_INCOMPLETE = 10_000;
 // Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
+const WORD = /[^\t-\r ]+/;
 const WORDS = /[^\t-\r ]+/g;
 
 /** @param onChange told every line of the list of changed files, in order */
@@ -36,14 +37,15 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   let filelist: { readonly count: number; seen: number } | undefined;
 
   function readLine(line: string): void {
-    const words = line.match(WORDS);
-    if (!words) return;
-    const keyword = words[0]!.toLowerCase();
+    const first = WORD.exec(line);
+    if (!first) return;
+    const keyword = first[0].toLowerCase();
     if (filelist && isChange(keyword)) {
       filelist.seen++;
-      onChange?.(keyword, parsePath(words[1]));
+      onChange?.(keyword, parsePath(line.match(WORDS)![1]));
       return;
     }
+    const words = line.match(WORDS)!;
     if (words[0]![0] === line[0] && readHeading(keyword, words, line)) return;
     if (!block) return;
     if (keyword === 'incomplete') {
