@@ -4,7 +4,7 @@
  * Every round gives each program in turn a fresh repository on the same disk and lets it do a full backup, restore
  * it, do an incremental one of the unchanged tree and one of an edited tree. The source is read before each, so that
  * no program pays for the disk (borg has the system forget what it has read, at the next one's cost), and free memory is
- * touched; archive caches stay, as they do in everyday use.
+ * touched before a restore; archive caches stay, as they do in everyday use.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -80,7 +80,7 @@ async function takeTurn(
       await sleep(1100); // sets are named by the second
       if (operation !== 'restore') readOnce(place.tree);
       spawnSync('sync'); // nobody pays for what another one wrote
-      touchMemory();
+      if (operation === 'restore') touchMemory();
       const before = sizeOf(space.repository);
       const cost = await runStep(program.step(operation, place.tree, space), work);
       const storedBytes = sizeOf(space.repository) - before;

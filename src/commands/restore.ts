@@ -1,6 +1,7 @@
 /** restore: a state of the archive, or a part of it, into a folder. */
 
 import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { RestoreThread, TreeWriting } from '../engine/restore-thread.ts';
 import { writeHere } from '../engine/write-here.ts';
@@ -85,13 +86,17 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
       }
       return isWhole ? exitStatus.done : exitStatus.failed;
     } finally {
-      await writer.close();
+      const end = writer.close().catch(() => {}); // when all went well it was closed before
+      await Promise.race([end, sleep(PATIENCE_MS, undefined, { ref: false })]);
       placed?.close();
     }
   } finally {
     await archive.close();
   }
 }
+
+/** How long a thread may take to leave a restore that has failed; it may hang at a target that is gone. */
+const PATIENCE_MS = 10_000;
 
 /** Writes on the second thread if there is one and it has begun, else right here. */
 function openWriter(
