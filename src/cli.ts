@@ -7,8 +7,8 @@
 import { availableParallelism } from 'node:os';
 import { rawWords } from './cli/raw-words.ts';
 import { isDuplicity, versionIn, versionLine } from './cli/version.ts';
-import { takePackThread } from './engine/pack-thread.ts';
-import { takeRestoreThread } from './engine/restore-start.ts';
+import { packThreadPlace } from './engine/pack-thread.ts';
+import { restoreThreadPlace } from './engine/restore-start.ts';
 import { messageOf, tooManyFiles } from './errors.ts';
 
 // Whoever closes our output (`| head`) has the right to; a backup goes on without a listener. See also main.ts.
@@ -62,8 +62,8 @@ async function run(): Promise<void> {
     cores,
   };
   process.exitCode = await main(argv, surroundings);
-  await takePackThread()?.end(); // started for a run that did not come to it
-  await takeRestoreThread()?.end();
+  await packThreadPlace.take()?.end(); // started for a run that did not come to it
+  await restoreThreadPlace.take()?.end();
   // Node aborts when it would give back a terminal that is gone; so this ends as the signal itself would end it.
   if (process.exitCode === HANG_UP) process.kill(process.pid, 'SIGHUP');
   killAfter(PATIENCE_MS);

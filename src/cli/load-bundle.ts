@@ -10,8 +10,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
-import { leavePackThread, startPackThread } from '../engine/pack-thread.ts';
-import { launchRestoreThread, leaveRestoreThread } from '../engine/restore-start.ts';
+import { packThreadPlace, startPackThread } from '../engine/pack-thread.ts';
+import { launchRestoreThread, restoreThreadPlace } from '../engine/restore-start.ts';
 import { messageOf, tooManyFiles } from '../errors.ts';
 import type { parts } from './parts.ts';
 
@@ -48,8 +48,8 @@ function startThread(words: readonly string[], folder: string): void {
   const isRestore = first === 'restore' || (isUrl.test(first) && isPath.test(second));
   const isPart = words.some(word => /^--(?:path|file)-to-restore/.test(word)); // may do without
   if ((!isBackup && !isRestore) || availableParallelism() < 2) return;
-  if (isBackup) leavePackThread(startPackThread(join(folder, 'pack-worker.js')));
-  else if (!isPart) leaveRestoreThread(launchRestoreThread(join(folder, 'restore-worker.js')));
+  if (isBackup) packThreadPlace.leave(startPackThread(join(folder, 'pack-worker.js')));
+  else if (!isPart) restoreThreadPlace.leave(launchRestoreThread(join(folder, 'restore-worker.js')));
 }
 
 function readCompiled(compiled: string): Buffer | undefined {

@@ -5,6 +5,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { createThreadPlace } from './thread-place.ts';
 
 /** Numbers that are shared with the thread: not 0 once the run is to end, which wakes a thread that waits; its beats. */
 export const ENDING = 0;
@@ -74,17 +75,5 @@ export function startPackThread(file: string | URL): PackThread {
   };
 }
 
-/** Where the launcher leaves it: it is loaded apart from all else, and shares no module with that. */
-const place = Symbol.for('tsbackup: a packer thread without a job');
-const places = globalThis as unknown as Record<symbol, PackThread | undefined>;
-
-export function leavePackThread(thread: PackThread): void {
-  places[place] = thread;
-}
-
-/** The thread that the launcher has left, once. */
-export function takePackThread(): PackThread | undefined {
-  const thread = places[place];
-  places[place] = undefined;
-  return thread;
-}
+/** For the launcher, which begins with it, and the program, which has a job for it. */
+export const packThreadPlace = createThreadPlace<PackThread>('packer');

@@ -9,7 +9,7 @@ import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
 import type { PackBatch, Passed } from './batch.ts';
 import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
-import { BEATS, startPackThread, takePackThread } from './pack-thread.ts';
+import { BEATS, packThreadPlace, startPackThread } from './pack-thread.ts';
 
 export interface Packing {
   /** Slabs in `difftar` are lent until they come back through `recycle`; a batch without members has none. */
@@ -112,7 +112,7 @@ export type PackRequest =
   | { readonly type: 'close' };
 
 function createThread({ report, signal }: PackerOptions): Packer {
-  const thread = takePackThread() ?? startPackThread(new URL('./pack-worker.js', import.meta.url));
+  const thread = packThreadPlace.take() ?? startPackThread(new URL('./pack-worker.js', import.meta.url));
   const { worker, shared } = thread;
   const arrived: PackMessage[] = [];
   let interruption: Error | undefined;

@@ -6,6 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { createRingMemory, createRingWriter, type RingMemory } from './byte-ring.ts';
 import { endThread } from './end-thread.ts';
+import { createThreadPlace } from './thread-place.ts';
 
 /** The record that ends it. */
 export const END = 0;
@@ -59,17 +60,5 @@ export function launchRestoreThread(file: string | URL): StartedRestoreThread {
   };
 }
 
-/** Where the launcher leaves it: it is loaded apart from all else, and shares no module with that. */
-const place = Symbol.for('tsbackup: a restore thread without a job');
-const places = globalThis as unknown as Record<symbol, StartedRestoreThread | undefined>;
-
-export function leaveRestoreThread(thread: StartedRestoreThread): void {
-  places[place] = thread;
-}
-
-/** The thread that the launcher has left, once. */
-export function takeRestoreThread(): StartedRestoreThread | undefined {
-  const thread = places[place];
-  places[place] = undefined;
-  return thread;
-}
+/** For the launcher, which begins with it, and the program, which has a job for it. */
+export const restoreThreadPlace = createThreadPlace<StartedRestoreThread>('restore');

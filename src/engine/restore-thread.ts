@@ -15,7 +15,7 @@ import {
   type WriteOptions,
   type WriteRequest,
 } from './restore-records.ts';
-import { launchRestoreThread, type StartedRestoreThread, takeRestoreThread } from './restore-start.ts';
+import { launchRestoreThread, restoreThreadPlace, type StartedRestoreThread } from './restore-start.ts';
 
 /** Digests of local files. */
 export interface FileHasher {
@@ -80,7 +80,7 @@ export function createRestoreThread(): RestoreThread {
     started.worker.on('message', heard);
     started.onFailure(fail);
   };
-  const left = takeRestoreThread();
+  const left = restoreThreadPlace.take();
   if (left) adopt(left);
   const start = () => {
     if (!thread) adopt(launchRestoreThread(new URL('./restore-worker.js', import.meta.url)));
