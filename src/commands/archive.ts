@@ -7,7 +7,7 @@ import { displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { type RestoreThread, startRestoreThread } from '../engine/restore-thread.ts';
-import { createTidier } from '../engine/tidy.ts';
+import { tidied } from '../engine/tidy.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
@@ -160,11 +160,8 @@ async function openWith(
 
   const readManifest = async (localName: string) => {
     const reader = createManifestReader();
-    const tidy = createTidier();
-    for await (const chunk of cache.read(localName, { signal })) {
-      reader.push(chunk);
-      tidy(2 * chunk.length); // as text, in lines
-    }
+    const chunks = tidied(cache.read(localName, { signal }), 2); // as text, in lines
+    for await (const chunk of chunks) reader.push(chunk);
     return reader.end();
   };
 

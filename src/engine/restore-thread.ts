@@ -32,8 +32,6 @@ export interface TreeWriting extends TreeSink {
 }
 
 export interface RestoreThread extends FileHasher {
-  /** It takes a while, which other work can hide; else it is started by the first file to hash. */
-  start(): void;
   isStarted(): boolean;
   /** One tree at a time. @param target bytes as a latin1 string */
   write(target: string, options: WriteOptions, onProblem: (problem: WriteProblem) => void): TreeWriting;
@@ -41,12 +39,9 @@ export interface RestoreThread extends FileHasher {
   close(): Promise<void>;
 }
 
-/** Where there is a second processor. @param atOnce whether it is sure to be needed */
+/** Where there is a second processor. @param atOnce whether to start it now; else the first file to hash does */
 export function startRestoreThread(cores: number, atOnce: boolean): RestoreThread | undefined {
-  if (cores < 2) return undefined;
-  const thread = createRestoreThread();
-  if (atOnce) thread.start();
-  return thread;
+  return cores < 2 ? undefined : createRestoreThread(atOnce);
 }
 
 /** What `set` does; but that copies single bytes into shared memory unless both places are aligned alike (6 times as slow). */
@@ -54,7 +49,7 @@ function copyShared(bytes: Uint8Array, to: Uint8Array): void {
   if (bytes.length > 0) Buffer.from(to.buffer, to.byteOffset, to.length).fill(bytes);
 }
 
-export function createRestoreThread(): RestoreThread {
+function createRestoreThread(atOnce: boolean): RestoreThread {
   let thread: StartedRestoreThread | undefined;
   let ring!: RingWriter;
   let lastId = 0;
@@ -93,8 +88,9 @@ export function createRestoreThread(): RestoreThread {
     ring.push(type, bytes.length, to => to.set(bytes));
   };
 
+  if (atOnce) start();
+
   return {
-    start,
     isStarted: () => thread !== undefined,
     digest(path, algorithm) {
       const id = ++lastId;

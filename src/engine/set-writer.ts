@@ -31,7 +31,7 @@ import {
   partialNames,
   type SetMark,
 } from './journal.ts';
-import { createTidier } from './tidy.ts';
+import { tidied } from './tidy.ts';
 import type { StoredVolume } from './volumes.ts';
 
 export interface SetWriterOptions {
@@ -152,8 +152,9 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
     else yield* sealed(plain, await options.envelope());
   }
 
+  /** Sealed on the way: bytes as they were read, encrypted, and in packets. */
   const put = (name: string, source: Chunks) =>
-    storage.put(name, tidied(source), { signal, kind: 'metadata' });
+    storage.put(name, tidied(source, 3), { signal, kind: 'metadata' });
   const closeAll = async () => {
     for (const file of open.splice(0)) await file.close();
   };
@@ -226,15 +227,6 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       for (const name of Object.values(names)) await cache.removePartial(name);
     },
   };
-}
-
-/** The same; what was made of it on the way becomes garbage. */
-async function* tidied(source: Chunks): Chunks & AsyncGenerator<Uint8Array> {
-  const tidy = createTidier();
-  for await (const bytes of source) {
-    yield bytes;
-    tidy(3 * bytes.length); // as it was read, sealed, in packets
-  }
 }
 
 async function* sealed(plain: Chunks, how: EnvelopeOptions): Chunks & AsyncGenerator<Uint8Array> {

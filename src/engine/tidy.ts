@@ -5,6 +5,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Chunks } from '../streams.ts';
 
 /** Bytes that may pass between two collections. */
 const INTERVAL = 6 * 1024 * 1024;
@@ -19,6 +20,15 @@ export function createTidier(): (bytes: number) => void {
     collectYoung ??= exposeCollection();
     collectYoung?.({ type: 'minor' });
   };
+}
+
+/** The same chunks. @param copies how often the bytes of each become garbage on their way */
+export async function* tidied(source: Chunks, copies: number): Chunks & AsyncGenerator<Uint8Array> {
+  const tidy = createTidier();
+  for await (const bytes of source) {
+    yield bytes;
+    tidy(copies * bytes.length);
+  }
 }
 
 let collectYoung: ReturnType<typeof exposeCollection> | undefined;
