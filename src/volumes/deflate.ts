@@ -25,6 +25,8 @@ export interface DeflateOptions {
   readonly level?: number | 'auto';
   /** Whether a segment may refer to the 32 KiB before it; default true. */
   readonly dictionary?: boolean;
+  /** Whether a CRC-32 is made, which only gzip needs; default true. */
+  readonly summed?: boolean;
   /** CRC-32 and count of what is in the stream already, when one is continued. */
   readonly after?: { readonly crc: number; readonly length: number } | undefined;
   /** Where stored blocks are written; default: new memory. */
@@ -53,7 +55,7 @@ const GROUP = 16;
 const SAMPLE = 96 * 1024;
 
 export interface Deflater {
-  /** CRC-32 and count of all bytes pushed so far; they do not wait for segments in flight. */
+  /** CRC-32 (if it is made) and count of all bytes pushed so far; they do not wait for segments in flight. */
   readonly crc: number;
   readonly length: number;
   /**
@@ -65,7 +67,7 @@ export interface Deflater {
 }
 
 export function createDeflater(options: DeflateOptions = {}): Deflater {
-  const { level = 'auto', dictionary: linked = true, allocate } = options;
+  const { level = 'auto', dictionary: linked = true, summed = true, allocate } = options;
   let { crc, length } = options.after ?? { crc: 0, length: 0 };
   let before: Uint8Array | undefined;
   let pushed = 0;
@@ -87,7 +89,7 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
     },
     async push(chunk) {
       if (chunk.length === 0) return chunk;
-      crc = crc32(chunk, crc);
+      if (summed) crc = crc32(chunk, crc);
       length += chunk.length;
       const dictionary = before;
       if (level === 0 || isIncompressible(chunk)) {

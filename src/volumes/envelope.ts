@@ -133,7 +133,9 @@ type Frame = AsyncSealer;
 export function createEnvelope(options: EnvelopeOptions): Envelope {
   if (options.form === 'gpg' && options.signer) return createSignedEnvelope(options, options.signer);
   const allocate: Allocate = length => frame.buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
-  const deflater = isDeflated(options) ? createDeflater({ ...options.deflate, allocate }) : undefined;
+  const deflater = isDeflated(options)
+    ? createDeflater({ ...options.deflate, summed: options.form === 'gz', allocate })
+    : undefined;
   const frame = createFrame(options, deflater);
   const order = createOrder(frame.push);
   return {
@@ -218,7 +220,7 @@ function createSignedEnvelope(options: Extract<EnvelopeOptions, { form: 'gpg' }>
   const sealer = openSealer(key, { compressed, framed: true, random, literalTimeSeconds });
   const content = createSignedContent(signer, literalHead(literalTimeSeconds));
   const allocate = sealer.buffers?.take ?? Buffer.allocUnsafeSlow;
-  const deflater = createDeflater({ ...options.deflate, allocate });
+  const deflater = createDeflater({ ...options.deflate, summed: false, allocate });
   const order = createOrder(sealer.push);
   const seal = (framed: Uint8Array) =>
     order.push(compressed ? deflater.push(framed) : copyOf(framed, allocate));
