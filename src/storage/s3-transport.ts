@@ -7,7 +7,10 @@ import { Readable } from 'node:stream';
 import { StalledError } from './s3-errors.ts';
 import { type Throttle, throttled } from './throttle.ts';
 
-const SLICE = 256 * 1024;
+/** Large slices take less work. A slow line has small ones, so that something moves within the timeout. */
+const FIRST_SLICE = 64 * 1024;
+const LARGEST_SLICE = 1024 * 1024;
+const QUICK_MS = 50;
 /** A timer as late as this tells that the process was stopped or starved: an answer may wait that nobody has read. */
 const LATE_MS = 1000;
 
@@ -82,13 +85,23 @@ async function* slices(
   signal: AbortSignal,
   throttle?: Throttle,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const whole = function* () {
-    for (let offset = 0; offset < body.length; offset += SLICE) yield body.subarray(offset, offset + SLICE);
-  };
-  for await (const slice of throttle ? throttled(whole(), throttle, signal) : whole()) {
+  for await (const slice of throttle ? throttled([body], throttle, signal) : grown(body)) {
     if (signal.aborted) return;
     moved();
     yield slice;
+  }
+}
+
+/** Slices that grow as long as each is gone at once. */
+function* grown(body: Uint8Array): Generator<Uint8Array, void, undefined> {
+  let length = FIRST_SLICE;
+  for (let offset = 0; offset < body.length; ) {
+    const slice = body.subarray(offset, offset + length);
+    const begun = performance.now();
+    yield slice;
+    offset += slice.length;
+    const isQuick = performance.now() - begun < QUICK_MS;
+    length = isQuick ? Math.min(4 * length, LARGEST_SLICE) : FIRST_SLICE;
   }
 }
 
