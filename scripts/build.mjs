@@ -1,5 +1,6 @@
 // npm run build: the WebAssembly kernel, then TypeScript → dist/ (what the tests run), then one bundle → dist/bin
-// (what people run: it loads faster than a hundred files), with a launcher for the program and for each thread.
+// (what people run: it loads faster than a hundred files), with files of their own for each thread and the SDK for S3, and
+// a launcher for the program and for each thread.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -17,29 +18,55 @@ const external = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).de
   .filter(name => name !== 'commander' && name !== 'better-sqlite3') // which every run loads, but for the native part
   .flatMap(name => [name, `${name}/*`])
   .concat('bindings');
-const common = { bundle: true, format: 'cjs', platform: 'node', target: 'node20', legalComments: 'none' };
-await build({
-  ...common,
-  entryPoints: ['src/cli/parts.ts'],
-  outfile: 'dist/bin/tsbackup.cjs',
-  external,
-  charset: 'ascii',
+const common = {
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  legalComments: 'none',
   supported: { 'dynamic-import': false }, // `require` is sooner done, and all are there for it
+};
+const loaded = {
+  ...common,
+  charset: 'ascii',
   define: { 'import.meta.url': 'bundleUrl' },
   banner: {
     js: "(function (module, require, __filename) {const bundleUrl = require('node:url').pathToFileURL(__filename).href;",
   },
   footer: { js: '})' },
+};
+const threads = ['pack-worker', 'restore-worker', 'seal-worker'];
+await build({
+  ...loaded,
+  entryPoints: {
+    tsbackup: 'src/cli/parts.ts',
+    ...Object.fromEntries(threads.map(name => [name, `src/engine/${name}.ts`])),
+  },
+  outdir: 'dist/bin',
+  outExtension: { '.js': '.cjs' },
+  external,
+  plugins: [
+    {
+      name: 'beside',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /\/s3-sdk\.ts$/ }, () => ({ path: './s3-sdk.cjs', external: true })),
+    },
+  ],
+});
+await build({
+  ...loaded,
+  entryPoints: ['src/storage/s3-sdk.ts'],
+  outfile: 'dist/bin/s3-sdk.cjs',
+  mainFields: ['module', 'main'], // of which what nobody asks for is left out
+  minifyWhitespace: true, // its text stays in memory
 });
 await build({
   ...common,
   entryPoints: ['src/cli/launch.ts'],
-  outfile: 'dist/bin/cli.js',
-  supported: { 'dynamic-import': false }, // one file, parts of which are run when they are wanted
+  outfile: 'dist/bin/cli.js', // one file, parts of which are run when they are wanted
 });
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
-for (const name of ['pack-worker', 'restore-worker', 'seal-worker', 'warm-up'])
-  cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
+for (const name of [...threads, 'warm-up']) cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
 run(process.execPath, ['dist/bin/warm-up.js'], ['ignore', 'ignore', 'inherit']); // leaves what V8 has compiled
 rmSync('dist/bin/warm-up.js');
 chmodSync('dist/bin/cli.js', 0o755);

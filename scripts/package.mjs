@@ -52,7 +52,7 @@ try {
   cpSync(target === 'native' ? ADDON : compiled(cross[target]), join(stage, ADDON));
   // What V8 compiled here fits no other processor; the first run there that may leaves its own.
   for (const name of target === 'native' ? [] : readdirSync(join(stage, 'dist/bin'))) {
-    if (name.startsWith('tsbackup.cjs.')) rmSync(join(stage, 'dist/bin', name));
+    if (name.includes('.cjs.')) rmSync(join(stage, 'dist/bin', name));
   }
   for (const sources of ['deps', 'src', 'binding.gyp']) {
     rmSync(join(stage, 'node_modules/better-sqlite3', sources), { recursive: true });

@@ -7,13 +7,12 @@
 import { writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '../errors.ts';
-import type { parts } from './parts.ts';
 import { versionLine } from './version.ts';
 
 declare const __filename: string; // it is bundled as CommonJS, which starts sooner
 declare const __dirname: string;
 
-const name = basename(__filename, '.js') as keyof typeof parts;
+const name = basename(__filename, '.js');
 const [, program, ...words] = process.argv;
 const version =
   name === 'cli' ? versionLine(words, program, join(__dirname, '../../package.json')) : undefined;

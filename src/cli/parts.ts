@@ -1,9 +1,6 @@
-/** What the bundle holds: the program and its threads, each run by being loaded. */
+/** What the bundle holds: the program, and what the build does with it; each is run by being loaded. */
 
 export const parts = {
   cli: () => import('../cli.ts'),
-  'pack-worker': () => import('../engine/pack-worker.ts'),
-  'restore-worker': () => import('../engine/restore-worker.ts'),
-  'seal-worker': () => import('../engine/seal-worker.ts'),
   'warm-up': () => import('./warm-up.ts'),
 };

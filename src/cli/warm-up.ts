@@ -1,9 +1,13 @@
 /**
  * Does once what most runs do, so that V8 has compiled the code for it when load-bundle.ts keeps that; run by the build, and
- * never by people. All on one thread: what is compiled on another one is lost.
+ * never by people: first on one thread, then on those of a machine with more processors, which keep their own.
  */
 
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from './main.ts';
@@ -13,6 +17,7 @@ const source = join(folder, 'source');
 const url = `file://${join(folder, 'target')}`;
 process.env.PASSPHRASE = 'none that protects anything';
 let time = 1_700_000_000;
+let cores = 1;
 
 function exit(status: number): never {
   throw new Error(`ended with ${status}`);
@@ -21,7 +26,7 @@ function exit(status: number): never {
 async function run(...words: string[]): Promise<void> {
   time += 100;
   const common = ['--archive-dir', join(folder, 'archive'), '--current-time', `${time}`];
-  const surroundings = { version: '', isDuplicity: false, exit, killAfter() {}, cores: 1 };
+  const surroundings = { version: '', isDuplicity: false, exit, killAfter() {}, cores };
   const status = await main([...words, ...common], surroundings);
   if (status !== 0) throw new Error(`${words[0]} ended with ${status}`);
 }
@@ -34,6 +39,24 @@ function write(lines: number): void {
   }
 }
 
+/** Into a bucket of a service that takes what it is given, and has nothing. */
+async function runIntoBucket(): Promise<void> {
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: 'nobody',
+    AWS_SECRET_ACCESS_KEY: 'none',
+    AWS_REGION: 'none',
+  });
+  const service = createServer((request, response) => {
+    const sum = request.headers['x-amz-checksum-sha256'];
+    if (sum !== undefined) response.setHeader('x-amz-checksum-sha256', sum);
+    request.resume().once('end', () => response.end(request.method === 'GET' ? '<Result/>' : ''));
+  });
+  await once(service.listen(0, '127.0.0.1'), 'listening');
+  const { port } = service.address() as AddressInfo;
+  await run('full', source, 's3://bucket/warm-up', '--s3-endpoint-url', `http://127.0.0.1:${port}`);
+  service.close();
+}
+
 async function warmUp(): Promise<void> {
   try {
     mkdirSync(join(folder, 'target'));
@@ -44,6 +67,11 @@ async function warmUp(): Promise<void> {
     await run('incremental', source, url);
     await run('restore', url, join(folder, 'restored'));
     await run('collection-status', url);
+    await runIntoBucket();
+    cores = 2;
+    writeFileSync(join(source, 'noise'), randomBytes(2 ** 20)); // sealed on a thread
+    await run('full', source, url);
+    await run('restore', url, join(folder, 'restored again'));
   } finally {
     rmSync(folder, { recursive: true });
   }

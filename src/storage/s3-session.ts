@@ -1,7 +1,7 @@
 /**
  * A bucket that can be asked: the SDK's client with our own transport, and one way to send a request, with retries,
- * checksums that step back for services that refuse them, and errors explained. The SDK takes a quarter of a second to
- * load and is loaded only when a target is S3. Its own retries are off: they know neither our budget nor our reporter.
+ * checksums that step back for services that refuse them, and errors explained. The SDK is large, and loaded only
+ * when a target is S3. Its own retries are off: they know neither our budget nor our reporter.
  */
 
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -21,7 +21,7 @@ import { guardTransport } from './s3-transport.ts';
 import { createThrottle, type Throttle } from './throttle.ts';
 import type { S3Target } from './url.ts';
 
-export type Sdk = typeof import('@aws-sdk/client-s3');
+export type Sdk = typeof import('./s3-sdk.ts');
 
 export interface S3Host {
   readonly reporter?: Reporter;
@@ -84,7 +84,7 @@ export interface S3Session {
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_BUDGET_S = 900;
 const DEFAULT_TIMEOUT_S = 30;
-const DEFAULT_WIDTH = 4; // with the part being filled 25 MiB, enough for 1 Gbit/s over 100 ms
+const DEFAULT_WIDTH = 3; // 15 MiB under way keep a line of 1 Gbit/s busy over a round trip of 100 ms
 const LONG_MS = 5000; // a wait that a person would wonder about
 
 export async function openSession(
@@ -96,7 +96,7 @@ export async function openSession(
   const place = placeOf(target, options, env);
   // The SDK's hint about coming Node versions is for developers; which version of it we use is pinned.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  const sdk = await import('@aws-sdk/client-s3');
+  const sdk = await import('./s3-sdk.ts');
 
   const timeoutMs = (options.timeout ?? DEFAULT_TIMEOUT_S) * 1000;
   const policy = {

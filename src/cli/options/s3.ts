@@ -75,7 +75,7 @@ export const s3Options: readonly OptionSpec[] = [
     long: 's3-multipart-max-procs',
     kind: 'count',
     value: 'N',
-    help: `${s3}parts on their way at once (4)`,
+    help: `${s3}parts on their way at once (3)`,
     actions: backups,
   },
   {
