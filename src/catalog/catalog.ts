@@ -39,8 +39,6 @@ export interface SignaturePlace {
 export interface NewVersion extends Attributes {
   readonly path: string;
   readonly size?: number | undefined;
-  readonly stat?: string | undefined;
-  readonly signatureOffset: number | undefined;
 }
 
 /** An independent piece of a cached sigtar: where it begins in the tar bytes, and its bytes in the gzip file. */
@@ -62,8 +60,12 @@ export interface Catalog {
   beginSet(time: number): void;
   /** Writing goes on at a place in the middle of the tree. @returns what the path is as of the pending set */
   goOn(from: TreePlace): EntryType | undefined;
-  /** A new version of a path; its folder must have been put or entered before. Calls come in walk order. */
-  put(version: NewVersion): void;
+  /**
+   * A new version of a path; its folder must have been put or entered before. Calls come in walk order.
+   * @param stat fingerprint of what lstat said, if it is known
+   * @param signatureOffset files: where the record begins in the set's sigtar
+   */
+  put(version: NewVersion, stat: string | undefined, signatureOffset: number | undefined): void;
   /** A directory that stays as it is: needed before what is below it is put. */
   enter(path: string, folder: number): void;
   /** The same version, of which lstat says something else now. */
@@ -203,6 +205,8 @@ function createCatalog(db: Database): Catalog {
   const times = new Map<number, number>();
 
   let set = 0;
+  /** Whether nothing is from before the set: then no path that is put has been there. */
+  let isNew = false;
   let nextFolder = 0;
   let inTransaction = false;
   /** The folders on the way to where the writes are, outermost first. */
@@ -301,6 +305,7 @@ function createCatalog(db: Database): Catalog {
       commit();
       set = ((db.prepare('SELECT max(id) FROM sets').pluck().get() as number | null) ?? 0) + 1;
       db.prepare('INSERT INTO sets VALUES (?, ?, 0)').run(set, time);
+      isNew = db.prepare('SELECT 1 FROM current LIMIT 1').get() === undefined;
       nextFolder = Math.max(
         (db.prepare('SELECT max(folder) FROM current').pluck().get() as number | null) ?? 0,
         (db.prepare('SELECT max(folder) FROM history').pluck().get() as number | null) ?? 0,
@@ -315,22 +320,35 @@ function createCatalog(db: Database): Catalog {
       const { parent, name } = way.at(-1)!;
       return typeOf.get(parent, name) as EntryType | undefined;
     },
-    put(version) {
+    put(version, stat, signatureOffset) {
       begin();
-      const parent = parentOf(version.path);
-      const name = nameOf(version.path);
-      const before = find.get(parent, name) as [number | null, number] | undefined;
+      const { path, type } = version;
+      const parent = parentOf(path);
+      const name = nameOf(path);
+      const before = isNew ? undefined : (find.get(parent, name) as [number | null, number] | undefined);
       if (before && before[1] !== set) supersede.run(set, parent, name);
-      const isFolder = version.type === 'directory';
-      const folder = isFolder ? (before?.[0] ?? ++nextFolder) : null;
-      const { type, mode, uid, gid, uname, gname, mtimeSeconds, linkname, devMajor, devMinor } = version;
-      const offset = version.signatureOffset;
+      const folder = type === 'directory' ? (before?.[0] ?? ++nextFolder) : null;
       insert.run(
-        ...[parent, name, set, folder, type, mode, uid, gid, uname, gname, mtimeSeconds, linkname],
-        ...[devMajor, devMinor, version.size ?? null, version.stat ?? null],
-        ...[offset === undefined ? null : set, offset ?? null],
+        parent,
+        name,
+        set,
+        folder,
+        type,
+        version.mode,
+        version.uid,
+        version.gid,
+        version.uname,
+        version.gname,
+        version.mtimeSeconds,
+        version.linkname,
+        version.devMajor,
+        version.devMinor,
+        version.size ?? null,
+        stat ?? null,
+        signatureOffset === undefined ? null : set,
+        signatureOffset ?? null,
       );
-      openFolder(version.path, folder ?? before?.[0]);
+      openFolder(path, folder ?? before?.[0]);
     },
     enter(path, folder) {
       parentOf(path); // closes the folders that do not hold it

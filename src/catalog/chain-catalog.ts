@@ -96,7 +96,8 @@ async function learn(catalog: Catalog, { time, file, fingerprints }: CatalogedSe
         if (kind === 'deleted') catalog.remove(path);
         else {
           const signatureOffset = kind === 'signature' ? offset : undefined;
-          catalog.put({ ...attributes, path, ...(await stats?.next()), signatureOffset });
+          const { size, stat } = (await stats?.next()) ?? {};
+          catalog.put({ ...attributes, path, size }, stat, signatureOffset);
         }
       }
       rewriter.boundary(records.at(-1)!.offset);

@@ -40,7 +40,8 @@ export async function learnPending(
           continue;
         }
         const signatureOffset = kind === 'signature' ? offset : undefined;
-        catalog.put({ ...attributes, path, ...(await stats.next()), signatureOffset });
+        const { size, stat } = await stats.next();
+        catalog.put({ ...attributes, path, size }, stat, signatureOffset);
       }
     }
   } catch (error) {

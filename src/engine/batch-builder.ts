@@ -3,7 +3,7 @@
  * asks `isFull` before each one and takes the batch.
  */
 
-import type { Entry, EntryType } from '../entry.ts';
+import type { Entry } from '../entry.ts';
 import { type Change, formatChange } from '../manifest/manifest.ts';
 import { difftarName } from '../volumes/difftar.ts';
 import { encodeSigtarRecord } from '../volumes/sigtar.ts';
@@ -43,7 +43,6 @@ export class BatchBuilder {
   /** See PackBatch. */
   left = 0;
   private readonly buffers: BatchBuffers;
-  private readonly member = createMember();
   private slab: Buffer;
   private used = 0;
   private serial = 0;
@@ -91,11 +90,7 @@ export class BatchBuilder {
 
   /** A member without data. */
   bare(kind: 'snapshot' | 'deleted', entry: Entry): void {
-    this.used += encodeMemberHeader(this.slab, this.used, {
-      ...entry,
-      name: difftarName(kind, entry),
-      size: 0,
-    });
+    this.used += encodeMemberHeader(this.slab, this.used, entry, difftarName(kind, entry), 0);
     this.passed({ path: entry.path });
   }
 
@@ -107,8 +102,10 @@ export class BatchBuilder {
    */
   part(kind: 'snapshot' | 'diff', entry: Entry, part: number, inParts: boolean, fill: Fill): number {
     const start = this.used;
-    const header = (several: boolean) =>
-      this.header(start, entry, difftarName(kind, entry, several ? part : undefined));
+    const header = (several: boolean) => {
+      const name = difftarName(kind, entry, several ? part : undefined);
+      return encodeMemberHeader(this.slab, start, entry, name, 0); // its size is not known yet
+    };
     let dataAt = start + header(inParts);
     const length = fill(this.slab, dataAt, PART_SIZE);
     const isLast = length < PART_SIZE;
@@ -145,8 +142,7 @@ export class BatchBuilder {
 
   /** What lstat said of an entry whose record is made. */
   fingerprinted(fingerprint: string): void {
-    this.fingerprints.pushText(fingerprint);
-    this.fingerprints.pushText('\n');
+    this.fingerprints.pushText(`${fingerprint}\n`);
   }
 
   /** The file whose parts come now; undefined at its end. */
@@ -191,23 +187,6 @@ export class BatchBuilder {
     return batch;
   }
 
-  /** A header whose size is not known yet, without making an object of it: there are many. */
-  private header(offset: number, entry: Entry, name: string): number {
-    const { member } = this;
-    member.name = name;
-    member.type = entry.type;
-    member.mode = entry.mode;
-    member.uid = entry.uid;
-    member.gid = entry.gid;
-    member.uname = entry.uname;
-    member.gname = entry.gname;
-    member.mtimeSeconds = entry.mtimeSeconds;
-    member.linkname = entry.linkname;
-    member.devMajor = entry.devMajor;
-    member.devMinor = entry.devMinor;
-    return encodeMemberHeader(this.slab, offset, member);
-  }
-
   private passed(place: Place): void {
     this.first ??= place;
     this.last = place;
@@ -216,11 +195,4 @@ export class BatchBuilder {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function createMember() {
-  return {
-    ...{ name: '', size: 0, type: 'file' as EntryType, mode: 0, uid: 0, gid: 0, uname: '', gname: '' },
-    ...{ mtimeSeconds: 0, linkname: '', devMajor: 0, devMinor: 0 },
-  };
 }

@@ -150,9 +150,7 @@ function startOf({ end, open, counts, pending }: PackResume): PackStart {
 
 function createCatalogRecorder(catalog: Catalog, stableInodes: boolean): Recorder {
   return {
-    stored(entry, stat, signatureOffset) {
-      catalog.put({ ...entry, stat, signatureOffset });
-    },
+    stored: (entry, stat, signatureOffset) => catalog.put(entry, stat, signatureOffset),
     unchanged(entry, known, fingerprint) {
       if (known?.folder !== undefined) catalog.enter(entry.path, known.folder);
       if (entry.type !== 'file') return;

@@ -69,8 +69,9 @@ export function openSource(
       const read = () => readSync(file!, target, offset + done, wanted - done, at + done);
       while (done < wanted) {
         const count = explained(path, 'read', () => patience.call(read, openAgain));
-        if (count === 0) break;
         done += count;
+        // Less than it was asked for, just where the file should end: it does.
+        if (count === 0 || (done < wanted && at + done === size)) break;
       }
       at += done;
       return done;

@@ -4,28 +4,30 @@
  */
 
 import { bytesOf, pathOf } from '../bytes.ts';
-import type { Member } from './tar-member.ts';
+import type { Attributes } from '../entry.ts';
 
 const MAX_ID = 8 ** 7;
 const MAX_TIME = 8 ** 11;
 
-/** The records of a member in the order that Python's tarfile gives them; undefined if it needs none. */
-export function paxRecords(member: Member): Buffer | undefined {
+/** The records of a member in the order that Python's tarfile gives them; undefined if it needs none, as most do. */
+export function paxRecords(name: string, attributes: Attributes): Buffer | undefined {
+  const { linkname, uname, gname, uid, gid, mtimeSeconds } = attributes;
+  const fits = fitsText(name, 100) && fitsText(linkname, 100) && fitsText(uname, 32) && fitsText(gname, 32);
+  if (fits && uid < MAX_ID && gid < MAX_ID && mtimeSeconds < MAX_TIME) return undefined;
   const records: [keyword: string, value: string][] = [];
   const text = (keyword: string, value: string, length: number) => {
-    if (value.length > length || !isAscii(value)) records.push([keyword, value]);
+    if (!fitsText(value, length)) records.push([keyword, value]);
   };
   const number = (keyword: string, value: number, bound: number) => {
     if (value >= bound) records.push([keyword, String(value)]);
   };
-  text('path', member.name, 100);
-  text('linkpath', member.linkname, 100);
-  text('uname', member.uname, 32);
-  text('gname', member.gname, 32);
-  number('uid', member.uid, MAX_ID);
-  number('gid', member.gid, MAX_ID);
-  number('mtime', member.mtimeSeconds, MAX_TIME);
-  if (records.length === 0) return undefined;
+  text('path', name, 100);
+  text('linkpath', linkname, 100);
+  text('uname', uname, 32);
+  text('gname', gname, 32);
+  number('uid', uid, MAX_ID);
+  number('gid', gid, MAX_ID);
+  number('mtime', mtimeSeconds, MAX_TIME);
   if (records.some(([, value]) => !isUtf8(value))) records.unshift(['hdrcharset', 'BINARY']);
   return bytesOf(records.map(([keyword, value]) => formatRecord(keyword, value)).join(''));
 }
@@ -38,7 +40,11 @@ function formatRecord(keyword: string, value: string): string {
   return `${length}${rest}`;
 }
 
-export function isAscii(text: string): boolean {
+function fitsText(value: string, length: number): boolean {
+  return value.length <= length && isAscii(value);
+}
+
+function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
   return true;
 }

@@ -44,7 +44,7 @@ export function encodeSigtarRecord(
 ): number {
   const slash = kind === 'snapshot' && entry.type === 'directory' && entry.path !== '' ? '/' : '';
   const name = `${kind}/${entry.path}${slash}`;
-  const header = encodeMemberHeader(target, offset, { ...entry, name, size: signature.length });
+  const header = encodeMemberHeader(target, offset, entry, name, signature.length);
   const end = header + signature.length;
   target.set(signature, offset + header);
   target.fill(0, offset + end, offset + padded(end));

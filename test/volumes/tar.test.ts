@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { EntryType } from '../../src/entry.ts';
+import type { Attributes, EntryType } from '../../src/entry.ts';
 import { BackupError } from '../../src/errors.ts';
 import {
   encodeMemberHeader,
@@ -10,9 +10,13 @@ import {
   padded,
   patchMemberSize,
 } from '../../src/volumes/tar-header.ts';
-import type { Member } from '../../src/volumes/tar-member.ts';
 import { createTarReader, type TarMember } from '../../src/volumes/tar-reader.ts';
 import { needTool } from '../support/tools.ts';
+
+interface Member extends Attributes {
+  readonly name: string;
+  readonly size: number;
+}
 
 const component = fc
   .uint8Array({ minLength: 1, maxLength: 120 })
@@ -62,10 +66,13 @@ const memberOf = (data: number): fc.Arbitrary<Member> =>
       ...(member.type === 'chardev' || member.type === 'blockdev' ? {} : { devMajor: 0, devMinor: 0 }),
     }));
 
+const encodeHeader = (target: Buffer, member: Member) =>
+  encodeMemberHeader(target, 0, member, member.name, member.size);
+
 function encode(members: readonly Member[]): Buffer {
   const parts = members.flatMap(member => {
     const target = Buffer.alloc(MAX_HEADER_LENGTH);
-    const length = encodeMemberHeader(target, 0, member);
+    const length = encodeHeader(target, member);
     return [target.subarray(0, length), Buffer.alloc(padded(member.size), member.name.slice(0, 1))];
   });
   return Buffer.concat(parts);
@@ -113,8 +120,8 @@ test('patchMemberSize() gives the header that the size would have given at once'
   fc.assert(
     fc.property(memberOf(8 ** 11 - 1), member => {
       const [whole, patched] = [Buffer.alloc(MAX_HEADER_LENGTH), Buffer.alloc(MAX_HEADER_LENGTH)];
-      const length = encodeMemberHeader(whole, 0, member);
-      assert.equal(encodeMemberHeader(patched, 0, { ...member, size: 0 }), length);
+      const length = encodeHeader(whole, member);
+      assert.equal(encodeHeader(patched, { ...member, size: 0 }), length);
       patchMemberSize(patched, length - 512, member.size);
       assert.deepEqual(patched, whole);
     }),
@@ -156,7 +163,7 @@ test('encodeMemberHeader() writes what Python’s tarfile writes, to the byte', 
   let at = 0;
   for (const member of members) {
     const target = Buffer.alloc(MAX_HEADER_LENGTH);
-    const length = encodeMemberHeader(target, 0, member);
+    const length = encodeHeader(target, member);
     assert.ok(target.subarray(0, length).equals(theirs.subarray(at, at + length)), JSON.stringify(member));
     at += length + padded(member.size);
   }
