@@ -26,7 +26,15 @@ export function loadCompiled(file: string): unknown {
   const compiled = `${file}.${process.arch}-${process.versions.v8}`;
   const cachedData = readCompiled(compiled);
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
-  if (!cachedData || script.cachedDataRejected) process.once('exit', () => keep(script, compiled));
+  if (!cachedData || script.cachedDataRejected) {
+    const probe = new Script('').createCachedData();
+    process.once('exit', () => {
+      // A restore sets a flag of V8, and compiled code fits those only that were set then. The probe has a name that
+      // is new, or V8 would have it already.
+      const { cachedDataRejected } = new Script('', { cachedData: probe, filename: 'probe' });
+      if (!cachedDataRejected) keep(script, compiled);
+    });
+  }
   const module: { exports: unknown } = { exports: {} };
   const requireOther = createRequire(file);
   const require: Require = id =>

@@ -20,8 +20,8 @@ import {
 import type { RestoreWorkerData } from './restore-start.ts';
 
 // For the whole process: to optimize its code would take a processor that is needed, and 10 MB. By now all is loaded
-// that comes with compiled code, which fits the flags of its time only.
-setFlagsFromString('--interrupt-budget=400000');
+// that comes with compiled code, which fits the flags of its time only. Later versions of V8 do not know the flag.
+if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=400000');
 
 const { ring, beats } = workerData as RestoreWorkerData;
 const reader = createRingReader(ring);
