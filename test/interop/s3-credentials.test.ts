@@ -1,10 +1,12 @@
 /** Where the program that people run finds credentials for S3: everything that the SDK's default chain knows. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { exitStatus } from '../../src/errors.ts';
 import { expectStatus } from '../support/processes.ts';
@@ -17,12 +19,18 @@ const keys = {
   SecretAccessKey: credentials.AWS_SECRET_ACCESS_KEY,
 };
 
-/** What a container, or a machine of Amazon's, is told about itself. */
+const later = new Date(Date.now() + 3_600_000).toISOString();
+const role = 'arn:aws:iam::123456789012:role/backup';
+
+/** What a container, or a machine of Amazon's, is told about itself; also the portal of logins and the giver of roles. */
 async function startMetadata(t: Scope): Promise<string> {
-  const session = { ...keys, Token: 'session', Expiration: new Date(Date.now() + 3_600_000).toISOString() };
-  const server = createServer(({ url = '' }, answer) => {
+  const session = { ...keys, Token: 'session', Expiration: later };
+  const server = createServer(async (request, answer) => {
+    const { url = '', method, headers } = request;
     if (url.startsWith('/latest/api/token')) answer.end('token');
     else if (url.endsWith('/security-credentials/')) answer.end('a-role');
+    else if (url.startsWith('/federation/credentials')) answer.end(portalAnswer(url, headers));
+    else if (method === 'POST') answer.end(roleAnswer(new URLSearchParams(await text(request))));
     else answer.end(JSON.stringify({ ...session, Code: 'Success', Type: 'AWS-HMAC' }));
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -31,6 +39,27 @@ async function startMetadata(t: Scope): Promise<string> {
     server.closeAllConnections();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** @see AWS IAM Identity Center, GetRoleCredentials */
+function portalAnswer(url: string, { 'x-amz-sso_bearer_token': token }: IncomingHttpHeaders): string {
+  const asked = new URL(url, 'http://portal').searchParams;
+  if (token !== 'the login' || asked.get('role_name') !== 'r' || asked.get('account_id') !== '1') return '{}';
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = keys;
+  return JSON.stringify({
+    roleCredentials: { accessKeyId, secretAccessKey, sessionToken: 'session', expiration: Date.parse(later) },
+  });
+}
+
+/** @see AWS STS, AssumeRole and AssumeRoleWithWebIdentity */
+function roleAnswer(asked: URLSearchParams): string {
+  const action = asked.get('Action');
+  const isSigned = action === 'AssumeRole' || asked.get('WebIdentityToken') === 'the identity';
+  if (!isSigned || asked.get('RoleArn') !== role) return '';
+  const fields = { ...keys, SessionToken: 'session', Expiration: later };
+  const credentials = Object.entries(fields).map(([name, value]) => `<${name}>${value}</${name}>`);
+  return `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result><Credentials>
+    ${credentials.join('')}</Credentials></${action}Result></${action}Response>`;
 }
 
 test('credentials come from all the places that the SDK knows, and what is wrong with them is said', async t => {
@@ -53,8 +82,19 @@ test('credentials come from all the places that the SDK knows, and what is wrong
 [profile told]\ncredential_process = ${command}
 [profile broken]\ncredential_process = ${command}-not sekret
 [profile signed-out]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r
-[sso-session s]\nsso_start_url = https://x.invalid/start\nsso_region = eu-west-1\n`,
+[profile signed-in]\nsso_session = i\nsso_account_id = 1\nsso_role_name = r
+[profile on-behalf]\nrole_arn = ${role}\nsource_profile = stored\nregion = eu-west-1
+[sso-session s]\nsso_start_url = https://x.invalid/start\nsso_region = eu-west-1
+[sso-session i]\nsso_start_url = https://x.invalid/start\nsso_region = eu-west-1\n`,
   );
+  const login = { startUrl: 'https://x.invalid/start', region: 'eu-west-1', accessToken: 'the login' };
+  mkdirSync(join(folder, 'sso/cache'), { recursive: true });
+  writeFileSync(
+    join(folder, 'sso/cache', `${createHash('sha1').update('i').digest('hex')}.json`),
+    JSON.stringify({ ...login, expiresAt: later }),
+  );
+  const identity = join(folder, 'identity');
+  writeFileSync(identity, 'the identity');
   const off = { AWS_EC2_METADATA_DISABLED: 'true' };
   const found: Record<string, Record<string, string>> = {
     'the environment': credentials,
@@ -62,6 +102,12 @@ test('credentials come from all the places that the SDK knows, and what is wrong
     'the config file': { ...off, AWS_PROFILE: 'configured' },
     'a process': { ...off, AWS_PROFILE: 'told' },
     'a container': { ...off, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${metadata}/credentials` },
+    'the portal of a login': { ...off, AWS_PROFILE: 'signed-in', AWS_ENDPOINT_URL_SSO: metadata },
+    'a role of another profile': { ...off, AWS_PROFILE: 'on-behalf', AWS_ENDPOINT_URL_STS: metadata },
+    'a role for a web identity': {
+      ...{ ...off, AWS_ENDPOINT_URL_STS: metadata, AWS_REGION: 'eu-west-1' },
+      ...{ AWS_ROLE_ARN: role, AWS_WEB_IDENTITY_TOKEN_FILE: identity },
+    },
     'the machine': { AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata },
   };
   const words = ['collection-status', `s3://${BUCKET}/x`, '--s3-endpoint-url', server.url];
