@@ -6,7 +6,7 @@
  * @see FORMAT.md, "Manifest"
  */
 
-import { pathOf } from '../bytes.ts';
+import { bytesOf, pathOf } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Change, Manifest, Position, VolumeEntry } from './manifest.ts';
 import { unquote } from './quoting.ts';
@@ -24,6 +24,15 @@ const MOST_INCOMPLETE = 10_000;
 // Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
 const WORD = /[^\t-\r ]+/;
 const WORDS = /[^\t-\r ]+/g;
+
+/** How everybody writes lines of changes; others are read too, but take longer. */
+const usualChanges = ['new', 'changed', 'deleted'].map(change => bytesOf(`    ${change} `));
+const NEWLINE = 0x0a;
+
+function startsWith(bytes: Buffer, at: number, start: Buffer): boolean {
+  for (let i = 0; i < start.length; i++) if (bytes[at + i] !== start[i]) return false;
+  return true;
+}
 
 /** @param onChange told every line of the list of changed files, in order */
 export function createManifestReader(onChange?: (change: Change, path: string) => void): ManifestReader {
@@ -90,9 +99,27 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
     lastNumber = number;
   }
 
+  /** Counts lines of changes from `from` on, if nobody wants to hear them. @returns where the first other line begins */
+  function passChanges(bytes: Buffer, from: number): number {
+    let at = from;
+    if (!filelist || onChange) return at;
+    for (let end = bytes.indexOf(NEWLINE, at); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
+      if (!usualChanges.some(change => startsWith(bytes, at, change))) break;
+      filelist.seen++;
+      at = end + 1;
+    }
+    return at;
+  }
+
   return {
     push(chunk) {
-      const text = pathOf(chunk);
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      const cut = pending === '' ? 0 : bytes.indexOf(NEWLINE) + 1;
+      if (cut > 0) {
+        readLine(pending + pathOf(bytes.subarray(0, cut - 1)));
+        pending = '';
+      }
+      const text = pathOf(bytes.subarray(pending === '' ? passChanges(bytes, cut) : 0));
       let from = 0;
       for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
         readLine(pending + text.slice(from, to));

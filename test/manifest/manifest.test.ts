@@ -99,6 +99,7 @@ test('createManifestReader() gives back what was written, for any bytes and any 
         const manifest = read(written, size, (change, path) => seen.push([change, path]));
         assert.deepEqual(manifest, { hostname: 'vm', localdir, volumes, ending: 'filelist' });
         assert.deepEqual(seen, changed);
+        assert.deepEqual(read(written, size), manifest); // where nobody asks for the changes
       },
     ),
   ));
