@@ -92,7 +92,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       const chunks = await options.open(volume);
       reader.startVolume();
       firstPath = undefined;
-      for await (const chunk of chunks) {
+      for await (const chunk of inSlices(chunks)) {
         reader.push(chunk);
         if (gapAfter !== undefined && pieces.length > 0) {
           const first = pieces.find(piece => piece.type === 'begin');
@@ -121,6 +121,15 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
   if (!options.isEndKnown) yield* lostBetween(options, gapAfter ?? lastPath ?? null, undefined);
   else if (gapAfter !== undefined) {
     yield* lostBetween(options, gapAfter, undefined, options.volumes.at(-1)?.end.path);
+  }
+}
+
+/** Entries of a slice are alive at once: of more, the young generation's collections copy many again and again. */
+const SLICE = 64 * 1024;
+
+async function* inSlices(chunks: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += SLICE) yield chunk.subarray(at, at + SLICE);
   }
 }
 

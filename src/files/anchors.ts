@@ -4,16 +4,23 @@
  * Anchors follow a sorted walk: one for about every 4000 bytes of the current path, closed when the walk leaves them.
  */
 
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { bytesOf, isWithin } from '../bytes.ts';
 import { systemError } from './problem.ts';
 
 /** Below PATH_MAX (4096 with its NUL), with room for `/proc/self/fd/N`. */
 const longestPath = 4000;
 
-/** The folder that shows our open files as paths; '' where the system has none (no Linux, or no /proc). */
+/**
+ * The folder that shows our open files as paths; '' where the system has none (no Linux, or no /proc). It is named by
+ * the number that /proc knows us by: through `self`, a link, each path would take longer.
+ */
 export function findFdFolder(): string {
-  return existsSync('/proc/self/fd') ? '/proc/self/fd' : '';
+  try {
+    return `/proc/${readlinkSync('/proc/self')}/fd`;
+  } catch {
+    return '';
+  }
 }
 
 export interface Anchors {
