@@ -1,5 +1,5 @@
 // npm run package [-- TARGET]: a tarball of tsbackup with all that it needs but Node.js, so that nothing is compiled
-// where it is unpacked. TARGET is `native` (this machine), `armv6` (Raspberry Pi OS, 32 bits: any Pi) or `armel`
+// where it is unpacked: few files, because cards of small machines are slow with many. TARGET is `native` (this machine), `armv6` (Raspberry Pi OS, 32 bits: any Pi) or `armel`
 // (Debian armel). It fits the major version of Node.js that makes it, whose headers the last two need too.
 import { spawnSync } from 'node:child_process';
 import {
@@ -11,10 +11,12 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const ADDON = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
 // Debian's compiler for hard float makes code for ARMv7 unless it is told, and so do the few objects that it would link
@@ -33,7 +35,7 @@ process.chdir(root);
 const target = process.argv[2] ?? 'native';
 if (target !== 'native' && !cross[target]) fail(`no such target: ${target}; there are native, armv6, armel`);
 
-const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { version, dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const node = `node${process.versions.node.split('.')[0]}`;
 const system = target === 'native' ? `${process.platform}-${process.arch}` : `linux-${target}`;
 const file = join(root, 'dist', `tsbackup-${version}-${node}-${system}.tar.gz`);
@@ -46,16 +48,18 @@ try {
   );
   run('tar', ['-xzf', join(work, filename), '-C', work]);
   run('mv', [join(work, 'package'), stage]);
-  cpSync('package-lock.json', join(stage, 'package-lock.json'));
-  run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: stage });
+  rmSync(join(stage, 'dist/src'), { recursive: true }); // dist/bin holds it
+  const program = readFileSync('dist/bin/tsbackup.cjs', 'utf8');
+  for (const name of Object.keys(dependencies)) {
+    const folder = join(stage, 'node_modules', name);
+    if (program.includes(`require("${name}")`)) await bundleDependency(name, folder);
+    else cpSync(join('node_modules', name, 'LICENSE'), join(folder, 'LICENSE')); // the rest is in dist/bin
+  }
   mkdirSync(join(stage, dirname(ADDON)), { recursive: true });
   cpSync(target === 'native' ? ADDON : compiled(cross[target]), join(stage, ADDON));
   // What V8 compiled here fits no other processor; the first run there that may leaves its own.
   for (const name of target === 'native' ? [] : readdirSync(join(stage, 'dist/bin'))) {
     if (name.includes('.cjs.')) rmSync(join(stage, 'dist/bin', name));
-  }
-  for (const sources of ['deps', 'src', 'binding.gyp']) {
-    rmSync(join(stage, 'node_modules/better-sqlite3', sources), { recursive: true });
   }
   mkdirSync(join(stage, 'bin'));
   symlinkSync('../dist/bin/cli.js', join(stage, 'bin', 'tsbackup'));
@@ -73,6 +77,42 @@ try {
   console.log(file);
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** Makes one file of a package that the program loads when it wants it, with all that belongs to it. */
+async function bundleDependency(name, folder) {
+  const { metafile } = await build({
+    stdin: { contents: `module.exports = require('${name}')`, resolveDir: root },
+    outfile: join(folder, 'index.js'),
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'inline',
+    metafile: true,
+  });
+  const manifest = { name, version: manifestOf(join('node_modules', name)).version, main: 'index.js' };
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest)}\n`);
+  writeFileSync(join(folder, 'LICENSES'), licensesOf(Object.keys(metafile.inputs)));
+}
+
+/** The licences of the packages that files belong to, each once, below the names of those that have it. */
+function licensesOf(files) {
+  const holders = new Map();
+  const folders = files.flatMap(file => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
+  for (const folder of new Set(folders)) {
+    const { name, version, license } = manifestOf(folder);
+    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry));
+    const text = file ? readFileSync(join(folder, file), 'utf8') : `${license}\n`;
+    holders.set(text, [...(holders.get(text) ?? []), `${name} ${version}`]);
+  }
+  return [...holders].map(([text, names]) => `${names.join('\n')}\n\n${text}`).join('\n');
+}
+
+function manifestOf(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 }
 
 /** The addon for another processor, made of the sources that npm has installed here. @returns its path */
