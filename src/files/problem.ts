@@ -1,5 +1,6 @@
 /** Trouble with one thing in the source tree: the run goes on without it and says so. */
 
+import { constants } from 'node:os';
 import { systemCode, tooManyFiles } from '../errors.ts';
 
 export interface SourceProblem {
@@ -11,28 +12,34 @@ export interface SourceProblem {
   readonly vanished: boolean;
 }
 
+/** Errors of a source that is away which Node has a number for, but no name. ENOMEDIUM is Linux's. */
+const nameless: ReadonlyMap<unknown, string> = new Map([
+  [-constants.errno.ESTALE, 'ESTALE'],
+  [-constants.errno.ENOLINK, 'ENOLINK'],
+  [-123, 'ENOMEDIUM'],
+]);
+
 /**
- * The name of a system error; `EUNKNOWN` for those that Node has no name for (`EUCLEAN`, a damaged file system);
+ * The name of a system error; `EUNKNOWN` for others that Node has no name for (`EUCLEAN`, a damaged file system);
  * undefined for any other error.
  */
 export function systemName(error: unknown): string | undefined {
   const isSystemError = typeof (error as { syscall?: unknown } | null | undefined)?.syscall === 'string';
-  return systemCode(error) ?? (isSystemError ? 'EUNKNOWN' : undefined);
+  if (!isSystemError) return systemCode(error);
+  return systemCode(error) ?? nameless.get((error as { errno?: unknown }).errno) ?? 'EUNKNOWN';
 }
 
 /** Errors of a source that is away for a while, as a network drive or a disk on a cable may be. */
 const away: ReadonlySet<string> = new Set([
   ...['EIO', 'EREMOTEIO', 'ENODEV', 'ENXIO', 'ENOLINK', 'ESTALE', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT'],
   ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH'],
-  ...['ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET'],
+  ...['ECONNABORTED', 'ECONNREFUSED', 'ECONNRESET', 'ENOMEDIUM'],
 ]);
-/** ENOMEDIUM, which Node has no name for. */
-const NO_MEDIUM = -123;
 
 /** Whether a system error says that the source is away, and a later try may succeed. */
 export function isAway(error: unknown): boolean {
   const name = systemName(error);
-  return name !== undefined && (away.has(name) || (error as { errno?: unknown }).errno === NO_MEDIUM);
+  return name !== undefined && away.has(name);
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
-import { sourceProblem, systemError, systemName } from '../../src/files/problem.ts';
+import { isAway, sourceProblem, systemError, systemName } from '../../src/files/problem.ts';
 
 test('systemName() names what the system says, also where Node has no word for it', () => {
   const unnamed = Object.assign(new Error('Unknown system error -117'), {
@@ -11,6 +12,18 @@ test('systemName() names what the system says, also where Node has no word for i
   assert.equal(systemName(unnamed), 'EUNKNOWN');
   for (const other of [new TypeError('a slip'), undefined, null, 'text'])
     assert.equal(systemName(other), undefined);
+});
+
+test('isAway() knows the errors of a source that is away by number where Node has no name for them', () => {
+  const failed = (errno: number) =>
+    Object.assign(new Error(), { code: `Unknown system error ${errno}`, errno, syscall: 'scandir' });
+  const numbers = [-constants.errno.ESTALE, -constants.errno.ENOLINK, -123];
+  assert.deepEqual(
+    numbers.map(errno => systemName(failed(errno))),
+    ['ESTALE', 'ENOLINK', 'ENOMEDIUM'],
+  );
+  for (const errno of numbers) assert.ok(isAway(failed(errno)));
+  assert.ok(!isAway(failed(-117)));
 });
 
 test('sourceProblem() tells what vanished from what failed, and throws slips on', () => {

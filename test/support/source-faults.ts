@@ -5,6 +5,8 @@
 
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 
 /** The file that SOURCE_FAULTS names holds this as JSON; without the file all is well. */
 export interface SourceFault {
@@ -17,6 +19,9 @@ export interface SourceFault {
   /** Only these calls fail; all if absent. */
   readonly calls?: readonly string[];
 }
+
+/** Node has no name for some errors, ESTALE among them. */
+const names: ReadonlySet<string> = new Set([...getSystemErrorMap().values()].map(([name]) => name));
 
 const control = process.env.SOURCE_FAULTS;
 if (control !== undefined) install(control);
@@ -42,7 +47,12 @@ function install(file: string): void {
         writeFileSync(`${file}.hung`, '');
         return true;
       }
-      throw Object.assign(new Error(`${code}: made by a test, ${call} '${path}'`), { code, syscall: call });
+      const errno = -(constants.errno as Readonly<Record<string, number>>)[code]!;
+      const told = names.has(code) ? { code } : { code: `Unknown system error ${errno}`, errno };
+      throw Object.assign(new Error(`${told.code}: made by a test, ${call} '${path}'`), {
+        ...told,
+        syscall: call,
+      });
     } finally {
       busy = false;
     }
