@@ -3,11 +3,11 @@
  * and tells what stands there. In promises, so that a drive that hangs does not hang signals.
  */
 
-import type { StatsFs } from 'node:fs';
 import { opendir, realpath, stat, statfs } from 'node:fs/promises';
 import { bytesOf, displayPath, pathOf } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Report } from '../report.ts';
+import { fileSystemOf } from './file-system.ts';
 import { stayedAway, waitingFor } from './patience.ts';
 import { isAway, systemName } from './problem.ts';
 
@@ -70,15 +70,15 @@ async function look(root: string): Promise<SourceRoot> {
   const path = bytesOf(root);
   const listed = await isEmptyFolder(path); // what is mounted when it is looked at is there from here on
   const stats = await stat(path, { bigint: true });
-  const fs: StatsFs = await statfs(path);
+  const fileSystem = fileSystemOf(await statfs(path, { bigint: true }));
   const isFolder = stats.isDirectory();
   return {
     device: stats.dev,
     isFolder,
     isEmpty: listed === true,
     isMountPoint: isFolder && (await stat(await above(path), { bigint: true })).dev !== stats.dev,
-    fileSystem: fs.type,
-    mayHang: remote.has(fs.type >>> 0),
+    fileSystem,
+    mayHang: remote.has(fileSystem),
   };
 }
 

@@ -17,6 +17,7 @@ import { bytesOf, comparePaths, displayPath, isWithin, pathOf } from '../bytes.t
 import type { Entry, EntryType } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { createAnchors } from './anchors.ts';
+import { fileSystemOf } from './file-system.ts';
 import { createIdNames, type IdNames } from './ids.ts';
 import { checkDevice, impatient, type Patience } from './patience.ts';
 import { type SourceProblem, sourceProblem } from './problem.ts';
@@ -181,7 +182,7 @@ export function* walk(
 /** The file system that a root is on, as statfs numbers its kind. @throws {BackupError} as walk does */
 export function fileSystemTypeOf(root: string, patience: Patience = impatient): number {
   try {
-    return patience.call(() => statfsSync(bytesOf(root)).type);
+    return patience.call(() => fileSystemOf(statfsSync(bytesOf(root), { bigint: true })));
   } catch (error) {
     throw rootError(root, sourceProblem('', 'lstat', error), error);
   }
