@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { licensesOf } from './licenses.mjs';
 
 function run(command, args, stdio = 'inherit') {
   const { status, error } = spawnSync(command, args, { stdio });
@@ -20,6 +21,7 @@ const external = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).de
   .concat('bindings');
 const common = {
   bundle: true,
+  metafile: true,
   format: 'cjs',
   platform: 'node',
   target: 'node20',
@@ -36,7 +38,7 @@ const loaded = {
   footer: { js: '})' },
 };
 const threads = ['pack-worker', 'restore-worker', 'seal-worker'];
-await build({
+const program = await build({
   ...loaded,
   entryPoints: {
     tsbackup: 'src/cli/parts.ts',
@@ -53,7 +55,7 @@ await build({
     },
   ],
 });
-await build({
+const sdk = await build({
   ...loaded,
   entryPoints: ['src/storage/s3-sdk.ts'],
   outfile: 'dist/bin/s3-sdk.cjs',
@@ -66,6 +68,8 @@ await build({
   outfile: 'dist/bin/cli.js', // one file, parts of which are run when they are wanted
 });
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
+const inputs = [program, sdk].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync('dist/bin/LICENSES', licensesOf(inputs));
 for (const name of [...threads, 'warm-up']) cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
 run(process.execPath, ['dist/bin/warm-up.js'], ['ignore', 'ignore', 'inherit']); // leaves what V8 has compiled
 rmSync('dist/bin/warm-up.js');

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { licensesOf } from './licenses.mjs';
 
 const ADDON = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
 // Debian's compiler for hard float makes code for ARMv7 unless it is told, and so do the few objects that it would link
@@ -52,8 +53,7 @@ try {
   const program = readFileSync('dist/bin/tsbackup.cjs', 'utf8');
   for (const name of Object.keys(dependencies)) {
     const folder = join(stage, 'node_modules', name);
-    if (program.includes(`require("${name}")`)) await bundleDependency(name, folder);
-    else cpSync(join('node_modules', name, 'LICENSE'), join(folder, 'LICENSE')); // the rest is in dist/bin
+    if (program.includes(`require("${name}")`)) await bundleDependency(name, folder); // the rest is in dist/bin
   }
   mkdirSync(join(stage, dirname(ADDON)), { recursive: true });
   cpSync(target === 'native' ? ADDON : compiled(cross[target]), join(stage, ADDON));
@@ -96,19 +96,6 @@ async function bundleDependency(name, folder) {
   const manifest = { name, version: manifestOf(join('node_modules', name)).version, main: 'index.js' };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest)}\n`);
   writeFileSync(join(folder, 'LICENSES'), licensesOf(Object.keys(metafile.inputs)));
-}
-
-/** The licences of the packages that files belong to, each once, below the names of those that have it. */
-function licensesOf(files) {
-  const holders = new Map();
-  const folders = files.flatMap(file => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
-  for (const folder of new Set(folders)) {
-    const { name, version, license } = manifestOf(folder);
-    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file ? readFileSync(join(folder, file), 'utf8') : `${license}\n`;
-    holders.set(text, [...(holders.get(text) ?? []), `${name} ${version}`]);
-  }
-  return [...holders].map(([text, names]) => `${names.join('\n')}\n\n${text}`).join('\n');
 }
 
 function manifestOf(folder) {
