@@ -57,8 +57,10 @@ function install(file: string): void {
       busy = false;
     }
   };
-  const text = (path: unknown) =>
-    typeof path === 'number' ? (paths.get(path) ?? '') : Buffer.from(path as string).toString('latin1');
+  const text = (path: unknown) => {
+    if (typeof path === 'number') return paths.get(path) ?? '';
+    return Buffer.from(path instanceof URL ? path.pathname : (path as string)).toString('latin1');
+  };
 
   type Call = (...given: unknown[]) => unknown;
   const patch = (holder: object, names: readonly string[], isAsync: boolean) => {
