@@ -3,6 +3,8 @@
  * that ends with it has. Callers match `code`, never text.
  */
 
+import { constants } from 'node:os';
+
 /** Exit statuses of the program; the table in README.md says the same in words. */
 export const exitStatus = {
   done: 0,
@@ -110,9 +112,31 @@ export function traitsOf(code: ErrorCode): CodeTraits {
 
 /** The system's error name (`ENOENT` …) of anything thrown, or undefined. */
 export function systemCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+  const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
+  if (typeof code !== 'string') return undefined;
+  return /^E[A-Z0-9]+$/.test(code) ? code : UNKNOWN.test(code) ? namesOf().get(Number(errno)) : undefined;
 }
+
+/** How Node begins what it says of errors that it has no name for: EDQUOT, ESTALE, ENOMEDIUM and others. */
+const UNKNOWN = /^Unknown system error -\d+/;
+
+let systemNames: ReadonlyMap<number, string> | undefined;
+/** By negative number, as Node has it. ENOMEDIUM is Linux's. */
+function namesOf(): ReadonlyMap<number, string> {
+  systemNames ??= new Map([
+    ...Object.entries(constants.errno).map(([name, number]) => [-number, name] as const),
+    [-123, 'ENOMEDIUM'],
+  ]);
+  return systemNames;
+}
+
+/** What Node does not say. */
+const words: Readonly<Record<string, string>> = {
+  EDQUOT: 'disk quota exceeded',
+  ENOLINK: 'link has been severed',
+  ENOMEDIUM: 'no medium found',
+  ESTALE: 'stale file handle',
+};
 
 /** The error to tell when the system has no open file left for us, here or as the first reason; else undefined. */
 export function tooManyFiles(error: unknown): BackupError | undefined {
@@ -128,7 +152,11 @@ export function tooManyFiles(error: unknown): BackupError | undefined {
 
 /** A thrown thing in one line for a person, without stack. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const name = UNKNOWN.test(error.message) ? systemCode(error) : undefined;
+  if (name === undefined) return error.message;
+  // Node has said its number twice: as the name and as the words.
+  return error.message.replace(/^([^:,]+)(: \1)?/, `${name}: ${words[name] ?? 'an error of the system'}`);
 }
 
 /** The same as a part of a longer sentence: without its full stop. */

@@ -1,6 +1,5 @@
 /** Trouble with one thing in the source tree: the run goes on without it and says so. */
 
-import { constants } from 'node:os';
 import { systemCode, tooManyFiles } from '../errors.ts';
 
 export interface SourceProblem {
@@ -12,21 +11,10 @@ export interface SourceProblem {
   readonly vanished: boolean;
 }
 
-/** Errors of a source that is away which Node has a number for, but no name. ENOMEDIUM is Linux's. */
-const nameless: ReadonlyMap<unknown, string> = new Map([
-  [-constants.errno.ESTALE, 'ESTALE'],
-  [-constants.errno.ENOLINK, 'ENOLINK'],
-  [-123, 'ENOMEDIUM'],
-]);
-
-/**
- * The name of a system error; `EUNKNOWN` for others that Node has no name for (`EUCLEAN`, a damaged file system);
- * undefined for any other error.
- */
+/** The name of a system error; `EUNKNOWN` if it has none; undefined for any other error. */
 export function systemName(error: unknown): string | undefined {
   const isSystemError = typeof (error as { syscall?: unknown } | null | undefined)?.syscall === 'string';
-  if (!isSystemError) return systemCode(error);
-  return systemCode(error) ?? nameless.get((error as { errno?: unknown }).errno) ?? 'EUNKNOWN';
+  return systemCode(error) ?? (isSystemError ? 'EUNKNOWN' : undefined);
 }
 
 /** Errors of a source that is away for a while, as a network drive or a disk on a cable may be. */

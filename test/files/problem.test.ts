@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
+import { messageOf, systemCode } from '../../src/errors.ts';
 import { isAway, sourceProblem, systemError, systemName } from '../../src/files/problem.ts';
 
 test('systemName() names what the system says, also where Node has no word for it', () => {
@@ -24,6 +25,15 @@ test('isAway() knows the errors of a source that is away by number where Node ha
   );
   for (const errno of numbers) assert.ok(isAway(failed(errno)));
   assert.ok(!isAway(failed(-117)));
+});
+
+test('messageOf() names what Node has only a number for', () => {
+  const code = 'Unknown system error -122';
+  const failed = (text: string) => Object.assign(new Error(text), { code, errno: -122, syscall: 'write' });
+  assert.equal(messageOf(failed(`${code}: ${code}, write`)), 'EDQUOT: disk quota exceeded, write');
+  assert.equal(systemCode(failed('')), 'EDQUOT');
+  const unnamed = 'Unknown system error -117: Unknown system error -117, read';
+  assert.equal(messageOf(Object.assign(new Error(unnamed), { errno: -117 })), unnamed);
 });
 
 test('sourceProblem() tells what vanished from what failed, and throws slips on', () => {
