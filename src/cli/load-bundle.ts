@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { packThreadPlace, startPackThread } from '../engine/pack-thread.ts';
 import { launchRestoreThread, restoreThreadPlace } from '../engine/restore-start.ts';
@@ -12,6 +13,8 @@ import type { parts } from './parts.ts';
 /** @param folder of the bundle @param words of the command line, as Node gives them */
 export function loadBundle(name: string, folder: string, words: readonly string[]): void {
   try {
+    // Collections are small and many here: to share one among threads costs more than it saves.
+    if (isMainThread) setFlagsFromString('--no-parallel-scavenge');
     if (name === 'cli') startThread(words, folder);
     if (!isMainThread) return void loadCompiled(join(folder, `${name}.cjs`));
     const bundle = loadCompiled(join(folder, 'tsbackup.cjs')) as { parts: typeof parts };
