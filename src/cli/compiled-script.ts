@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { threadId } from 'node:worker_threads';
+import { optimizeAsUsual } from '../engine/optimize-less.ts';
 
 type Require = (id: string) => unknown;
 
@@ -27,12 +28,9 @@ export function loadCompiled(file: string): unknown {
   const cachedData = readCompiled(compiled);
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
   if (!cachedData || script.cachedDataRejected) {
-    const probe = new Script('').createCachedData();
     process.once('exit', () => {
-      // A restore sets a flag of V8, and compiled code fits those only that were set then. The probe has a name that
-      // is new, or V8 would have it already.
-      const { cachedDataRejected } = new Script('', { cachedData: probe, filename: 'probe' });
-      if (!cachedDataRejected) keep(script, compiled);
+      optimizeAsUsual(); // what is kept fits the flags that were set then
+      keep(script, compiled);
     });
   }
   const module: { exports: unknown } = { exports: {} };

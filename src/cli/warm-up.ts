@@ -70,7 +70,8 @@ async function warmUp(): Promise<void> {
     await runIntoBucket();
     cores = 2;
     writeFileSync(join(source, 'noise'), randomBytes(2 ** 20)); // sealed on a thread
-    await run('full', source, url); // and no restore, which sets flags of V8
+    await run('full', source, url);
+    await run('restore', url, join(folder, 'restored again'));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
+import { optimizeLess } from './optimize-less.ts';
 import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
 import { BEATS, ENDING } from './pack-thread.ts';
 import type { PackMessage, PackRequest } from './packing.ts';
@@ -64,6 +65,7 @@ function fail(thrown: unknown): void {
 }
 
 async function run(job: PackJob, slabs: number): Promise<void> {
+  if (job.sets.length === 0) optimizeLess(); // a walk through what is unchanged takes longer so
   try {
     pool = createSlabPool(slabs);
     packer = await openSourcePacker(job, pool, host);

@@ -2,13 +2,13 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { bytesOf } from '../bytes.ts';
 import { BackupError, messageOf, systemCode, tooManyFiles } from '../errors.ts';
 import type { EntrySink } from '../files/sink.ts';
 import { createTreeWriter } from '../files/write.ts';
 import { createRingReader } from './byte-ring.ts';
+import { optimizeLess } from './optimize-less.ts';
 import {
   decodeEntry,
   type HashRequest,
@@ -19,9 +19,7 @@ import {
 } from './restore-records.ts';
 import type { RestoreWorkerData } from './restore-start.ts';
 
-// For the whole process: to optimize its code would take a processor that is needed, and 10 MB. By now all is loaded
-// that comes with compiled code, which fits the flags of its time only. Later versions of V8 do not know the flag.
-if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=400000');
+optimizeLess(); // by now all is loaded that comes with compiled code
 
 const { ring, beats } = workerData as RestoreWorkerData;
 const reader = createRingReader(ring);

@@ -71,7 +71,8 @@ interface Server {
 
 const [folder = '', bucket = '', kind = ''] = process.argv.slice(2);
 const knowsChecksums = kind !== 'old';
-const hasMd5Etags = kind !== 'lean';
+const isLean = kind === 'lean';
+const hasMd5Etags = !isLean;
 if (bucket === '') process.exit(); // a test runner that takes every file for a test
 const S3rver = createRequire(import.meta.url)('s3rver') as new (options: object) => Server;
 const server = new S3rver({
@@ -116,6 +117,18 @@ const tidy = createTidier(); // of chunks, or all of the heap is gone over at ev
 /** Buffers for bodies, used again, since what is dropped after a while takes longest to collect. */
 const spare: Buffer[] = [];
 
+const PAGE = 64 * 1024; // of WebAssembly; a multiple of what disks and processors have
+/** Its types come with browsers' libraries only. */
+const { Memory } = (globalThis as unknown as { WebAssembly: WebAssemblyHost }).WebAssembly;
+interface WebAssemblyHost {
+  readonly Memory: new (pages: { initial: number }) => { readonly buffer: ArrayBuffer };
+}
+
+/** At least so many bytes, whole pages, as writing past the system's cache wants them. */
+function pages(length: number): Buffer {
+  return Buffer.from(new Memory({ initial: Math.ceil(length / PAGE) }).buffer);
+}
+
 /** A request's body. @throws 'BadDigest' if it is not what the request says */
 async function receive(content: IncomingMessage): Promise<Received> {
   const signed = String(content.headers['x-amz-content-sha256']);
@@ -128,7 +141,7 @@ async function receive(content: IncomingMessage): Promise<Received> {
   const sha256 = (knowsChecksums && wanted.length > 0) || !md5 ? createHash('sha256') : undefined;
   const length = Number(content.headers['content-length'] ?? 0);
   let buffer = spare.pop() ?? Buffer.alloc(0);
-  if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(length);
+  if (buffer.length < length) buffer = isLean ? pages(length) : Buffer.allocUnsafeSlow(length);
   let size = 0;
   content.on('data', (chunk: Buffer) => {
     md5?.update(chunk);
@@ -168,7 +181,10 @@ store.putPart = async (_, uploadId, number, content) => {
   const { partSize, placed } = upload;
   const offset = partSize !== undefined && size <= partSize ? (Number(number) - 1) * partSize : undefined;
   const name = offset === undefined ? number : 'joined';
-  const file = await open(partFile(uploadId, name), constants.O_RDWR | constants.O_CREAT);
+  // As storage servers do: what is kept for long need not push everything else out of the cache.
+  const isDirect = isLean && offset !== undefined && size > 0 && (size | offset) % PAGE === 0;
+  const flags = constants.O_RDWR | constants.O_CREAT;
+  const file = await open(partFile(uploadId, name), isDirect ? flags | constants.O_DIRECT : flags);
   try {
     if (size > 0) await file.write(bytes, 0, size, offset ?? 0);
   } finally {
