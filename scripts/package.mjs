@@ -1,6 +1,7 @@
 // npm run package [-- TARGET]: a tarball of tsbackup with all that it needs but Node.js, so that nothing is compiled
-// where it is unpacked: few files, because cards of small machines are slow with many. TARGET is `native` (this machine), `armv6` (Raspberry Pi OS, 32 bits: any Pi) or `armel`
-// (Debian armel). It fits the major version of Node.js that makes it, whose headers the last two need too.
+// where it is unpacked, in few files, because cards of small machines are slow with many. TARGET is `native` (this
+// machine), `armv6` (Raspberry Pi OS, 32 bits: any Pi) or `armel` (Debian armel). It fits the major version of Node.js
+// that makes it, whose headers the last two need too.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -93,13 +94,10 @@ async function bundleDependency(name, folder) {
     legalComments: 'inline',
     metafile: true,
   });
-  const manifest = { name, version: manifestOf(join('node_modules', name)).version, main: 'index.js' };
+  const { version } = JSON.parse(readFileSync(join('node_modules', name, 'package.json'), 'utf8'));
+  const manifest = { name, version, main: 'index.js' };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest)}\n`);
   writeFileSync(join(folder, 'LICENSES'), licensesOf(Object.keys(metafile.inputs)));
-}
-
-function manifestOf(folder) {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 }
 
 /** The addon for another processor, made of the sources that npm has installed here. @returns its path */

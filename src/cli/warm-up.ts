@@ -1,5 +1,5 @@
 /**
- * Does once what most runs do, so that V8 has compiled the code for it when load-bundle.ts keeps that; run by the build, and
+ * Does once what most runs do, so that V8 has compiled the code for it when compiled-script.ts keeps that; run by the build, and
  * never by people: first on one thread, then on those of a machine with more processors, which keep their own.
  */
 

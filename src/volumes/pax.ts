@@ -9,25 +9,20 @@ import type { Attributes } from '../entry.ts';
 const MAX_ID = 8 ** 7;
 const MAX_TIME = 8 ** 11;
 
+type PaxRecord = [keyword: string, value: string];
+
 /** The records of a member in the order that Python's tarfile gives them; undefined if it needs none, as most do. */
 export function paxRecords(name: string, attributes: Attributes): Buffer | undefined {
   const { linkname, uname, gname, uid, gid, mtimeSeconds } = attributes;
-  const fits = fitsText(name, 100) && fitsText(linkname, 100) && fitsText(uname, 32) && fitsText(gname, 32);
-  if (fits && uid < MAX_ID && gid < MAX_ID && mtimeSeconds < MAX_TIME) return undefined;
-  const records: [keyword: string, value: string][] = [];
-  const text = (keyword: string, value: string, length: number) => {
-    if (!fitsText(value, length)) records.push([keyword, value]);
-  };
-  const number = (keyword: string, value: number, bound: number) => {
-    if (value >= bound) records.push([keyword, String(value)]);
-  };
-  text('path', name, 100);
-  text('linkpath', linkname, 100);
-  text('uname', uname, 32);
-  text('gname', gname, 32);
-  number('uid', uid, MAX_ID);
-  number('gid', gid, MAX_ID);
-  number('mtime', mtimeSeconds, MAX_TIME);
+  const records: PaxRecord[] = [];
+  addText(records, 'path', name, 100);
+  addText(records, 'linkpath', linkname, 100);
+  addText(records, 'uname', uname, 32);
+  addText(records, 'gname', gname, 32);
+  addNumber(records, 'uid', uid, MAX_ID);
+  addNumber(records, 'gid', gid, MAX_ID);
+  addNumber(records, 'mtime', mtimeSeconds, MAX_TIME);
+  if (records.length === 0) return undefined;
   if (records.some(([, value]) => !isUtf8(value))) records.unshift(['hdrcharset', 'BINARY']);
   return bytesOf(records.map(([keyword, value]) => formatRecord(keyword, value)).join(''));
 }
@@ -40,8 +35,12 @@ function formatRecord(keyword: string, value: string): string {
   return `${length}${rest}`;
 }
 
-function fitsText(value: string, length: number): boolean {
-  return value.length <= length && isAscii(value);
+function addText(records: PaxRecord[], keyword: string, value: string, length: number): void {
+  if (value.length > length || !isAscii(value)) records.push([keyword, value]);
+}
+
+function addNumber(records: PaxRecord[], keyword: string, value: number, bound: number): void {
+  if (value >= bound) records.push([keyword, String(value)]);
 }
 
 function isAscii(text: string): boolean {
