@@ -181,7 +181,9 @@ async function decrypted(message: Uint8Array, key: SealingKey): Promise<Buffer> 
   const header = await readPacketHeader(source);
   const parts: Buffer[] = [];
   for await (const part of readPacketBody(source, header!)) parts.push(Buffer.from(part));
-  return createCfbDecipher(key).update(Buffer.concat(parts).subarray(1));
+  const decipher = createCfbDecipher(key);
+  decipher.add(Buffer.concat(parts).subarray(1));
+  return decipher.take();
 }
 
 /** As `hexdump -C` prints it: a `*` stands for lines that are equal to the one before. */

@@ -265,7 +265,9 @@ export function namesOf(recipients: readonly RecipientPacket[]): string {
 /** Whether the last two bytes of the random block come twice; true for one wrong key in 65536, too. */
 function fitsPrefix(key: SessionKey, head: Uint8Array): boolean {
   const { blockLength } = cipherTraits(key.algorithm);
-  const prefix = createCfbDecipher(key).update(head);
+  const decipher = createCfbDecipher(key);
+  decipher.add(head);
+  const prefix = decipher.take();
   return (
     prefix[blockLength - 2] === prefix[blockLength] && prefix[blockLength - 1] === prefix[blockLength + 1]
   );
@@ -273,6 +275,8 @@ function fitsPrefix(key: SessionKey, head: Uint8Array): boolean {
 
 /** Packet header and SHA-1 of the modification detection code, always last. */
 const MDC = 22;
+/** So many bytes are worth a chunk, as each one passes through a dozen stages. */
+const TOGETHER = 192 * 1024;
 
 /** Plain bytes between prefix and integrity check; the check is made when the stream ends. Chunks are given. */
 async function* checkedContent(
@@ -282,11 +286,15 @@ async function* checkedContent(
   prefixLength: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha1');
-  const start = decipher.update(head);
+  decipher.add(head);
+  const start = decipher.take();
   hash.update(start.subarray(0, prefixLength));
   let held: Uint8Array = start.subarray(prefixLength); // what may turn out to be the MDC
-  while (await body.fill()) {
-    const plain = decipher.update(body.take(Number.POSITIVE_INFINITY), held);
+  for (let isMore = true; isMore; ) {
+    isMore = await body.fill();
+    if (isMore) decipher.add(body.take(Number.POSITIVE_INFINITY));
+    if (isMore && decipher.length < TOGETHER) continue;
+    const plain = decipher.take(held);
     const sure = Math.max(0, plain.length - MDC);
     held = plain.subarray(sure);
     if (sure === 0) continue;

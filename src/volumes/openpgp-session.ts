@@ -73,9 +73,22 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
   const aes = /^(aes-\d+)-cfb$/.exec(name)?.[1];
   if (aes !== undefined) return createAesCfbDecryptor(aes, key);
   const decipher = createDecipheriv(name, key, Buffer.alloc(blockLength));
+  let added: Buffer[] = [];
+  let length = 0;
   return {
-    update: (bytes, before) =>
-      before ? Buffer.concat([before, decipher.update(bytes)]) : decipher.update(bytes),
+    get length() {
+      return length;
+    },
+    add(bytes) {
+      added.push(decipher.update(bytes));
+      length += bytes.length;
+    },
+    take(before = Buffer.alloc(0)) {
+      const plain = Buffer.concat([before, ...added]);
+      added = [];
+      length = 0;
+      return plain;
+    },
   };
 }
 
@@ -178,7 +191,9 @@ export async function recoverSessionKey(
 ): Promise<SessionKey | undefined> {
   const key = await derive(s2k, cipherTraits(algorithm).keyLength, secrets);
   if (encrypted.length === 0) return { algorithm, key };
-  const inner = createCfbDecipher({ algorithm, key }).update(encrypted);
+  const decipher = createCfbDecipher({ algorithm, key });
+  decipher.add(encrypted);
+  const inner = decipher.take();
   if (ciphers[inner[0]!]?.keyLength !== inner.length - 1) return undefined;
   return { algorithm: inner[0]!, key: inner.subarray(1) };
 }

@@ -21,11 +21,14 @@ test('createAesCfbDecryptor() gives what the cipher in its own mode gives, howev
         for (let at = 0, i = 0; at < sealed.length; i++) {
           const part = sealed.subarray(at, at + sizes[i % sizes.length]!);
           // At any place in memory, aligned or not.
-          const out = decryptor.update(Buffer.concat([Buffer.alloc(skew), part]).subarray(skew), held);
+          decryptor.add(Buffer.concat([Buffer.alloc(skew), part]).subarray(skew));
+          at += part.length;
+          if (i % 5 === 4 && at < sealed.length) continue;
+          const out = decryptor.take(held);
+          assert.equal(decryptor.length, 0);
           const sure = i % 3 === 0 ? Math.max(0, out.length - 22) : out.length;
           opened.push(out.subarray(0, sure));
           held = sure < out.length ? out.subarray(sure) : undefined;
-          at += part.length;
         }
         assert.deepEqual(Buffer.concat([...opened, held ?? Buffer.alloc(0)]), Buffer.from(plain));
       },
