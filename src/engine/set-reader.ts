@@ -80,6 +80,7 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       pieces.push({ type: 'finish', complete: complete && !cut });
     },
   });
+  let slice = SLICE;
   const tidy = createTidier();
   const flush = () => {
     const full = pieces;
@@ -92,8 +93,10 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
       const chunks = await options.open(volume);
       reader.startVolume();
       firstPath = undefined;
-      for await (const chunk of inSlices(chunks)) {
+      for await (const chunk of inSlices(chunks, () => slice)) {
         reader.push(chunk);
+        if (pieces.length > MANY) slice = SLICE;
+        else if (pieces.length < MANY / 2) slice = Math.min(2 * slice, LARGEST_SLICE);
         if (gapAfter !== undefined && pieces.length > 0) {
           const first = pieces.find(piece => piece.type === 'begin');
           if (first) {
@@ -124,12 +127,19 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
   }
 }
 
-/** Entries of a slice are alive at once: of more, the young generation's collections copy many again and again. */
+/** The smallest. */
 const SLICE = 64 * 1024;
+const LARGEST_SLICE = 1024 * 1024;
+/** Pieces of a slice are alive at once: of more, the young generation's collections copy many again and again. */
+const MANY = 32;
 
-async function* inSlices(chunks: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
+async function* inSlices(chunks: Chunks, size: () => number): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += SLICE) yield chunk.subarray(at, at + SLICE);
+    for (let at = 0; at < chunk.length; ) {
+      const end = at + size();
+      yield chunk.subarray(at, end);
+      at = end;
+    }
   }
 }
 

@@ -30,6 +30,10 @@ const MAX_SEGMENTS = 2;
 const MAX_OUTPUT = 4 * 1024 * 1024;
 const OUTPUT_PIECE = 640 * 1024;
 const WIDTH = 3;
+/** Where chunks are joined. */
+const SLAB = 512 * 1024;
+/** Of a stored block (RFC 1951 §3.2.4), when it begins on a byte boundary. */
+const STORED_HEADER = 5;
 
 /** A part of the stream between two boundaries. */
 interface Piece {
@@ -46,12 +50,12 @@ interface Piece {
  */
 export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = source[Symbol.asyncIterator]();
-  let held: Uint8Array = new Uint8Array(0);
+  const held = createJoined();
   let isAtEnd = false;
   const more = async () => {
     const next = await chunks.next();
     if (next.done) isAtEnd = true;
-    else held = held.length === 0 ? next.value : Buffer.concat([held, next.value]);
+    else held.add(next.value);
   };
 
   const window = createWindow();
@@ -69,19 +73,21 @@ export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array,
   }
 
   try {
-    while (held.length < OUR_START.length && !isAtEnd) await more();
-    let isSure = OUR_START.equals(held.subarray(0, OUR_START.length));
+    while (held.bytes().length < OUR_START.length && !isAtEnd) await more();
+    let isSure = OUR_START.equals(held.bytes().subarray(0, OUR_START.length));
     let storedLeft = 0; // of the content of a stored block under way
+    let search = newSearch();
     while (isSure && !isAtEnd) {
-      const stored = walkStoredBlocks(held, storedLeft);
-      const length = stored.length > 0 ? stored.length : segmentsLength(held);
+      const bytes = held.bytes();
+      const stored = walkStoredBlocks(bytes, storedLeft);
+      const length = stored.length > 0 ? stored.length : segmentsLength(bytes, search);
       if (length === 0) {
-        if (held.length > MAX_HELD) break;
+        if (bytes.length > MAX_HELD) break;
         await more();
         continue;
       }
-      const compressed = held.subarray(0, length);
-      held = held.subarray(length);
+      const compressed = held.take(length);
+      search = newSearch();
       storedLeft = stored.left;
       const plain = stored.length > 0 ? Promise.resolve(stored.contents) : inflatePiece(compressed);
       underway.push({ compressed, plain });
@@ -90,7 +96,7 @@ export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array,
     }
     while (isSure && underway.length > 0) isSure = yield* settle();
     if (isSure && storedLeft > 0) throw new BackupError('damaged', 'Compressed data is cut short.');
-    const rest = [...underway.map(({ compressed }) => compressed), held];
+    const rest = [...underway.map(({ compressed }) => compressed), held.bytes()];
     yield* inflate(joined(rest, chunks), 'raw', window.bytes());
   } finally {
     await Promise.all(underway.map(({ plain }) => plain)); // nothing keeps running behind the caller's back
@@ -104,6 +110,42 @@ async function* joined(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* first;
   for (let next = await others.next(); !next.done; next = await others.next()) yield next.value;
+}
+
+/** Bytes in one array: a chunk as it came, or several that were copied behind each other, each byte hardly ever twice. */
+function createJoined() {
+  let bytes: Uint8Array = new Uint8Array(0);
+  let isInSlab = false;
+  let slab = Buffer.alloc(0);
+  let used = 0; // of the slab, of which nothing is used again
+  return {
+    bytes: () => bytes,
+    add(chunk: Uint8Array) {
+      if (bytes.length === 0) {
+        bytes = chunk;
+        isInSlab = false;
+        return;
+      }
+      const length = bytes.length + chunk.length;
+      if (!isInSlab || used + chunk.length > slab.length) {
+        if (used + length > slab.length) {
+          slab = Buffer.allocUnsafeSlow(Math.max(SLAB, length));
+          used = 0;
+        }
+        slab.set(bytes, used);
+        used += bytes.length;
+        isInSlab = true;
+      }
+      slab.set(chunk, used);
+      used += chunk.length;
+      bytes = slab.subarray(used - length, used);
+    },
+    take(length: number): Uint8Array {
+      const taken = bytes.subarray(0, length);
+      bytes = bytes.subarray(length);
+      return taken;
+    },
+  };
 }
 
 /** The last 32 KiB that were given out. */
@@ -122,7 +164,7 @@ function createWindow() {
 
 /** Where a stored block of ours begins at `at`, the length of its content (RFC 1951 §3.2.4); else -1. */
 function storedLength(bytes: Uint8Array, at: number): number {
-  if (at + 5 > bytes.length || bytes[at] !== 0) return -1;
+  if (at + STORED_HEADER > bytes.length || bytes[at] !== 0) return -1;
   const length = bytes[at + 1]! | (bytes[at + 2]! << 8);
   const complement = bytes[at + 3]! | (bytes[at + 4]! << 8);
   return (length ^ complement) === 0xffff ? length : -1;
@@ -146,23 +188,37 @@ function walkStoredBlocks(
     at = end;
     const length = left > 0 ? -1 : storedLength(bytes, at);
     if (length < 0) return { length: at, contents, left };
-    at += 5;
+    at += STORED_HEADER;
     left = length;
   }
 }
 
+/** How far bytes have been searched for segments, for when more of them are there. */
+interface Search {
+  from: number;
+  /** Of the last segment that was found. */
+  end: number;
+  segments: number;
+}
+
+const newSearch = (): Search => ({ from: 1, end: 0, segments: 0 });
+
 /** How far the first segments reach that are worth a call, as far as one can tell; 0 if more bytes are wanted. */
-function segmentsLength(held: Uint8Array): number {
-  if (held.length < 5 || storedLength(held, 0) >= 0) return 0;
+function segmentsLength(held: Uint8Array, search: Search): number {
+  if (held.length < STORED_HEADER || storedLength(held, 0) >= 0) return 0;
   const bytes = Buffer.from(held.buffer, held.byteOffset, held.length);
-  let end = 0;
-  let segments = 0;
-  for (let at = bytes.indexOf(MARKER, 1); at >= 0; at = bytes.indexOf(MARKER, at + 1)) {
+  for (;;) {
+    const at = bytes.indexOf(MARKER, search.from);
+    if (at < 0) break;
+    const end = at + MARKER.length;
+    if (end + STORED_HEADER > bytes.length) return 0; // what begins there is yet to be seen
+    search.from = at + 1;
     if (bytes[at - 1]! & HEADER_BITS) continue;
-    end = at + MARKER.length;
-    if (++segments === MAX_SEGMENTS || end >= PIECE || storedLength(bytes, end) >= 0) return end;
+    search.end = end;
+    if (++search.segments === MAX_SEGMENTS || end >= PIECE || storedLength(bytes, end) >= 0) return end;
   }
-  return bytes.length >= 2 * PIECE ? end : 0;
+  search.from = Math.max(search.from, bytes.length - MARKER.length + 1);
+  return bytes.length >= 2 * PIECE ? search.end : 0;
 }
 
 /**
