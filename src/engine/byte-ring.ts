@@ -8,7 +8,7 @@ export const LARGEST_RECORD = 256 * 1024;
 const CAPACITY = 8 * LARGEST_RECORD;
 const HEADER = 8;
 /** To wake the other thread takes longer than most records: not before so much is there to read, or free. */
-const WORTH_WAKING = CAPACITY / 2;
+const WORTH_WAKING = CAPACITY / 4;
 /** Fills the end of the ring where the next record does not fit. */
 const FILLER = -1;
 
@@ -43,6 +43,11 @@ export interface RingWriter {
    * @throws Error if the reader has ended
    */
   push(type: number, length: number, fill?: (bytes: Uint8Array) => void, isUrgent?: boolean): void;
+  /**
+   * Like a push that is not urgent, but bytes of one type that follow each other share records, which the reader sees
+   * when they are full, something else is pushed, or room is waited for.
+   */
+  append(type: number, length: number, fill: (bytes: Uint8Array) => void): void;
   /** Undefined if there is room for a record and a few little ones; else a promise of that. */
   whenRoom(): Promise<void> | undefined;
 }
@@ -100,23 +105,54 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
     headers[at >> 2] = length;
     headers[(at >> 2) + 1] = type;
   };
+  /** Makes room for a record. @returns where it begins */
+  const begin = (length: number): number => {
+    const size = HEADER + padded(length);
+    const at = Atomics.load(control, WRITTEN) & (CAPACITY - 1);
+    const left = CAPACITY - at;
+    const needed = left < size ? left + size : size;
+    if (roomIn(control) < needed || hasEnded()) waitFor(needed);
+    if (left >= size) return at;
+    writeHeader(at, left - HEADER, FILLER);
+    advance(left, false);
+    return 0;
+  };
+  /** The record that grows, of which the reader does not know yet. */
+  let open: { readonly at: number; readonly type: number; length: number } | undefined;
+  const openSize = () => (open ? HEADER + padded(open.length) : 0);
+  const close = () => {
+    if (!open) return;
+    writeHeader(open.at, open.length, open.type);
+    advance(openSize(), false);
+    open = undefined;
+  };
+  const canGrow = (type: number, length: number): boolean => {
+    if (open?.type !== type || open.length + length > LARGEST_RECORD) return false;
+    const size = HEADER + padded(open.length + length);
+    return open.at + size <= CAPACITY && roomIn(control) >= size;
+  };
   return {
     push(type, length, fill, isUrgent = true) {
-      const size = HEADER + padded(length);
-      let at = Atomics.load(control, WRITTEN) & (CAPACITY - 1);
-      const left = CAPACITY - at;
-      const needed = left < size ? left + size : size;
-      if (roomIn(control) < needed || hasEnded()) waitFor(needed);
-      if (left < size) {
-        writeHeader(at, left - HEADER, FILLER);
-        advance(left, false);
-        at = 0;
-      }
+      close();
+      const at = begin(length);
       writeHeader(at, length, type);
       fill?.(data.subarray(at + HEADER, at + HEADER + length));
-      advance(size, isUrgent);
+      advance(HEADER + padded(length), isUrgent);
     },
-    whenRoom: () => (roomIn(control) >= 3 * LARGEST_RECORD || hasEnded() ? undefined : waitAsync()),
+    append(type, length, fill) {
+      if (!canGrow(type, length)) {
+        close();
+        open = { at: begin(length), type, length: 0 };
+      }
+      const from = open!.at + HEADER + open!.length;
+      fill(data.subarray(from, from + length));
+      open!.length += length;
+    },
+    whenRoom() {
+      if (roomIn(control) - openSize() >= 3 * LARGEST_RECORD || hasEnded()) return undefined;
+      close();
+      return waitAsync();
+    },
   };
 }
 

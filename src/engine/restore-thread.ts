@@ -136,7 +136,7 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
       };
       const sendPart = (bytes: Uint8Array, at: number): number => {
         const end = Math.min(bytes.length, at + LARGEST_RECORD);
-        ring.push(records.data, end - at, to => copyShared(bytes.subarray(at, end), to), false);
+        ring.append(records.data, end - at, to => copyShared(bytes.subarray(at, end), to));
         return end;
       };
       return {

@@ -46,6 +46,38 @@ test('a ring gives its records in order, whatever their lengths', () => {
   );
 });
 
+test('a ring joins what is appended, in order with what is pushed', () => {
+  const appended = 3; // types below it
+  const joined = (records: [type: number, bytes: Buffer][]) => {
+    const all: [number, Buffer][] = [];
+    for (const [type, bytes] of records) {
+      if (type < appended && all.at(-1)?.[0] === type)
+        all.push([type, Buffer.concat([all.pop()![1], bytes])]);
+      else all.push([type, bytes]);
+    }
+    return all;
+  };
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(5), lengths), { maxLength: 60 }), steps => {
+      const memory = createRingMemory();
+      const [writer, reader] = [createRingWriter(memory), createRingReader(memory)];
+      const [given, taken]: [[number, Buffer][], [number, Buffer][]] = [[], []];
+      for (const [type, size] of [...steps, [appended, 0] as const]) {
+        const bytes = Buffer.alloc(size, `step ${given.length}`);
+        if (type < appended) writer.append(type, size, to => to.set(bytes));
+        else writer.push(type, size, to => to.set(bytes));
+        given.push([type, bytes]);
+        for (let record = reader.peek(); record; record = reader.peek()) {
+          taken.push([record.type, Buffer.from(record.bytes)]);
+          reader.release();
+        }
+      }
+      assert.ok(taken.length <= given.length);
+      assert.deepEqual(joined(taken), joined(given));
+    }),
+  );
+});
+
 const count = 20_000;
 const readerCode = `
 const { parentPort, workerData } = require('node:worker_threads');
