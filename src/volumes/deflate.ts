@@ -36,7 +36,7 @@ export interface DeflateOptions {
 /** How zlib is to work; a larger window finds more, and searches longer. */
 interface Way {
   readonly windowBits: number;
-  /** Of one chunk after the other, in turns: a mixture lies between two levels, in time as in size. */
+  /** Of the chunks of a group, in turns: a mixture lies between two levels, in time as in size. */
   readonly levels: readonly number[];
 }
 
@@ -46,7 +46,7 @@ interface Way {
  * to 4 % and 2 % more than there would be without.
  */
 const ways: readonly [Way, Way] = [
-  { windowBits: 15, levels: [4, 2] },
+  { windowBits: 15, levels: [4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 2, 4, 4] },
   { windowBits: 13, levels: [5, 5, 4] },
 ];
 
