@@ -31,6 +31,7 @@ const common = {
 const loaded = {
   ...common,
   charset: 'ascii',
+  minifyWhitespace: true, // its text stays in memory
   define: { 'import.meta.url': 'bundleUrl' },
   banner: {
     js: "(function (module, require, __filename) {const bundleUrl = require('node:url').pathToFileURL(__filename).href;",
@@ -60,7 +61,6 @@ const sdk = await build({
   entryPoints: ['src/storage/s3-sdk.ts'],
   outfile: 'dist/bin/s3-sdk.cjs',
   mainFields: ['module', 'main'], // of which what nobody asks for is left out
-  minifyWhitespace: true, // its text stays in memory
 });
 await build({
   ...common,

@@ -49,7 +49,7 @@ import {
 } from './backup-plan.ts';
 import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { checkDeletions } from './deletion-guard.ts';
-import { type CommonOptions, type Host, packerOptions } from './host.ts';
+import { batchesAtOnce, type CommonOptions, type Host, packerOptions } from './host.ts';
 import {
   cutBack,
   findInterrupted,
@@ -413,7 +413,7 @@ async function store(
       storage,
       after: last && { volume: last.volume, end: last.mark.end },
       volumeSize: request.volumeSize,
-      width: Math.max(2, host.cores + 2),
+      width: batchesAtOnce(host),
       uploads: 1,
       nameOf,
       createEnvelope: async first => {

@@ -40,7 +40,8 @@ export interface Host {
 }
 
 /** What a packer needs of a host. While it waits for a source that is away the watchdog lets it be. */
-export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host): PackerOptions {
+export function packerOptions(host: Host): PackerOptions {
+  const { cores, pause, signal, reporter, watchdog } = host;
   const ownThread = cores > 1;
   let resume = () => {};
   const report = (event: Report) => {
@@ -51,7 +52,12 @@ export function packerOptions({ cores, pause, signal, reporter, watchdog }: Host
     if (event.code === 'source-back') resume();
     reporter.report(event);
   };
-  return { ownThread, pause, signal, report };
+  return { ownThread, slabs: batchesAtOnce(host) + 2, pause, signal, report };
+}
+
+/** So many are deflated or sealed side by side; two more are being filled or wait. */
+export function batchesAtOnce({ cores }: Host): number {
+  return cores + 2;
 }
 
 /** Keys as the user named them; see keys/keys.ts. */

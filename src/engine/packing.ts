@@ -21,9 +21,6 @@ export interface Packing {
   commit(pieces: readonly Piece[]): Promise<void>;
 }
 
-/** Slabs under way: in the packer's hand, waiting, and being deflated. */
-const SLABS = 8;
-
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
 export interface Packer {
   /** To be called once; again only when it failed before its first batch. @param passed hears of large deltas */
@@ -40,6 +37,8 @@ export interface Packer {
 export interface PackerOptions extends Omit<PackHost, 'beat' | 'passed'> {
   /** Whether it gets a thread of its own. */
   readonly ownThread: boolean;
+  /** Most that are under way: in the packer's hand, waiting, and being deflated. */
+  readonly slabs: number;
   /** Ends a wait for the next batch, whatever the source does. */
   readonly signal: AbortSignal;
 }
@@ -48,7 +47,7 @@ export function createPacker(options: PackerOptions): Packer {
   return options.ownThread ? createThread(options) : createLocal(options);
 }
 
-function createLocal(options: Omit<PackHost, 'beat' | 'passed'>): Packer {
+function createLocal({ slabs, ...options }: PackerOptions): Packer {
   let beats = 0;
   const host = { ...options, beat: () => void beats++ };
   let opening: Promise<SourcePacker> | undefined;
@@ -58,7 +57,7 @@ function createLocal(options: Omit<PackHost, 'beat' | 'passed'>): Packer {
         packer => packer.close(),
         () => {},
       );
-      const local = Promise.resolve(before).then(() => openLocal(job, { ...host, passed }));
+      const local = Promise.resolve(before).then(() => openLocal(job, slabs, { ...host, passed }));
       local.catch(() => {}); // who asks for batches hears of it
       opening = local.then(({ packer }) => packer);
       opening.catch(() => {});
@@ -86,10 +85,10 @@ function createLocal(options: Omit<PackHost, 'beat' | 'passed'>): Packer {
 }
 
 /** Loaded only here: the main thread needs none of it where there is another one. */
-async function openLocal(job: PackJob, host: PackHost) {
+async function openLocal(job: PackJob, slabs: number, host: PackHost) {
   const { createSlabPool } = await import('./slab-pool.ts');
   const { openSourcePacker } = await import('./pack-source.ts');
-  const pool = createSlabPool(SLABS);
+  const pool = createSlabPool(slabs);
   return { pool, packer: await openSourcePacker(job, pool, host) };
 }
 
@@ -111,7 +110,7 @@ export type PackRequest =
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
   | { readonly type: 'close' };
 
-function createThread({ report, signal }: PackerOptions): Packer {
+function createThread({ report, signal, slabs }: PackerOptions): Packer {
   const thread = packThreadPlace.take() ?? startPackThread(new URL('./pack-worker.js', import.meta.url));
   const { worker, shared } = thread;
   const arrived: PackMessage[] = [];
@@ -154,7 +153,7 @@ function createThread({ report, signal }: PackerOptions): Packer {
     start(job, passed) {
       onPassed = passed;
       worker.ref();
-      tell({ type: 'start', job, slabs: SLABS });
+      tell({ type: 'start', job, slabs });
       return {
         batches: (async function* () {
           for (let message = await next(); message.type === 'batch'; message = await next())
