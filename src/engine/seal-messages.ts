@@ -1,20 +1,12 @@
 /** What the sealing thread is told and says: an answer to each request, in order. */
 
-import type { SealOptions } from '../volumes/openpgp-seal.ts';
 import type { SealingKey } from '../volumes/openpgp-session.ts';
 import { SLAB_SIZE } from './batch.ts';
 
-/** `message` tells the OpenPGP messages apart that are under way. */
-export type SealRequest = { readonly message: number } & (
-  | {
-      readonly step: 'start';
-      readonly key: SealingKey;
-      readonly options: Omit<SealOptions, 'random' | 'allocate'>;
-      /** The random block that a message begins with. */
-      readonly prefix: Uint8Array;
-    }
-  | { readonly step: 'push'; readonly bytes: Uint8Array }
-  | { readonly step: 'end' }
+/** `message` tells the OpenPGP messages apart that are under way; `bytes` are a part of its content. */
+export type SealRequest = { readonly message: number; readonly bytes: Uint8Array } & (
+  | { readonly step: 'start'; readonly key: SealingKey }
+  | { readonly step: 'push' | 'end' }
 );
 
 export interface SealAnswer {

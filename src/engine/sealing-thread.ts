@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Buffers, OpenSealer } from '../volumes/envelope.ts';
-import { cipherTraits } from '../volumes/openpgp-session.ts';
+import { createSealedContent } from '../volumes/openpgp-seal.ts';
 import { endThread } from './end-thread.ts';
 import { goesRound, ROUND_LENGTH, type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
 
@@ -12,8 +12,8 @@ export interface SealingThread {
   close(): Promise<void>;
 }
 
-/** More are not kept: as many as are under way in one volume. */
-const MOST_SPARE = 6;
+/** More are not kept: they only pile up while the target is slow. */
+const MOST_SPARE = 2;
 
 /** The thread is started by the first message. */
 export function createSealingThread(): SealingThread {
@@ -61,18 +61,18 @@ export function createSealingThread(): SealingThread {
   };
 
   return {
-    openSealer(key, { random, allocate: _, ...options }) {
+    openSealer(key, options) {
       const message = ++messages;
-      const prefix = random(cipherTraits(key.algorithm).blockLength);
+      const content = createSealedContent(key, options); // here, for encrypting takes longer than all else
       let digest: string | undefined;
       return {
-        start: async () => (await ask({ message, step: 'start', key, options, prefix })).bytes,
+        start: async () => (await ask({ message, step: 'start', key, bytes: content.start() })).bytes,
         async push(given) {
-          const bytes = whole(given);
+          const bytes = whole(content.push(given));
           return (await ask({ message, step: 'push', bytes }, [bytes.buffer as ArrayBuffer])).bytes;
         },
         async end() {
-          const { bytes, sha1 } = await ask({ message, step: 'end' });
+          const { bytes, sha1 } = await ask({ message, step: 'end', bytes: content.end() });
           digest = sha1;
           return bytes;
         },

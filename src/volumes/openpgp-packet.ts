@@ -201,8 +201,12 @@ const PART_MARK = 224 + PART_BITS;
 
 /** A packet whose length is not known at its start, in parts of 64 KiB; the bytes do not depend on how it was pushed. */
 export interface PartialPacket {
-  /** @param bytes lent, copied @returns parts that are full, given; often empty */
-  push(bytes: Uint8Array): Uint8Array;
+  /**
+   * @param bytes lent, copied
+   * @param through what becomes of spans of them, of 64 KiB at most, on their way; keeps their length
+   * @returns parts that are full, given; often empty
+   */
+  push(bytes: Uint8Array, through?: (span: Uint8Array) => Uint8Array): Uint8Array;
   /** @returns the rest of the packet, given */
   end(): Uint8Array;
 }
@@ -214,10 +218,10 @@ export function createPartialPacket(tag: number, allocate: Allocate = Buffer.all
   let begun = false;
   const tagByte = Uint8Array.of(0xc0 | tag);
   return {
-    push(bytes) {
+    push(bytes, through = span => span) {
       let parts = Math.floor((held + bytes.length) / PART);
       if (parts === 0) {
-        slab.set(bytes, held);
+        slab.set(through(bytes), held);
         held += bytes.length;
         return new Uint8Array(0);
       }
@@ -229,12 +233,12 @@ export function createPartialPacket(tag: number, allocate: Allocate = Buffer.all
       for (; parts > 0; parts--) {
         out[to++] = PART_MARK;
         out.set(slab.subarray(0, held), to);
-        out.set(bytes.subarray(from, from + PART - held), to + held);
+        out.set(through(bytes.subarray(from, from + PART - held)), to + held);
         from += PART - held;
         to += PART;
         held = 0;
       }
-      slab.set(bytes.subarray(from));
+      slab.set(through(bytes.subarray(from)));
       held = bytes.length - from;
       return out;
     },

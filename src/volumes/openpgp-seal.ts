@@ -14,7 +14,7 @@ import { createPartialPacket, tags } from './openpgp-packet.ts';
 import type { RandomBytes, SealingKey } from './openpgp-session.ts';
 import { cipherTraits } from './openpgp-session.ts';
 
-export interface SealOptions {
+export interface ContentOptions {
   /** Whether what is pushed are raw deflate segments, closed by the final block, of the content. */
   readonly compressed: boolean;
   /** Whether the content brings its own packets, as SignedContent does; default false. */
@@ -22,6 +22,9 @@ export interface SealOptions {
   readonly random: RandomBytes;
   /** The literal packet's date, since 1970. */
   readonly literalTimeSeconds: number;
+}
+
+export interface SealOptions extends ContentOptions {
   /** Where sealed bytes are written; default: new memory. */
   readonly allocate?: Allocate | undefined;
 }
@@ -38,37 +41,70 @@ export interface Sealer {
 const COMPRESSED_ZIP = Uint8Array.of(0xa3, 1);
 const LITERAL_OPEN = 0xaf;
 const MDC_HEADER = Uint8Array.of(0xd3, 20);
+/** Of the packet of encrypted data. */
+const VERSION = 1;
 
 export function createSealer(key: SealingKey, options: SealOptions): Sealer {
-  const { name, blockLength } = cipherTraits(key.algorithm);
-  const cipher = createCipheriv(name, key.key, Buffer.alloc(blockLength));
+  const content = createSealedContent(key, options);
+  const encryptor = createEncryptor(key, options.allocate);
+  return {
+    start: () => encryptor.start(content.start()),
+    push: bytes => encryptor.push(content.push(bytes)),
+    end: () => encryptor.end(content.end()),
+  };
+}
+
+/**
+ * The first half of sealing: what is encrypted, from the random prefix to the integrity check. `push` may give back what
+ * it was lent.
+ */
+export function createSealedContent(
+  { algorithm }: Pick<SealingKey, 'algorithm'>,
+  options: ContentOptions,
+): Sealer {
   const hash = createHash('sha1');
-  const outer = createPartialPacket(tags.encrypted, options.allocate);
   const literal = createPartialPacket(tags.literal);
   const addsLiteral = !options.compressed && !options.framed;
-  const encrypt = (plain: Uint8Array): Uint8Array => {
+  const hashed = (plain: Uint8Array): Uint8Array => {
     hash.update(plain);
-    return outer.push(cipher.update(plain));
+    return plain;
   };
   return {
     start() {
-      const prefix = Buffer.from(options.random(blockLength));
-      const version = outer.push(Uint8Array.of(1));
-      const parts = [key.packets, version, encrypt(Buffer.concat([prefix, prefix.subarray(-2)]))];
+      const prefix = Buffer.from(options.random(cipherTraits(algorithm).blockLength));
+      const parts: Uint8Array[] = [prefix, prefix.subarray(-2)];
       const head = literalHead(options.literalTimeSeconds);
-      if (options.compressed) parts.push(encrypt(COMPRESSED_ZIP));
-      if (addsLiteral) parts.push(encrypt(literal.push(head)));
-      else if (!options.framed)
-        parts.push(encrypt(storedBlocks(Buffer.concat([Uint8Array.of(LITERAL_OPEN), head]))));
-      return Buffer.concat(parts);
+      if (options.compressed) parts.push(COMPRESSED_ZIP);
+      if (addsLiteral) parts.push(literal.push(head));
+      else if (!options.framed) parts.push(storedBlocks(Buffer.concat([Uint8Array.of(LITERAL_OPEN), head])));
+      return hashed(Buffer.concat(parts));
     },
-    push: bytes => encrypt(addsLiteral ? literal.push(bytes) : bytes),
+    push: bytes => hashed(addsLiteral ? literal.push(bytes) : bytes),
     end() {
-      const rest = addsLiteral ? encrypt(literal.end()) : new Uint8Array(0);
-      const mdcHeader = encrypt(MDC_HEADER);
-      const mdc = outer.push(cipher.update(hash.digest()));
-      return Buffer.concat([rest, mdcHeader, mdc, outer.end()]);
+      const rest = addsLiteral ? literal.end() : new Uint8Array(0);
+      const last = hashed(Buffer.concat([rest, MDC_HEADER]));
+      return Buffer.concat([last, hash.digest()]);
     },
+  };
+}
+
+/** Takes what a first half comes to. */
+export interface Encryptor {
+  start(content: Uint8Array): Uint8Array;
+  push(content: Uint8Array): Uint8Array;
+  end(content: Uint8Array): Uint8Array;
+}
+
+/** The second half: its packets around the encrypted content. @param allocate where sealed bytes are written */
+export function createEncryptor(key: SealingKey, allocate?: Allocate): Encryptor {
+  const { name, blockLength } = cipherTraits(key.algorithm);
+  const cipher = createCipheriv(name, key.key, Buffer.alloc(blockLength));
+  const packet = createPartialPacket(tags.encrypted, allocate);
+  const encrypt = (plain: Uint8Array) => packet.push(plain, span => cipher.update(span));
+  return {
+    start: content => Buffer.concat([key.packets, packet.push(Uint8Array.of(VERSION)), encrypt(content)]),
+    push: encrypt,
+    end: content => Buffer.concat([encrypt(content), packet.end()]),
   };
 }
 
