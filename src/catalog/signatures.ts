@@ -22,11 +22,14 @@ export interface SignatureReader {
 
 /** A piece of our making is 256 KiB and one record; a record may be a signature of a few MiB. */
 const LONGEST_PIECE = 512 * 1024 * 1024;
+/** Most pieces fit. */
+const SLAB = 512 * 1024;
 
 /** @param fileOf the cached sigtar of a set, by the set's number in the catalog */
 export function createSignatureReader(catalog: Catalog, fileOf: (set: number) => string): SignatureReader {
   const files = new Map<number, number>();
   let last: { readonly set: number; readonly from: number; readonly bytes: Uint8Array } | undefined;
+  const slab = new Uint8Array(SLAB);
 
   const open = (set: number) => {
     let fd = files.get(set);
@@ -42,7 +45,10 @@ export function createSignatureReader(catalog: Catalog, fileOf: (set: number) =>
     const stored = Buffer.allocUnsafe(piece.gzipEnd - piece.gzipOffset);
     const read = readSync(open(place.set), stored, 0, stored.length, piece.gzipOffset);
     const bytes = inflateSegments(stored.subarray(0, read), LONGEST_PIECE);
-    return { set: place.set, from: piece.plainOffset, bytes };
+    // What stays for a while would grow old before it is garbage, and old garbage is collected late.
+    if (bytes.length <= SLAB) slab.set(bytes);
+    const kept = bytes.length <= SLAB ? slab.subarray(0, bytes.length) : bytes;
+    return { set: place.set, from: piece.plainOffset, bytes: kept };
   };
   return {
     at(place, path) {
