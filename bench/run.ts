@@ -80,7 +80,7 @@ async function takeTurn(
       await sleep(1100); // sets are named by the second
       if (operation !== 'restore') readOnce(place.tree);
       spawnSync('sync'); // nobody pays for what another one wrote
-      if (operation === 'restore') touchMemory();
+      if (operation === 'restore' || operation === 'full') touchMemory();
       const before = sizeOf(space.repository);
       const cost = await runStep(program.step(operation, place.tree, space), work);
       const storedBytes = sizeOf(space.repository) - before;

@@ -49,23 +49,3 @@ export async function collect(source: Chunks): Promise<Uint8Array> {
 export async function* fromChunks(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
   yield* chunks;
 }
-
-/** The same bytes in chunks of exactly `size` (the last may be shorter). Yielded chunks are given. */
-export async function* rechunk(source: Chunks, size: number): AsyncGenerator<Uint8Array, void, undefined> {
-  let slab = Buffer.allocUnsafeSlow(size);
-  let filled = 0;
-  for await (const chunk of source) {
-    for (let offset = 0; offset < chunk.length; ) {
-      const take = Math.min(size - filled, chunk.length - offset);
-      slab.set(chunk.subarray(offset, offset + take), filled);
-      filled += take;
-      offset += take;
-      if (filled === size) {
-        yield slab;
-        slab = Buffer.allocUnsafeSlow(size);
-        filled = 0;
-      }
-    }
-  }
-  if (filled > 0) yield slab.subarray(0, filled);
-}

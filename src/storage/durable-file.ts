@@ -16,6 +16,8 @@ import { type GetOptions, TEMPORARY_PREFIX } from './storage.ts';
 export type Explain = (error: unknown) => Error;
 
 const SLAB = 256 * 1024; // below this the cost of a call shows, above it only memory grows
+/** So much is synced while more is written: the end does not wait for all of it, and a disk that fails is soon known. */
+const SYNC_EVERY = 32 * 1024 * 1024;
 const STALE_AFTER_MS = 24 * 60 * 60 * 1000; // an upload that wrote nothing for a day is dead
 
 /** The promise, with its failure explained. */
@@ -96,6 +98,8 @@ async function writeChunks(
   let slab: Buffer | undefined;
   let filled = 0;
   let size = 0;
+  let synced = 0;
+  let syncing: Promise<void> | undefined;
   for await (const chunk of source) {
     signal?.throwIfAborted();
     size += chunk.length;
@@ -115,8 +119,15 @@ async function writeChunks(
         filled = 0;
       }
     }
+    if (size - synced >= SYNC_EVERY) {
+      await syncing; // of what it finds the system tells once only
+      synced = size;
+      syncing = explained(explain, syncFile(file));
+      syncing.catch(() => {}); // it is reported when its turn comes
+    }
   }
   if (slab && filled > 0) await explained(explain, writeAll(file, slab.subarray(0, filled)));
+  await syncing;
   signal?.throwIfAborted();
   return size;
 }

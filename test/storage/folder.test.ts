@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -160,6 +171,32 @@ test('put() to a full disk says so and leaves nothing', async t => {
     assert.deepEqual(await readdir(base), ['first']);
   } finally {
     spawnSync('umount', [base]);
+  }
+});
+
+test('put() hears of a disk that fails while more is being written, though the system tells it once only', async t => {
+  const base = await scratch(t);
+  const file = await open(base, 'r');
+  const proto = Object.getPrototypeOf(file) as { sync(): Promise<void> };
+  await file.close();
+  const { sync } = proto;
+  for (const failingCall of [1, 2]) {
+    let calls = 0;
+    t.mock.method(proto, 'sync', function (this: unknown) {
+      calls++;
+      return calls === failingCall
+        ? Promise.reject(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' }))
+        : sync.call(this);
+    });
+    async function* source() {
+      const chunk = Buffer.alloc(1024 * 1024, 7);
+      for (let i = 0; i < 70; i++) yield chunk; // synced after every 32 MiB
+    }
+    const storage = createFolderStorage(base);
+    await assert.rejects(storage.put('x', source()), failing('target-unreachable', 'i/o error'));
+    assert.equal(calls >= failingCall, true);
+    t.mock.restoreAll();
+    assert.deepEqual(await readdir(base), []);
   }
 });
 
