@@ -417,7 +417,9 @@ async function store(
       uploads: 1,
       nameOf,
       createEnvelope: async first => {
-        return createEnvelope(await envelopeOptions(isWorthAThread(first) ? sealing?.openSealer : undefined));
+        const thread = isWorthAThread(first) ? sealing : undefined;
+        thread?.start(); // while the key is being derived
+        return createEnvelope(await envelopeOptions(thread?.openSealer));
       },
       onTaken: add,
       onConsumed: batch => packing.recycle(batch.difftar),

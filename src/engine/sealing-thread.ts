@@ -8,6 +8,8 @@ import { goesRound, ROUND_LENGTH, type SealAnswer, type SealRequest, whole } fro
 
 export interface SealingThread {
   readonly openSealer: OpenSealer;
+  /** Starts the thread, which takes a while; else the first message does. */
+  start(): void;
   /** What is under way fails. */
   close(): Promise<void>;
 }
@@ -15,7 +17,6 @@ export interface SealingThread {
 /** More are not kept: they only pile up while the target is slow. */
 const MOST_SPARE = 2;
 
-/** The thread is started by the first message. */
 export function createSealingThread(): SealingThread {
   let worker: Worker | undefined;
   let messages = 0;
@@ -27,17 +28,17 @@ export function createSealingThread(): SealingThread {
     for (const { reject } of waiting.splice(0)) reject(failure);
   };
   const start = () => {
-    const started = new Worker(new URL('./seal-worker.js', import.meta.url), {
+    if (worker) return;
+    worker = new Worker(new URL('./seal-worker.js', import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
-    started.on('message', (answer: SealAnswer) => waiting.shift()?.resolve(answer));
-    started.on('error', fail);
-    started.on('exit', () => fail(new Error('the sealing thread ended early')));
-    return started;
+    worker.on('message', (answer: SealAnswer) => waiting.shift()?.resolve(answer));
+    worker.on('error', fail);
+    worker.on('exit', () => fail(new Error('the sealing thread ended early')));
   };
   const ask = (request: SealRequest, transfer: ArrayBuffer[] = []): Promise<SealAnswer> => {
     if (failure) return Promise.reject(failure);
-    worker ??= start();
+    start();
     return new Promise((resolve, reject) => {
       waiting.push({ resolve, reject });
       worker!.postMessage(request, transfer);
@@ -61,6 +62,7 @@ export function createSealingThread(): SealingThread {
   };
 
   return {
+    start,
     openSealer(key, options) {
       const message = ++messages;
       const content = createSealedContent(key, options); // here, for encrypting takes longer than all else
