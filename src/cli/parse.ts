@@ -118,13 +118,18 @@ function parse(
   const passedOver: string[] = [];
   if (named?.action === 'restore' && words.action === undefined)
     notices.push('URL and DIR: this is a restore.');
+  const main = named ?? actions.find(({ action }) => action === 'backup')!;
+  const isPlaced = profile && main.positionals.includes('URL');
+  const typed = isPlaced
+    ? [...words.options, '--', ...withPlaces(main, words.positionals, profile)]
+    : words.rest;
+  const given = layered(main, typed, environment, profile);
   for (const spec of named ? [named] : actions) {
     const command = program.command(spec.action, { isDefault: spec.action === 'backup' });
     describe(command, spec, (option, value) => ordered.push({ option, value }));
-    acceptForeign(command, spec, notices, passedOver);
+    acceptForeign(command, spec, given, notices, passedOver);
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
-      const typed = words.options;
       const { action } = spec;
       const values = valuesOf(self);
       const parsed = {
@@ -134,21 +139,14 @@ function parse(
         ordered,
         notices,
         passedOver,
-        typed,
+        typed: words.options,
         profile,
       };
       invocation = withLocalPaths(parsed, spec, environment);
     });
   }
-  const spec = named ?? actions.find(({ action }) => action === 'backup')!;
-  const isPlaced = profile && spec.positionals.includes('URL');
-  const typed = isPlaced
-    ? [...words.options, '--', ...withPlaces(spec, words.positionals, profile)]
-    : words.rest;
   try {
-    program.parse([...(named ? [named.action] : []), ...layered(spec, typed, environment, profile)], {
-      from: 'user',
-    });
+    program.parse([...(named ? [named.action] : []), ...given], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
@@ -262,11 +260,23 @@ function actionMeant([first = '', second]: readonly string[]): Action | undefine
   return isUrl(first) && second !== undefined && !isUrl(second) ? 'restore' : undefined;
 }
 
-/** Options of other actions are passed over, as duplicity does; so are those of duplicity's that we do not need. */
-function acceptForeign(command: Command, action: ActionSpec, notices: string[], passedOver: string[]): void {
+/**
+ * Options of other actions are passed over, as duplicity does; so are those of duplicity's that we do not need. The
+ * command learns of those only that are among the words, as commander looks at all that it has for each one more.
+ */
+function acceptForeign(
+  command: Command,
+  action: ActionSpec,
+  words: readonly string[],
+  notices: string[],
+  passedOver: string[],
+): void {
+  const isThere = (long: string, short?: string) =>
+    words.some(word => word.split('=', 1)[0] === `--${long}` || (short && word.startsWith(`-${short}`)));
   for (const spec of options) {
     if (knows(action, spec) || mustBeMeant.includes(spec.long)) continue;
     for (const long of [spec.long, ...(spec.aliases ?? [])]) {
+      if (!isThere(long, spec.short)) continue;
       const option = toOption(spec, long, long === spec.long ? spec.short : undefined).hideHelp();
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
@@ -276,6 +286,7 @@ function acceptForeign(command: Command, action: ActionSpec, notices: string[], 
     }
   }
   for (const { long, takes, fate, reason } of foreignOptions) {
+    if (!isThere(long)) continue;
     const flags = takes === 'nothing' ? '' : ' <value>';
     const option = new Option(`--${long}${flags}`).hideHelp();
     option.negate = false;
