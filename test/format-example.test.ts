@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import tar from 'tar-stream';
 import { openArchiveCache } from '../src/cache/archive-cache.ts';
-import { FULL_SET } from '../src/catalog/catalog.ts';
+import { FULL_SET } from '../src/catalog/versions.ts';
 import { pack } from '../src/engine/pack.ts';
 import type { PlanItem } from '../src/engine/plan-item.ts';
 import { createSetWriter } from '../src/engine/set-writer.ts';

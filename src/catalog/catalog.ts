@@ -4,49 +4,13 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
-import { closeSync, existsSync, openSync } from 'node:fs';
-import type BetterSqlite3 from 'better-sqlite3';
-import { bytesOf, displayPath } from '../bytes.ts';
-import { loadSqlite } from '../cache/sqlite.ts';
-import type { Attributes, EntryType } from '../entry.ts';
+import type { Database } from 'better-sqlite3';
+import { displayPath } from '../bytes.ts';
+import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
-import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
-
-type Database = BetterSqlite3.Database;
-
-/** A path's version in the chain, as `current` has it. */
-export interface CatalogEntry extends Attributes {
-  readonly path: string;
-  /** Directories: the number that its content has as parent; else undefined. */
-  readonly folder: number | undefined;
-  readonly size: number | undefined;
-  readonly stat: string | undefined;
-  /** Files: where the signature is; undefined if the version has none. */
-  readonly signature: SignaturePlace | undefined;
-}
-
-/** A catalog begins with the full set of its chain. */
-export const FULL_SET = 1;
-
-/** A member of a set's sigtar: `offset` in its tar bytes. */
-export interface SignaturePlace {
-  /** The number of the set: FULL_SET, or a later one. */
-  readonly set: number;
-  readonly offset: number;
-}
-
-/** What a run stores of one path. */
-export interface NewVersion extends Attributes {
-  readonly path: string;
-  readonly size?: number | undefined;
-}
-
-/** An independent piece of a cached sigtar: where it begins in the tar bytes, and its bytes in the gzip file. */
-export interface Piece {
-  readonly plainOffset: number;
-  readonly gzipOffset: number;
-  readonly gzipEnd: number;
-}
+import { columns } from './schema.ts';
+import { createTreeReader, nameOf, ROOT_PARENT } from './tree-reader.ts';
+import type { CatalogEntry, NewVersion, Piece, SignaturePlace, TreePlace } from './versions.ts';
 
 export interface Catalog {
   /** Times of the complete sets, ascending; empty for a new catalog. */
@@ -86,97 +50,10 @@ export interface Catalog {
   close(): void;
 }
 
-/** A path in walk order, itself included or only what comes behind it. */
-export interface TreePlace {
-  readonly path: string;
-  readonly inclusive: boolean;
-}
-
-const ROOT_PARENT = 0;
-
-/**
- * Opens a catalog or makes an empty one.
- * @throws anything for a file that is no catalog of ours, of another version, or broken: delete it and open again
- */
-export async function openCatalog(file: string): Promise<Catalog> {
-  const open = await loadSqlite();
-  const isDoubtful = existsSync(bytesOf(`${file}-wal`)); // the last run did not come to its end
-  closeSync(openSync(bytesOf(file), 'a', 0o600)); // SQLite would make it readable for everybody
-  const db = open(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
-  try {
-    prepare(db);
-    if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')
-      throw new Error('a broken catalog');
-    return createCatalog(db);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-function prepare(db: Database): void {
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = FULL'); // a run has few commits, and removes what they make superfluous
-  db.pragma('cache_size = -2048');
-  if (
-    db.pragma('user_version', { simple: true }) === 0 &&
-    db.pragma('schema_version', { simple: true }) === 0
-  ) {
-    db.exec(
-      `BEGIN; ${schema} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
-    );
-    return;
-  }
-  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw new Error('not a catalog');
-  if (db.pragma('user_version', { simple: true }) !== SCHEMA_VERSION)
-    throw new Error('a catalog of another version');
-  takeBackPending(db);
-}
-
-/** What an unfinished set wrote goes, and what it superseded is current again. */
-function takeBackPending(db: Database): void {
+/** @param db of this schema, without a pending set; given */
+export function createCatalog(db: Database): Catalog {
   const all = columns.join(', ');
-  const pending = db.prepare('SELECT id FROM sets WHERE complete = 0').pluck().all() as number[];
-  for (const set of pending) {
-    db.transaction(() => {
-      db.prepare('DELETE FROM current WHERE since = ?').run(set);
-      db.prepare(`INSERT OR REPLACE INTO current (${all}) SELECT ${all} FROM history WHERE until = ?`).run(
-        set,
-      );
-      db.prepare('DELETE FROM history WHERE until = ?').run(set);
-      db.prepare('DELETE FROM pieces WHERE signature_set = ?').run(set);
-      db.prepare('DELETE FROM sets WHERE id = ?').run(set);
-    })();
-  }
-}
-
-type Row = [
-  name: string,
-  folder: number | null,
-  type: EntryType,
-  mode: number,
-  uid: number,
-  gid: number,
-  uname: string,
-  gname: string,
-  mtime: number,
-  linkname: string,
-  major: number,
-  minor: number,
-  size: number | null,
-  stat: string | null,
-  signatureSet: number | null,
-  signatureOffset: number | null,
-];
-
-function createCatalog(db: Database): Catalog {
-  const all = columns.join(', ');
-  const childrenOf = db
-    .prepare(
-      `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
-         signature_set, signature_offset FROM current WHERE parent = ? ORDER BY name`,
-    )
-    .raw();
+  const tree = createTreeReader(db);
   const supersede = db.prepare(
     `INSERT OR REPLACE INTO history (${all}, until) SELECT ${all}, ? FROM current
        WHERE parent = ? AND name = ?`,
@@ -195,10 +72,6 @@ function createCatalog(db: Database): Catalog {
     .raw();
   const find = db.prepare('SELECT folder, since FROM current WHERE parent = ? AND name = ?').raw();
 
-  const folderNow = db.prepare('SELECT folder FROM current WHERE parent = ? AND name = ?').pluck();
-  const folderBefore = db
-    .prepare('SELECT folder FROM history WHERE parent = ? AND name = ? AND until = ?')
-    .pluck();
   const typeOf = db.prepare('SELECT type FROM current WHERE parent = ? AND name = ?').pluck();
 
   const findTime = db.prepare('SELECT time FROM sets WHERE id = ?').pluck();
@@ -221,7 +94,6 @@ function createCatalog(db: Database): Catalog {
     inTransaction = false;
   };
 
-  const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
   const parentOf = (path: string): number => {
     if (path === '') return ROOT_PARENT;
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
@@ -240,67 +112,10 @@ function createCatalog(db: Database): Catalog {
     if (folder != null) open.push({ path, folder });
   };
 
-  /** A path's ancestors, outermost first, and itself: where each is and its folder, also one just removed. */
-  const wayTo = (path: string) => {
-    const way: { path: string; parent: number; name: string; folder: number | undefined }[] = [];
-    let parent: number | undefined = ROOT_PARENT;
-    for (const step of path === '' ? [''] : ['', ...ancestorsOf(path), path]) {
-      if (parent === undefined) throw catalogDamaged(`the catalog has no way to ${displayPath(path)}`);
-      const name = nameOf(step);
-      const folder = (folderBefore.get(parent, name, set) ?? folderNow.get(parent, name) ?? undefined) as
-        | number
-        | undefined;
-      way.push({ path: step, parent, name, folder });
-      parent = folder;
-    }
-    return way;
-  };
-  const levelsFrom = ({ path, inclusive }: TreePlace) => {
-    const way = wayTo(path);
-    const prefixOf = (folder: string) => (folder === '' ? '' : `${folder}/`);
-    const levels = way.map(({ parent, name }, index) => {
-      const rows = childrenOf.all(parent) as Row[];
-      const included = inclusive && index === way.length - 1;
-      const next = rows.findIndex(row => (included ? row[0] >= name : row[0] > name));
-      const prefix = index === 0 ? '' : prefixOf(way[index - 1]!.path);
-      return { rows, next: next < 0 ? rows.length : next, prefix };
-    });
-    const { folder } = way.at(-1)!;
-    if (!inclusive && folder !== undefined) {
-      levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
-    }
-    return levels;
-  };
-
   return {
     completeSets: () =>
       db.prepare('SELECT time FROM sets WHERE complete = 1 ORDER BY time').pluck().all() as number[],
-    *entries(from) {
-      const levels: { rows: Row[]; next: number; prefix: string }[] = from
-        ? levelsFrom(from)
-        : [{ rows: childrenOf.all(ROOT_PARENT) as Row[], next: 0, prefix: '' }];
-      while (levels.length > 0) {
-        const level = levels.at(-1)!;
-        const row = level.rows[level.next++];
-        if (!row) {
-          levels.pop();
-          continue;
-        }
-        const path = level.prefix + row[0];
-        yield entryOf(row, path);
-        const folder = row[1];
-        if ((folder !== null) !== (row[2] === 'directory')) {
-          throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
-        }
-        if (folder !== null) {
-          levels.push({
-            rows: childrenOf.all(folder) as Row[],
-            next: 0,
-            prefix: path === '' ? '' : `${path}/`,
-          });
-        }
-      }
-    },
+    entries: from => tree.entries(set, from),
     beginSet(time) {
       commit();
       set = ((db.prepare('SELECT max(id) FROM sets').pluck().get() as number | null) ?? 0) + 1;
@@ -313,7 +128,7 @@ function createCatalog(db: Database): Catalog {
       open.length = 0;
     },
     goOn(from) {
-      const way = wayTo(from.path);
+      const way = tree.wayTo(from.path, set);
       const folders = from.inclusive ? way.slice(0, -1) : way;
       open.length = 0;
       for (const { path, folder } of folders) openFolder(path, folder);
@@ -399,32 +214,5 @@ function createCatalog(db: Database): Catalog {
     close() {
       db.close(); // which takes back what was not committed, also where the file is too broken for a ROLLBACK
     },
-  };
-}
-
-/** `a`, `a/b` for `a/b/c`. */
-function ancestorsOf(path: string): string[] {
-  const ancestors: string[] = [];
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) ancestors.push(path.slice(0, at));
-  return ancestors;
-}
-
-function entryOf(row: Row, path: string): CatalogEntry {
-  return {
-    path,
-    folder: row[1] ?? undefined,
-    type: row[2],
-    mode: row[3],
-    uid: row[4],
-    gid: row[5],
-    uname: row[6],
-    gname: row[7],
-    mtimeSeconds: row[8],
-    linkname: row[9],
-    devMajor: row[10],
-    devMinor: row[11],
-    size: row[12] ?? undefined,
-    stat: row[13] ?? undefined,
-    signature: row[14] === null ? undefined : { set: row[14], offset: row[15]! },
   };
 }

@@ -23,8 +23,9 @@ import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper } from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
-import { type Catalog, openCatalog } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import { readFingerprints } from './fingerprint-file.ts';
+import { openCatalog } from './open-catalog.ts';
 
 /** A set of the chain with its cached signatures; paths as latin1 strings. */
 export interface CatalogedSet {

@@ -9,7 +9,8 @@ import { BackupError, systemCode } from '../errors.ts';
 import { inflateSegments } from '../volumes/deflate.ts';
 import { memberPath } from '../volumes/member-path.ts';
 import { createTarReader } from '../volumes/tar-reader.ts';
-import type { Catalog, SignaturePlace } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
+import type { SignaturePlace } from './versions.ts';
 
 export interface SignatureReader {
   /**

@@ -1,7 +1,7 @@
 /** One parsed invocation → one command. Commands are loaded when they are called: start-up matters on a small board. */
 
 import { pathFromText } from '../bytes.ts';
-import type { BackupRequest } from '../commands/backup.ts';
+import type { BackupRequest } from '../commands/backup-setting.ts';
 import { type Host, packerOptions } from '../commands/host.ts';
 import type { RestoreRequest } from '../commands/restore.ts';
 import { BackupError, exitStatus } from '../errors.ts';

@@ -4,7 +4,7 @@
  */
 
 import { comparePaths, isWithin } from '../bytes.ts';
-import type { CatalogEntry } from '../catalog/catalog.ts';
+import type { CatalogEntry } from '../catalog/versions.ts';
 import type { SourceEntry, WalkItem } from '../files/walk.ts';
 import { compareState, type StateComparison } from './compare-state.ts';
 import type { PlanItem } from './plan-item.ts';

@@ -1,7 +1,7 @@
 /** Whether a source entry is what the chain has of its path (FORMAT.md, "Change detection"). */
 
-import type { CatalogEntry } from '../catalog/catalog.ts';
 import { fingerprintOf } from '../catalog/fingerprint.ts';
+import type { CatalogEntry } from '../catalog/versions.ts';
 import type { SourceEntry } from '../files/walk.ts';
 
 export interface StateComparison {

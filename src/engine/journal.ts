@@ -8,7 +8,7 @@
 
 import { crc32 } from 'node:zlib';
 import type { ArchiveCache, Extent } from '../cache/archive-cache.ts';
-import type { Piece } from '../catalog/catalog.ts';
+import type { Piece } from '../catalog/versions.ts';
 import { cacheName, type Prefixes, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm } from '../volumes/envelope.ts';
 import type { OpenFile, Place } from './batch.ts';
@@ -122,6 +122,11 @@ function parseLine(line: Buffer): unknown {
   const json = line.subarray(0, -SUM_LENGTH - 1);
   if (line.subarray(json.length).toString() !== ` ${sumOf(json)}`) return undefined;
   return JSON.parse(json.toString());
+}
+
+/** Of the volumes at the target. */
+export function storedBytes(journal: Journal | undefined): number {
+  return (journal?.checkpoints ?? []).reduce((sum, { size }) => sum + size, 0);
 }
 
 /** How many checkpoints are true of the partial files, as these are by now. Reads them. */

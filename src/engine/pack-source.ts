@@ -1,11 +1,12 @@
 /** One source from walk to batches; runs on whatever thread it is called. */
 
-import type { Catalog, Piece } from '../catalog/catalog.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { type CatalogedSet, openChainCatalog, removeCatalog } from '../catalog/chain-catalog.ts';
 import { catalogFailure } from '../catalog/failure.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
 import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
+import type { Piece } from '../catalog/versions.ts';
 import { BackupError } from '../errors.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';

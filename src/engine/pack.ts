@@ -8,8 +8,8 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { displayPath } from '../bytes.ts';
-import { FULL_SET, type SignaturePlace } from '../catalog/catalog.ts';
 import { doubtful } from '../catalog/fingerprint.ts';
+import { FULL_SET, type SignaturePlace } from '../catalog/versions.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';

@@ -4,7 +4,7 @@
  * right here.
  */
 
-import type { Piece } from '../catalog/catalog.ts';
+import type { Piece } from '../catalog/versions.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
 import type { PackBatch, Passed } from './batch.ts';

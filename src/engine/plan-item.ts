@@ -1,6 +1,6 @@
 /** What the collation of a walk with the chain's state decides for one path. */
 
-import type { CatalogEntry, SignaturePlace } from '../catalog/catalog.ts';
+import type { CatalogEntry, SignaturePlace } from '../catalog/versions.ts';
 import type { SourceProblem } from '../files/problem.ts';
 import type { SourceEntry } from '../files/walk.ts';
 

@@ -1,6 +1,6 @@
 /** Told what a run stores, path by path in walk order; the catalog listens. */
 
-import type { CatalogEntry } from '../catalog/catalog.ts';
+import type { CatalogEntry } from '../catalog/versions.ts';
 import type { SourceEntry } from '../files/walk.ts';
 
 export interface Recorder {

@@ -6,7 +6,7 @@
  */
 
 import type { ArchiveCache, Extent, PartialFile } from '../cache/archive-cache.ts';
-import type { Piece } from '../catalog/catalog.ts';
+import type { Piece } from '../catalog/versions.ts';
 import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
 import { manifestName, signaturesName } from '../manifest/names.ts';
 import type { Storage } from '../storage/storage.ts';

@@ -1,7 +1,8 @@
 /** An archive in a temporary folder that a test backs up to and restores from, with our commands in-process. */
 
 import { join } from 'node:path';
-import { type BackupRequest, backup } from '../../src/commands/backup.ts';
+import { backup } from '../../src/commands/backup.ts';
+import type { BackupRequest } from '../../src/commands/backup-setting.ts';
 import { type CheckRequest, check } from '../../src/commands/check.ts';
 import type { CommonOptions } from '../../src/commands/host.ts';
 import { type RestoreRequest, restore } from '../../src/commands/restore.ts';

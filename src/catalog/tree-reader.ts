@@ -1,0 +1,160 @@
+/** Reads a catalog's tree in walk order, a folder's rows at a time. */
+
+import type { Database } from 'better-sqlite3';
+import { displayPath } from '../bytes.ts';
+import type { EntryType } from '../entry.ts';
+import { catalogDamaged } from './failure.ts';
+import type { CatalogEntry, TreePlace } from './versions.ts';
+
+/** The parent of the root. */
+export const ROOT_PARENT = 0;
+
+/** A path on the way to another one: where it is, and the number that its content has as parent. */
+interface Step {
+  readonly path: string;
+  readonly parent: number;
+  readonly name: string;
+  readonly folder: number | undefined;
+}
+
+export interface TreeReader {
+  /**
+   * The tree before the pending set `set`, in walk order; it may be written meanwhile.
+   * @param from where to begin, if all that comes before it was written in the pending set
+   */
+  entries(set: number, from?: TreePlace): Generator<CatalogEntry, void, undefined>;
+  /** A path's ancestors, outermost first, and itself; folders also that the pending set `set` has removed. */
+  wayTo(path: string, set: number): Step[];
+}
+
+/** Rows of a folder, the next one to give, and what stands in front of their names. */
+interface Level {
+  readonly rows: Row[];
+  next: number;
+  readonly prefix: string;
+}
+
+type Row = [
+  name: string,
+  folder: number | null,
+  type: EntryType,
+  mode: number,
+  uid: number,
+  gid: number,
+  uname: string,
+  gname: string,
+  mtime: number,
+  linkname: string,
+  major: number,
+  minor: number,
+  size: number | null,
+  stat: string | null,
+  signatureSet: number | null,
+  signatureOffset: number | null,
+];
+
+export function createTreeReader(db: Database): TreeReader {
+  const childrenOf = db
+    .prepare(
+      `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
+         signature_set, signature_offset FROM current WHERE parent = ? ORDER BY name`,
+    )
+    .raw();
+  const folderNow = db.prepare('SELECT folder FROM current WHERE parent = ? AND name = ?').pluck();
+  const folderBefore = db
+    .prepare('SELECT folder FROM history WHERE parent = ? AND name = ? AND until = ?')
+    .pluck();
+
+  const wayTo = (path: string, set: number): Step[] => {
+    const way: Step[] = [];
+    let parent: number | undefined = ROOT_PARENT;
+    for (const step of path === '' ? [''] : ['', ...ancestorsOf(path), path]) {
+      if (parent === undefined) throw catalogDamaged(`the catalog has no way to ${displayPath(path)}`);
+      const name = nameOf(step);
+      const folder = (folderBefore.get(parent, name, set) ?? folderNow.get(parent, name) ?? undefined) as
+        | number
+        | undefined;
+      way.push({ path: step, parent, name, folder });
+      parent = folder;
+    }
+    return way;
+  };
+  const levelsFrom = ({ path, inclusive }: TreePlace, set: number): Level[] => {
+    const way = wayTo(path, set);
+    const prefixOf = (folder: string) => (folder === '' ? '' : `${folder}/`);
+    const levels = way.map(({ parent, name }, index) => {
+      const rows = childrenOf.all(parent) as Row[];
+      const included = inclusive && index === way.length - 1;
+      const next = rows.findIndex(row => (included ? row[0] >= name : row[0] > name));
+      const prefix = index === 0 ? '' : prefixOf(way[index - 1]!.path);
+      return { rows, next: next < 0 ? rows.length : next, prefix };
+    });
+    const { folder } = way.at(-1)!;
+    if (!inclusive && folder !== undefined) {
+      levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
+    }
+    return levels;
+  };
+
+  return {
+    wayTo,
+    *entries(set, from) {
+      const levels: Level[] = from
+        ? levelsFrom(from, set)
+        : [{ rows: childrenOf.all(ROOT_PARENT) as Row[], next: 0, prefix: '' }];
+      while (levels.length > 0) {
+        const level = levels.at(-1)!;
+        const row = level.rows[level.next++];
+        if (!row) {
+          levels.pop();
+          continue;
+        }
+        const path = level.prefix + row[0];
+        yield entryOf(row, path);
+        const folder = row[1];
+        if ((folder !== null) !== (row[2] === 'directory')) {
+          throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
+        }
+        if (folder !== null) {
+          levels.push({
+            rows: childrenOf.all(folder) as Row[],
+            next: 0,
+            prefix: path === '' ? '' : `${path}/`,
+          });
+        }
+      }
+    },
+  };
+}
+
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** `a`, `a/b` for `a/b/c`. */
+function ancestorsOf(path: string): string[] {
+  const ancestors: string[] = [];
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) ancestors.push(path.slice(0, at));
+  return ancestors;
+}
+
+function entryOf(row: Row, path: string): CatalogEntry {
+  return {
+    path,
+    folder: row[1] ?? undefined,
+    type: row[2],
+    mode: row[3],
+    uid: row[4],
+    gid: row[5],
+    uname: row[6],
+    gname: row[7],
+    mtimeSeconds: row[8],
+    linkname: row[9],
+    devMajor: row[10],
+    devMinor: row[11],
+    size: row[12] ?? undefined,
+    stat: row[13] ?? undefined,
+    signature: row[14] === null ? undefined : { set: row[14], offset: row[15]! },
+  };
+}

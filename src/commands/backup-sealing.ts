@@ -1,0 +1,78 @@
+/** How the objects of a set are wrapped: for whom, by whom, with which key and on which thread. */
+
+import { type PackBatch, SLAB_SIZE } from '../engine/batch.ts';
+import type { Recipients } from '../keys/recipients.ts';
+import { endOf, type SetId } from '../manifest/names.ts';
+import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
+import { isIncompressible } from '../volumes/incompressible.ts';
+import { prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
+import type { Signer } from '../volumes/openpgp-signed.ts';
+import type { Archive } from './archive.ts';
+import type { BackupRequest } from './backup-setting.ts';
+import type { Host } from './host.ts';
+
+export function formOf({ encrypt, compress }: BackupRequest): EnvelopeForm {
+  if (encrypt) return 'gpg';
+  return compress ? 'gz' : 'plain';
+}
+
+/** Whom objects are for, unless for who knows the passphrase; and who signs them. */
+interface Sealing {
+  readonly recipients: Recipients | undefined;
+  readonly signer: Signer | undefined;
+}
+
+/** Looked up before anything is stored. */
+export async function sealingOf(
+  { encrypt, keys: choice }: BackupRequest,
+  { keys }: Archive,
+): Promise<Sealing> {
+  if (!encrypt || !choice) return { recipients: undefined, signer: undefined };
+  const ring = await keys();
+  return { recipients: await ring.recipients(), signer: await ring.signer() };
+}
+
+interface KeyOfSet {
+  readonly secrets: Secrets;
+  /** Of the key that the chain has; undefined: a new one. */
+  readonly salt: Uint8Array | undefined;
+}
+
+/**
+ * Objects for public keys have a key each. With a passphrase a set has one, and all sets of a chain the same: to make one
+ * takes seconds on a small board, for whoever writes and for whoever restores.
+ */
+export function createEnvelopes(
+  request: BackupRequest,
+  form: EnvelopeForm,
+  set: SetId,
+  host: Host,
+  { recipients, signer, secrets, salt }: Sealing & KeyOfSet,
+) {
+  const mtimeSeconds = endOf(set);
+  const deflate = { level: request.level, dictionary: false };
+  const shared = form === 'gpg' && !recipients ? prepareSessionKey(secrets, host.random, salt) : undefined;
+  shared?.catch(() => {}); // it is reported when its turn comes
+  return async (openSealer?: OpenSealer): Promise<EnvelopeOptions> => {
+    if (form === 'plain') return { form };
+    if (form === 'gz') return { form, mtimeSeconds, deflate };
+    return {
+      form,
+      key: await (shared ?? recipients!.prepareSessionKey(host.random)),
+      random: host.random,
+      mtimeSeconds,
+      deflate,
+      compress: request.compress,
+      signer,
+      openSealer,
+    };
+  };
+}
+
+/**
+ * Whether a volume is better sealed on another thread: there is more to come than its first batch, and it does not
+ * shrink. Where it does, threads are busy deflating, and little is left to seal.
+ */
+export function isWorthAThread(first: PackBatch | undefined): boolean {
+  return first !== undefined && first.difftar.length >= SLAB_SIZE / 2 && isIncompressible(first.difftar);
+}

@@ -1,0 +1,137 @@
+/** Stores one set: volumes as they fill, then signatures, then the manifest, which is the commit. */
+
+import type { PackBatch } from '../engine/batch.ts';
+import { type Counts, createCounts } from '../engine/counts.ts';
+import { storedBytes } from '../engine/journal.ts';
+import type { Packing } from '../engine/packing.ts';
+import { createSealingThread } from '../engine/sealing-thread.ts';
+import { createSetWriter } from '../engine/set-writer.ts';
+import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
+import { BackupError } from '../errors.ts';
+import { volumeName } from '../manifest/names.ts';
+import { canonicalLocaldir } from '../manifest/source.ts';
+import type { Storage } from '../storage/storage.ts';
+import { createEnvelope } from '../volumes/envelope.ts';
+import { type BackupProgress, toldBatches } from './backup-progress.ts';
+import { createEnvelopes, formOf, isWorthAThread, sealingOf } from './backup-sealing.ts';
+import type { Outcome, Setting, Task } from './backup-setting.ts';
+import { checkDeletions } from './deletion-guard.ts';
+import { batchesAtOnce } from './host.ts';
+import { removePartial } from './interrupted.ts';
+import { rememberRoot } from './root-guard.ts';
+
+export async function storeSet(
+  task: Task,
+  packing: Packing,
+  setting: Setting,
+  progress: BackupProgress,
+): Promise<Outcome> {
+  const { set, base, journal } = task;
+  const { request, host, archive, root, checked } = setting;
+  const { storage, cache, prefixes } = archive;
+  const ofNewest = await checked();
+  const salt = set.type === 'inc' ? ofNewest : undefined;
+  const form = formOf(request);
+  await storage.removeStale();
+  await cache.removeStale();
+  const envelopeOptions = createEnvelopes(request, form, set, host, {
+    ...(await sealingOf(request, archive)),
+    secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
+    salt,
+  });
+  const sealing = form === 'gpg' && host.cores > 1 ? createSealingThread() : undefined;
+  const header = journal?.header ?? {
+    ...{ set, form, prefixes },
+    hostname: host.hostname(),
+    localdir: canonicalLocaldir(request.source),
+  };
+  const writer = await createSetWriter({
+    ...{ cache, storage, header, journal },
+    envelope: () => envelopeOptions(),
+    signal: host.signal,
+  });
+  const last = journal?.checkpoints.at(-1);
+  let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
+  let stored = storedBytes(journal);
+  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
+  let volumes = last?.volume ?? 0;
+
+  const add = async (batch: PackBatch) => {
+    await writer.add(batch);
+    if (batch.sigtar.length > 0) packing.recycleRecords(batch.sigtar);
+  };
+
+  async function* told(): AsyncGenerator<PackBatch, void, undefined> {
+    for await (const batch of toldBatches(packing, setting, progress)) {
+      counts = batch.counts;
+      if (batch.difftar.length === 0) await add(batch);
+      yield batch;
+    }
+    // Before the last volume is finished: a source that has gone must not become a set that says so.
+    if (set.type === 'inc' && !request.allowMassDelete) checkDeletions(counts, request.maxDelete);
+  }
+
+  try {
+    const batches = createBatchCursor(told());
+    const isEmpty = !journal && set.type === 'inc' && (await batches.peek()) === undefined;
+    if (request.skipIfNoChange && isEmpty) {
+      const message = 'Nothing has changed; no set is stored.';
+      host.reporter.report({ level: 'notice', code: 'no-change', message });
+      return { counts, stored };
+    }
+    await storeVolumes(batches, {
+      storage,
+      after: last && { volume: last.volume, end: last.mark.end },
+      volumeSize: request.volumeSize,
+      width: batchesAtOnce(host),
+      uploads: 1,
+      nameOf,
+      createEnvelope: async first => {
+        const thread = isWorthAThread(first) ? sealing : undefined;
+        thread?.start(); // while the key is being derived
+        return createEnvelope(await envelopeOptions(thread?.openSealer));
+      },
+      onTaken: add,
+      onConsumed: batch => packing.recycle(batch.difftar),
+      mark: () => writer.mark(),
+      async onStored(volume) {
+        volumes = volume.number;
+        stored += volume.size;
+        await writer.volumeStored(volume);
+        await rememberRoot(cache, request.source, root, host.reporter); // whoever goes on must find the same
+        const message = `Processed volume ${volume.number}`;
+        const facts = { bytesDone: counts.sourceFileSize };
+        host.reporter.report({ level: 'info', code: 'volume-stored', message, facts });
+      },
+      signal: host.signal,
+    });
+    // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
+    for (const { name } of base?.dangling ?? []) await storage.delete(name);
+    await removePartial(archive, set); // of sets that the catalog knows by now
+    await writer.commit(pieces => packing.commit(pieces));
+  } catch (error) {
+    // What was stored by then may say that things are deleted which are not: nobody is to continue it.
+    if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
+    throw error;
+  } finally {
+    await sealing?.close();
+    await writer.close();
+    if (!writer.mayBeComplete && !writer.isResumable) await withdraw(volumes, nameOf, storage);
+  }
+  return { counts, stored };
+}
+
+/** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */
+async function withdraw(
+  volumes: number,
+  nameOf: (volume: number) => string,
+  storage: Storage,
+): Promise<void> {
+  for (let volume = 1; volume <= volumes; volume++) {
+    try {
+      await storage.delete(nameOf(volume));
+    } catch {
+      return; // the failure that ended the run is the one to tell
+    }
+  }
+}
