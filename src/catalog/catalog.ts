@@ -9,7 +9,7 @@ import { displayPath } from '../bytes.ts';
 import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
 import { columns } from './schema.ts';
-import { createTreeReader, nameOf, ROOT_PARENT } from './tree-reader.ts';
+import { createTreeReader, folderOf, nameOf, ROOT_PARENT } from './tree-reader.ts';
 import type { CatalogEntry, NewVersion, Piece, SignaturePlace, TreePlace } from './versions.ts';
 
 export interface Catalog {
@@ -96,13 +96,13 @@ export function createCatalog(db: Database): Catalog {
 
   const parentOf = (path: string): number => {
     if (path === '') return ROOT_PARENT;
-    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    const parent = folderOf(path);
     while (open.length > 0 && open.at(-1)!.path !== parent) open.pop();
     if (open.length === 0) open.push({ path: parent, folder: lookUp(parent) });
     return open.at(-1)!.folder;
   };
   const lookUp = (path: string): number => {
-    const parent = path === '' ? ROOT_PARENT : lookUp(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    const parent = path === '' ? ROOT_PARENT : lookUp(folderOf(path));
     const found = find.get(parent, nameOf(path)) as [number | null, number] | undefined;
     if (found?.[0] == null) throw catalogDamaged(`the catalog has no folder ${displayPath(path)}`);
     return found[0];

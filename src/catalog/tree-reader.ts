@@ -81,7 +81,6 @@ export function createTreeReader(db: Database): TreeReader {
   };
   const levelsFrom = ({ path, inclusive }: TreePlace, set: number): Level[] => {
     const way = wayTo(path, set);
-    const prefixOf = (folder: string) => (folder === '' ? '' : `${folder}/`);
     const levels = way.map(({ parent, name }, index) => {
       const rows = childrenOf.all(parent) as Row[];
       const included = inclusive && index === way.length - 1;
@@ -116,11 +115,7 @@ export function createTreeReader(db: Database): TreeReader {
           throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
         }
         if (folder !== null) {
-          levels.push({
-            rows: childrenOf.all(folder) as Row[],
-            next: 0,
-            prefix: path === '' ? '' : `${path}/`,
-          });
+          levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
         }
       }
     },
@@ -130,6 +125,16 @@ export function createTreeReader(db: Database): TreeReader {
 /** The last part of a path. */
 export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** What is before it: '' for the root's children. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** What stands in front of the names in a folder. */
+function prefixOf(folder: string): string {
+  return folder === '' ? '' : `${folder}/`;
 }
 
 /** `a`, `a/b` for `a/b/c`. */

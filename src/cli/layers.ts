@@ -37,7 +37,7 @@ export function layered(
   environment: Environment,
   profile: ProfileLayer | undefined,
 ): string[] {
-  const given = new Set(words.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? shortOf(word) ?? []));
+  const given = namesIn(words);
   const layers = [
     { values: fromEnvironment(environment) },
     { values: profile?.options ?? new Map<string, OptionValue>(), folder: profile && dirname(profile.file) },
@@ -64,6 +64,11 @@ function wordsOf({ long, kind }: OptionSpec, value: OptionValue, folder: string 
   const values = (Array.isArray(value) ? value : [value]).map(one => atHome(String(one)));
   const inFolder = folder !== undefined && kind === 'path' && !elsewhere.includes(long);
   return values.map(one => `--${long}=${inFolder ? resolve(folder, one) : one}`);
+}
+
+/** The long names of the options among words, as they were typed. */
+export function namesIn(words: readonly string[]): Set<string> {
+  return new Set(words.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? shortOf(word) ?? []));
 }
 
 function shortOf(word: string): string | undefined {

@@ -8,7 +8,7 @@ import type { Profile } from '../profiles/profile.ts';
 import { type Action, type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
-import { layered, withPlaces } from './layers.ts';
+import { layered, namesIn, withPlaces } from './layers.ts';
 import { withLocalPaths } from './local-path.ts';
 import { knows, type OptionSpec } from './option-spec.ts';
 import { optionGroups, options } from './options.ts';
@@ -271,12 +271,11 @@ function acceptForeign(
   notices: string[],
   passedOver: string[],
 ): void {
-  const isThere = (long: string, short?: string) =>
-    words.some(word => word.split('=', 1)[0] === `--${long}` || (short && word.startsWith(`-${short}`)));
+  const there = namesIn(words);
   for (const spec of options) {
     if (knows(action, spec) || mustBeMeant.includes(spec.long)) continue;
     for (const long of [spec.long, ...(spec.aliases ?? [])]) {
-      if (!isThere(long, spec.short)) continue;
+      if (!there.has(long)) continue;
       const option = toOption(spec, long, long === spec.long ? spec.short : undefined).hideHelp();
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
@@ -286,7 +285,7 @@ function acceptForeign(
     }
   }
   for (const { long, takes, fate, reason } of foreignOptions) {
-    if (!isThere(long)) continue;
+    if (!there.has(long)) continue;
     const flags = takes === 'nothing' ? '' : ' <value>';
     const option = new Option(`--${long}${flags}`).hideHelp();
     option.negate = false;

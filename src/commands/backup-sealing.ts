@@ -7,13 +7,12 @@ import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envel
 import { isIncompressible } from '../volumes/incompressible.ts';
 import { prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
-import type { Archive } from './archive.ts';
+import { type Archive, formOf } from './archive.ts';
 import type { BackupRequest } from './backup-setting.ts';
 import type { Host } from './host.ts';
 
-export function formOf({ encrypt, compress }: BackupRequest): EnvelopeForm {
-  if (encrypt) return 'gpg';
-  return compress ? 'gz' : 'plain';
+export function wantedForm({ encrypt, compress }: BackupRequest): EnvelopeForm {
+  return formOf({ encrypted: encrypt, compressed: compress });
 }
 
 /** Whom objects are for, unless for who knows the passphrase; and who signs them. */

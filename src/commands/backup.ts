@@ -21,7 +21,7 @@ import { formatSize } from '../text.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogedSets, chooseBase, forgetSignatures, newSetId, newSetTime } from './backup-plan.ts';
 import { type BackupProgress, createBackupProgress, toldBatches } from './backup-progress.ts';
-import { formOf, sealingOf } from './backup-sealing.ts';
+import { sealingOf, wantedForm } from './backup-sealing.ts';
 import type { BackupRequest, Outcome, Setting, Task } from './backup-setting.ts';
 import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { type Host, packerOptions } from './host.ts';
@@ -128,7 +128,7 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
         archive,
         collection,
         { ...request, usesPublicKeys: usesPublicKeys(request) },
-        formOf(request),
+        wantedForm(request),
         host,
       );
   for (let attempt = 1; ; attempt++) {

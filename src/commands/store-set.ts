@@ -13,7 +13,7 @@ import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
 import { type BackupProgress, toldBatches } from './backup-progress.ts';
-import { createEnvelopes, formOf, isWorthAThread, sealingOf } from './backup-sealing.ts';
+import { createEnvelopes, isWorthAThread, sealingOf, wantedForm } from './backup-sealing.ts';
 import type { Outcome, Setting, Task } from './backup-setting.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import { batchesAtOnce } from './host.ts';
@@ -31,7 +31,7 @@ export async function storeSet(
   const { storage, cache, prefixes } = archive;
   const ofNewest = await checked();
   const salt = set.type === 'inc' ? ofNewest : undefined;
-  const form = formOf(request);
+  const form = wantedForm(request);
   await storage.removeStale();
   await cache.removeStale();
   const envelopeOptions = createEnvelopes(request, form, set, host, {

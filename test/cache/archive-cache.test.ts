@@ -1,31 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  chmod,
-  chown,
-  lchown,
-  mkdir,
-  mkdtemp,
-  readdir,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, chown, lchown, mkdir, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { defaultCacheRoot, openArchiveCache } from '../../src/cache/archive-cache.ts';
 import { type Chunks, collect } from '../../src/streams.ts';
 import { failing, lentBytes, patternBytes } from '../contract/storage-contract.ts';
-
-async function scratch(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tsbackup-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { tempDir } from '../support/temp-dir.ts';
 
 async function text(source: Chunks): Promise<string> {
   return Buffer.from(await collect(source)).toString('latin1');
@@ -43,7 +25,7 @@ test('defaultCacheRoot() follows XDG_CACHE_HOME, if absolute, and else the home 
 });
 
 test('the cache keeps files, private, and lists finished ones only', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const cache = await openArchiveCache(`${base}/deep/root`, 'name');
   assert.equal(cache.folder, `${base}/deep/root/name`);
   assert.deepEqual([await cache.list(), await cache.listPartial()], [[], []]);
@@ -70,7 +52,7 @@ test('the cache keeps files, private, and lists finished ones only', async t => 
 });
 
 test('write() leaves what was when its source fails', async t => {
-  const cache = await openArchiveCache(await scratch(t), 'n');
+  const cache = await openArchiveCache(tempDir(t), 'n');
   await cache.write(MANIFEST, bytes('old'));
   async function* broken(): Chunks {
     yield new Uint8Array(500_000);
@@ -82,7 +64,7 @@ test('write() leaves what was when its source fails', async t => {
 });
 
 test('a partial file grows over several runs, is cut back, and is published in one step', async t => {
-  const root = await scratch(t);
+  const root = tempDir(t);
   const cache = await openArchiveCache(root, 'n');
   const first = await cache.openPartial('p');
   await first.append(bytes('volume 1, '));
@@ -115,7 +97,7 @@ test('a partial file grows over several runs, is cut back, and is published in o
 });
 
 test('names that lead out of the folder, or to the lock, are refused', async t => {
-  const root = await scratch(t);
+  const root = tempDir(t);
   for (const name of ['', '.', '..', 'a/b', 'a\0'])
     await assert.rejects(openArchiveCache(root, name), failing('usage'));
   const cache = await openArchiveCache(root, 'n');
@@ -125,7 +107,7 @@ test('names that lead out of the folder, or to the lock, are refused', async t =
 });
 
 test('openArchiveCache() closes an open folder to others and refuses a file', async t => {
-  const root = await scratch(t);
+  const root = tempDir(t);
   await mkdir(join(root, 'n'));
   await chmod(join(root, 'n'), 0o777);
   await openArchiveCache(root, 'n');
@@ -139,7 +121,7 @@ test("openArchiveCache() refuses someone else's folder, and someone else's link 
     await assert.rejects(openArchiveCache('/', 'root'), failing('local-io', '--archive-dir'));
     return;
   }
-  const root = await scratch(t);
+  const root = tempDir(t);
   await mkdir(join(root, 'theirs'));
   await chown(join(root, 'theirs'), 65534, 65534);
   await mkdir(join(root, 'ours'));
@@ -153,7 +135,7 @@ test("openArchiveCache() refuses someone else's folder, and someone else's link 
 });
 
 test('a full disk names the file and the remedy, and leaves no piece', async t => {
-  const root = await scratch(t);
+  const root = tempDir(t);
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', root]).status !== 0) {
     t.skip('needs the right to mount a tmpfs');
     return;
@@ -174,7 +156,7 @@ test('a full disk names the file and the remedy, and leaves no piece', async t =
 });
 
 test('removeStale() clears temporary files of crashed runs, no partial ones', async t => {
-  const cache = await openArchiveCache(await scratch(t), 'n', () => 2 * 86_400_000);
+  const cache = await openArchiveCache(tempDir(t), 'n', () => 2 * 86_400_000);
   await (await cache.openPartial('p')).close();
   await writeFile(join(cache.folder, 'tsbackup-tmp-1'), 'x');
   await utimes(join(cache.folder, 'tsbackup-tmp-1'), 0, 0);
@@ -184,7 +166,7 @@ test('removeStale() clears temporary files of crashed runs, no partial ones', as
 });
 
 test('a cache has an identity of its own, which stays', async t => {
-  const root = await scratch(t);
+  const root = tempDir(t);
   const open = (name: string) => openArchiveCache(root, name);
   const [one, other] = [await open('one'), await open('other')];
   assert.match(await one.identity(), /^[0-9a-f]{16}$/);

@@ -2,20 +2,19 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { unlinkSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import Sqlite from 'better-sqlite3';
 import { acquireRunLock } from '../../src/cache/lock.ts';
 import { failing } from '../contract/storage-contract.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
 /** A scratch folder with an archive folder `archive/n` and a tree to back up. */
 async function scratch(t: TestContext): Promise<{ base: string; folder: string }> {
-  const base = await mkdtemp(join(tmpdir(), 'tsbackup-test-'));
-  t.after(() => rm(base, { recursive: true, force: true }));
+  const base = tempDir(t);
   const folder = join(base, 'archive/n');
   await mkdir(folder, { recursive: true });
   await mkdir(join(base, 'src'));

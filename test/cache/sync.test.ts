@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -11,10 +9,10 @@ import { createFolderStorage } from '../../src/storage/folder.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { type Chunks, collect, fromChunks } from '../../src/streams.ts';
 import { failing } from '../contract/storage-contract.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 async function make(t: TestContext): Promise<{ storage: Storage; cache: ArchiveCache }> {
-  const base = await mkdtemp(join(tmpdir(), 'tsbackup-test-'));
-  t.after(() => rm(base, { recursive: true, force: true }));
+  const base = tempDir(t);
   return { storage: createFolderStorage(join(base, 'target')), cache: await openArchiveCache(base, 'cache') };
 }
 

@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, storageContract } from '../contract/storage-contract.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
-
-async function scratch(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tsbackup-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 const isRoot = process.geteuid?.() === 0;
 
-storageContract('folder', async t => createFolderStorage(join(await scratch(t), 'target')));
+storageContract('folder', async t => createFolderStorage(join(tempDir(t), 'target')));
 
 test('put() makes the folder with its parents, private, and looking makes none', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const storage = createFolderStorage(join(base, 'a/b/c'));
   assert.equal(await storage.exists(), false);
   assert.deepEqual(await listed(storage), []);
@@ -46,7 +29,7 @@ test('put() makes the folder with its parents, private, and looking makes none',
 });
 
 test('put() makes a relative folder and one whose name is not UTF-8', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const storage = createFolderStorage(`${base}/caf\xe9 \x01/`);
   await storage.put('x', Buffer.from('1'));
   assert.deepEqual(await readdir(base, { encoding: 'latin1' }), ['caf\xe9 \x01']);
@@ -62,7 +45,7 @@ test('put() makes a relative folder and one whose name is not UTF-8', async t =>
 });
 
 test('list() shows links to files, not folders, dangling links, fifos and our temporary files', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   await mkdir(join(base, 'folder'));
   await writeFile(join(base, 'file'), 'abc');
   await symlink('file', join(base, 'link'));
@@ -84,13 +67,13 @@ test('list() shows links to files, not folders, dangling links, fifos and our te
 });
 
 test('localPath() is the file of an object', async t => {
-  const storage = createFolderStorage(await scratch(t));
+  const storage = createFolderStorage(tempDir(t));
   await storage.put('\xff', Buffer.from('here'));
   assert.equal((await readFile(storage.localPath('\xff'))).toString(), 'here');
 });
 
 test('put() leaves no temporary file when its source fails or it is aborted', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const storage = createFolderStorage(base);
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(1_000_000);
@@ -108,7 +91,7 @@ test('put() leaves no temporary file when its source fails or it is aborted', as
 });
 
 test('a folder that is a file, or lies below one, is denied with advice', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   await writeFile(join(base, 'file'), '');
   for (const folder of ['file', 'file/below']) {
     const storage = createFolderStorage(join(base, folder));
@@ -126,13 +109,13 @@ test('a folder that is a file, or lies below one, is denied with advice', async 
 test('a name longer than the file system takes is denied, naming it', async t => {
   const name = 'n'.repeat(300);
   await assert.rejects(
-    createFolderStorage(await scratch(t)).put(name, Buffer.from('1')),
+    createFolderStorage(tempDir(t)).put(name, Buffer.from('1')),
     failing('target-denied', name),
   );
 });
 
 test('a folder without permission is denied', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   await mkdir(join(base, 'closed'), { mode: 0o500 });
   const storage = createFolderStorage(join(base, 'closed'));
   if (isRoot) process.seteuid?.(65534); // nobody: root may write anywhere
@@ -156,7 +139,7 @@ test('meaningOf() tells what can be tried again from what cannot', () => {
 
 test('put() to a full disk says so and leaves nothing', async t => {
   if (!needTool(t, 'mount')) return;
-  const base = await scratch(t);
+  const base = tempDir(t);
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', base]).status !== 0) {
     t.skip('needs the right to mount a tmpfs');
     return;
@@ -175,7 +158,7 @@ test('put() to a full disk says so and leaves nothing', async t => {
 });
 
 test('put() hears of a disk that fails while more is being written, though the system tells it once only', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const file = await open(base, 'r');
   const proto = Object.getPrototypeOf(file) as { sync(): Promise<void> };
   await file.close();
@@ -201,7 +184,7 @@ test('put() hears of a disk that fails while more is being written, though the s
 });
 
 test('a put that is killed leaves only a temporary file, which removeStale() clears a day later', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const script = `
     const { createFolderStorage } = await import(${JSON.stringify(new URL('../../src/storage/folder.js', import.meta.url).href)});
     async function* slow() {
@@ -231,7 +214,7 @@ test('a put that is killed leaves only a temporary file, which removeStale() cle
 });
 
 test('removeStale() clears at once what runs of the same owner left, and leaves that of others', async t => {
-  const base = await scratch(t);
+  const base = tempDir(t);
   const ownedBy = (owner: string) => createFolderStorage(base, { owner: async () => owner });
   let seen: string[] = [];
   async function* looking() {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bytesOf, pathFromText } from '../../src/bytes.ts';
 import { cacheNameFor, isTargetUrl, parseTarget } from '../../src/storage/url.ts';
 import { failing } from '../contract/storage-contract.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
 /** File URLs and where duplicity 0.8.22 puts them; `@` stands for a scratch folder, the working directory is `@/cwd`. */
@@ -44,8 +44,7 @@ test('parseTarget() reads file URLs', () => {
 
 test('parseTarget() finds the folder that duplicity writes to', t => {
   if (!needTool(t, 'duplicity')) return;
-  const base = mkdtempSync(join(tmpdir(), 'tsbackup-test-'));
-  t.after(() => rmSync(base, { recursive: true, force: true }));
+  const base = tempDir(t);
   mkdirSync(join(base, 'cwd'));
   for (const url of ['file://@/a%20b', 'file://@/c d', 'file://rel/d%20x', 'file://raw%20x/%FFé?x']) {
     const typed = url.replace('@/', `${base}/`);
