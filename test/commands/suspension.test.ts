@@ -13,8 +13,8 @@ import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 
 /** The program stands still for longer than it would wait for whatever does not move. */
-const LIMITS = ['--stall-timeout', '3', '--timeout', '3'];
-const STILL_MS = 5000;
+const LIMITS = ['--stall-timeout', '5', '--timeout', '5'];
+const STILL_MS = 8000;
 
 /** @param begun whether some of the set is on its way */
 async function suspend(program: Program, target: readonly string[], begun: () => boolean): Promise<void> {

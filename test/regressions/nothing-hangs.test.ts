@@ -12,6 +12,9 @@ import { createRandom } from '../support/random.ts';
 import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 
+/** How long to wait for what hangs: far longer than a busy machine takes for what only is slow. */
+const SHORT = ['--stall-timeout', '5'];
+
 function setUp(t: TestContext) {
   const program = createProgram(t);
   const source = join(program.home, 'source');
@@ -43,7 +46,7 @@ test('a source that hangs for ever does not hang the program', async t => {
   for (const call of ['openSync', 'stat']) {
     writeFileSync(join(source, 'file 3'), `changed before ${call}`);
     fail({ code: 'HANG', match: call === 'stat' ? source : 'file 3', calls: [call] });
-    const words = ['--no-encryption', '--stall-timeout', '1', source, url];
+    const words = ['--no-encryption', ...SHORT, source, url];
     assertSaid(await program.run(words, { ...options, timeoutMs: 40_000 }), 'the source hangs');
   }
   heal();
@@ -75,21 +78,18 @@ test('one signal is enough to end a program whose source hangs, and a second one
 
 test('a target that hangs for ever does not hang the program', async t => {
   const { program, source, target, url, options, fail, heal } = setUp(t);
-  const words = ['full', '--no-encryption', '--volsize', '1', '--stall-timeout', '1', source, url];
-  for (const call of ['open', 'unlink']) {
-    fail({ code: 'HANG', match: target, calls: [call] });
-    const result = await program.run(words, { ...options, timeoutMs: 90_000 });
-    if (call === 'unlink')
-      expectStatus(result); // there is nothing to delete
-    else assertSaid(result, 'the target hangs');
-  }
+  const words = ['full', '--no-encryption', '--volsize', '1', source, url];
+  fail({ code: 'HANG', match: target, calls: ['open'] });
+  assertSaid(await program.run([...SHORT, ...words], { ...options, timeoutMs: 90_000 }), 'the target hangs');
+  fail({ code: 'HANG', match: target, calls: ['unlink'] });
+  expectStatus(await program.run(words, options)); // there is nothing to delete
   heal();
   expectStatus(await program.run(words, options));
   assertTold(await program.run(['verify', url, source]), '`verify` finds all well, DIR was not looked at');
   fail({ code: 'HANG', match: '.vol2.' });
   const out = join(program.home, 'out');
   assertSaid(
-    await program.run(['restore', '--stall-timeout', '1', url, out], { ...options, timeoutMs: 90_000 }),
+    await program.run(['restore', ...SHORT, url, out], { ...options, timeoutMs: 90_000 }),
     'the target hangs',
   );
 });
