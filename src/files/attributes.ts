@@ -29,6 +29,11 @@ export function ownerOf(entry: Attributes, names: IdNames, numericOwner: boolean
   return { uid: uid ?? entry.uid, gid: gid ?? entry.gid };
 }
 
+/** Owner and permission bits of what is there. */
+export interface Has extends Owner {
+  readonly mode?: number | undefined;
+}
+
 /** Something of the target in our hands. */
 export interface Hold {
   chown(owner: Owner): void;
@@ -72,6 +77,7 @@ export function holdLink(place: Buffer): Hold {
  * set-user-id bit away. A set-id bit is only given with the owner that it was meant for: with another one it would
  * lend that one's rights to everybody.
  * @param wanted the owner as archived
+ * @param has what needs not be set, as it is right
  * @param trouble called for each attribute that can't be set; the others are set all the same
  */
 export function applyAttributes(
@@ -79,6 +85,7 @@ export function applyAttributes(
   entry: Attributes,
   wanted: Owner,
   changeOwner: boolean,
+  has: Has | undefined,
   trouble: (error: unknown) => void,
 ): void {
   const attempt = (step: () => void): void => {
@@ -89,12 +96,13 @@ export function applyAttributes(
     }
   };
   attempt(() => {
-    if (!changeOwner) return;
+    if (!changeOwner || (has?.uid === wanted.uid && has.gid === wanted.gid)) return;
     if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
     hold.chown(wanted);
   });
   attempt(() => {
     let mode = entry.mode & 0o7777;
+    if (has?.mode === mode) return;
     if (entry.type === 'file' && (mode & 0o6000) !== 0) {
       const owner = hold.owner();
       if (owner.uid !== wanted.uid) mode &= ~0o4000;

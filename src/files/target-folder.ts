@@ -9,6 +9,7 @@ import { chmodSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, open
 import { bytesOf } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { systemCode } from '../errors.ts';
+import type { Owner } from './attributes.ts';
 import { systemError } from './problem.ts';
 
 export interface TargetFolder {
@@ -17,6 +18,8 @@ export interface TargetFolder {
   readonly fd: number;
   /** Where children are: `${base}/${name}`. */
   readonly base: string;
+  /** Whose it is. */
+  readonly owner: Owner;
   /** Its mode before it was opened up for us; undefined if it was not. */
   readonly lockedMode: number | undefined;
   /** What it gets when it is left; undefined leaves it as it is. */
@@ -49,6 +52,7 @@ export function openTargetFolder(
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | (follow ? 0 : constants.O_NOFOLLOW);
   let lockedMode: number | undefined;
   let fd: number;
+  let owner: Owner;
   try {
     fd = openSync(bytesOf(place), flags);
   } catch (error) {
@@ -57,7 +61,8 @@ export function openTargetFolder(
     fd = openSync(bytesOf(place), flags);
   }
   try {
-    const { mode, uid } = fstatSync(fd);
+    const { mode, uid, gid } = fstatSync(fd);
+    owner = { uid, gid };
     if ((mode & 0o300) !== 0o300 && uid === process.geteuid?.()) {
       fchmodSync(fd, mode | 0o700);
       lockedMode = mode & 0o7777;
@@ -66,7 +71,7 @@ export function openTargetFolder(
     closeSync(fd);
     throw error;
   }
-  return { path, fd, base: fdFolder ? `${fdFolder}/${fd}` : place, lockedMode, entry };
+  return { path, fd, base: fdFolder ? `${fdFolder}/${fd}` : place, owner, lockedMode, entry };
 }
 
 /** Makes a directory of ours readable. @returns its mode before */

@@ -25,11 +25,11 @@ import { BackupError, messageOf } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import {
   applyAttributes,
+  type Has,
   type Hold,
   holdLink,
   holdOpen,
   holdPlace,
-  type Owner,
   ownerOf,
 } from './attributes.ts';
 import { createGatherer } from './gather.ts';
@@ -77,7 +77,15 @@ interface OpenFile {
   /** What is there already, as long as it is the same. */
   twin: Twin | undefined;
   /** Where the bytes go, once there is no twin. */
-  output: { readonly temporary: Temporary; readonly fd: number; closed: boolean } | undefined;
+  output: Output | undefined;
+}
+
+interface Output {
+  readonly temporary: Temporary;
+  readonly fd: number;
+  /** With which it was made. */
+  readonly mode: number;
+  closed: boolean;
 }
 
 /** After these the next entry would fail as well. */
@@ -93,14 +101,15 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   const names = options.names ?? createIdNames();
   const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
   const content = createGatherer();
-  const newOwners = new WeakMap<TargetFolder, Owner>();
+  const madeIn = new WeakMap<TargetFolder, Map<number, Has>>();
+  let lastMade: Has | undefined;
   let file: OpenFile | undefined;
 
   const tree = createTargetTree(target, {
     fdFolder,
     leave(folder) {
       try {
-        if (folder.entry) dress(holdOpen(folder.fd), folder.entry);
+        if (folder.entry) dress(holdOpen(folder.fd), folder.entry, folder.owner);
         else if (folder.lockedMode !== undefined) fchmodSync(folder.fd, folder.lockedMode);
         if (options.sync) fsyncSync(folder.fd);
       } catch (error) {
@@ -126,20 +135,27 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     throw new BackupError('local-io', message, facts, { cause: error });
   }
 
-  /** @param has whose it is already */
-  function dress(hold: Hold, entry: Entry, has?: Owner): void {
+  function dress(hold: Hold, entry: Entry, has?: Has): void {
     const owner = ownerOf(entry, names, options.numericOwner === true);
-    const isOthers = has?.uid !== owner.uid || has.gid !== owner.gid;
-    applyAttributes(hold, entry, owner, changeOwner && isOthers, error => trouble(entry.path, error, true));
+    applyAttributes(hold, entry, owner, changeOwner, has, error => trouble(entry.path, error, true));
   }
 
-  /** Whose a new file is in a folder: asked once. */
-  function ownerIn(folder: TargetFolder, fd: number): Owner {
-    const known = newOwners.get(folder);
-    if (known) return known;
-    const { uid, gid } = fstatSync(fd);
-    newOwners.set(folder, { uid, gid });
-    return { uid, gid };
+  /** With which mode to make a file: with its own if nobody may read it then who may not at the end. */
+  function modeToMake(entry: Entry): number {
+    const mode = entry.mode & 0o7777;
+    if (mode > 0o777 || (mode & PRIVATE) !== PRIVATE) return PRIVATE;
+    if (!changeOwner) return mode;
+    const { uid, gid } = ownerOf(entry, names, options.numericOwner === true);
+    return lastMade?.uid === uid && lastMade.gid === gid ? mode : PRIVATE;
+  }
+
+  /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
+  function hasWhenMade(folder: TargetFolder, { fd, mode }: Output): Has {
+    const known = madeIn.get(folder) ?? new Map<number, Has>();
+    madeIn.set(folder, known);
+    lastMade = known.get(mode) ?? permissionsOf(fstatSync(fd));
+    known.set(mode, lastMade);
+    return lastMade;
   }
 
   function beginFile(entry: Entry): void {
@@ -151,8 +167,9 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   /** From here on the file is written anew; what was the same so far is copied. */
   function beginOutput(current: OpenFile): void {
-    const temporary = makeTemporary(current.folder, place => openSync(place, newFile, 0o600));
-    current.output = { temporary, fd: temporary.made, closed: false };
+    const mode = modeToMake(current.entry);
+    const temporary = makeTemporary(current.folder, place => openSync(place, newFile, mode));
+    current.output = { temporary, fd: temporary.made, mode, closed: false };
     content.start(temporary.made, current.twin?.length() ?? 0);
     current.twin?.copyTo(temporary.made);
     current.twin?.close();
@@ -222,7 +239,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     }
     if (!current.output) beginOutput(current);
     const output = current.output!;
-    dress(holdOpen(output.fd), entry, ownerIn(current.folder, output.fd));
+    dress(holdOpen(output.fd), entry, hasWhenMade(current.folder, output));
     if (options.sync) fsyncSync(output.fd);
     output.closed = true;
     content.close();
@@ -291,7 +308,11 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   };
 }
 
+/** For its owner, who is to write it. */
+const PRIVATE = 0o600;
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+const permissionsOf = ({ uid, gid, mode }: Stats): Has => ({ uid, gid, mode: mode & 0o7777 });
 
 /** The system's code; Node's own complaints about values from the archive count as EINVAL; else undefined. */
 function codeOf(error: unknown): string | undefined {

@@ -11,6 +11,7 @@
 import { createInflateRaw } from 'node:zlib';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
+import { deflateEnd } from './deflate.ts';
 import { inflate } from './inflate.ts';
 
 /** How our messages begin: a stored block of seven bytes, a literal packet of open length, binary, without name. */
@@ -222,33 +223,46 @@ function segmentsLength(held: Uint8Array, search: Search): number {
 }
 
 /**
- * Empty stored blocks and a final one. Only between two blocks do they mean that nothing comes out and the stream ends
- * with their last byte: inside a block of literals and matches nothing but its end code may stand there, of 15 bits at
- * most, and wherever it ends, the bits behind it are no block, or a final one that ends too early, because what else
- * would be padding is set. Inside a stored block they would come out; and an open final block ends before they do,
- * for no header of a block is longer.
+ * A stored block and a final one, whose bytes tell where zlib stood before them. Between two blocks the content comes
+ * out, and the stream ends with the last byte. Anywhere else it does not. What begins inside them is no block, as the
+ * bits are those of a kind that there is not or of two lengths that contradict each other, or it ends too early. A
+ * block of literals and matches finds ones, which are its end code at once or never; and no header of a block is as
+ * long as these. A stored block that ends right behind the content is seen by what came out before it.
  */
-const PROBE = Buffer.from(`${'f80000ffff'.repeat(130)}0300`, 'hex');
+const PROBE_HEADER = Buffer.from('f80606f9f9', 'hex');
+const PROBE_CONTENT = Buffer.alloc(0x0606, 0xff).fill(0, 1024, 1040);
+export const PROBE: Uint8Array = Buffer.concat([PROBE_HEADER, PROBE_CONTENT, deflateEnd]);
+/** What zlib leaves of it tells that the stream has ended. */
+const BEHIND = Uint8Array.of(0);
 
+/** One call to zlib, probe included: each wakes two threads, which takes as long as inflating some KiB. */
 function inflatePiece(compressed: Uint8Array): Promise<readonly Uint8Array[] | undefined> {
+  const input = Buffer.concat([compressed, PROBE, BEHIND]);
+  const engine = createInflateRaw({ chunkSize: OUTPUT_PIECE });
+  const parts: Uint8Array[] = [];
+  let total = 0;
   return new Promise(resolve => {
-    const engine = createInflateRaw({ chunkSize: OUTPUT_PIECE });
-    const parts: Uint8Array[] = [];
-    let total = 0;
-    let withoutProbe = 0;
     engine.on('data', (part: Uint8Array) => {
       parts.push(part);
       total += part.length;
       if (total > MAX_OUTPUT) engine.destroy();
     });
     engine.on('error', () => {}); // who asked falls back to an engine that reports it
-    engine.on('close', () => {
-      const isWhole = engine.readableEnded && engine.bytesWritten === compressed.length + PROBE.length;
-      resolve(isWhole && total === withoutProbe ? parts : undefined);
+    engine.on('close', () => resolve(undefined));
+    engine.write(input, () => {
+      const hasEnded = engine.bytesWritten === input.length - BEHIND.length;
+      resolve(hasEnded && engine.readableLength === 0 ? withoutProbe(parts) : undefined);
+      engine.destroy();
     });
-    engine.write(compressed, () => {
-      withoutProbe = total + engine.readableLength;
-    });
-    engine.end(PROBE);
   });
+}
+
+/** What came out before the probe's content; undefined if there is something else at the end. */
+function withoutProbe(parts: readonly Uint8Array[]): readonly Uint8Array[] | undefined {
+  const content = PROBE_CONTENT.length;
+  const isLastEnough = parts.length > 0 && parts.at(-1)!.length >= PROBE_HEADER.length + content;
+  const last = isLastEnough ? parts.at(-1)! : Buffer.concat(parts);
+  if (!PROBE_CONTENT.equals(last.subarray(-content))) return undefined;
+  if (PROBE_HEADER.equals(last.subarray(0, -content).subarray(-PROBE_HEADER.length))) return undefined;
+  return [...(isLastEnough ? parts.slice(0, -1) : []), last.subarray(0, -content)];
 }

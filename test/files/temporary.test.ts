@@ -5,7 +5,7 @@ import { makeTemporary, putInPlace, removeTemporary } from '../../src/files/temp
 import { scratch } from './support.ts';
 
 function folderAt(base: string) {
-  return { path: '', fd: -1, base, lockedMode: undefined, entry: undefined };
+  return { path: '', fd: -1, base, owner: { uid: 0, gid: 0 }, lockedMode: undefined, entry: undefined };
 }
 
 const create = (place: Buffer) => writeFileSync(place, 'new', { flag: 'wx' });

@@ -84,6 +84,48 @@ test('createTreeWriter() does not care about the umask', t => {
   assert.deepEqual(modes, [0o755, 0o775, 0o666]);
 });
 
+test('createTreeWriter() gives each of many files its own owner and mode, whatever umask and folder make of new ones', t => {
+  const folder = scratch(t);
+  const owners = isRoot
+    ? [
+        [0, 0],
+        [0, 0],
+        [11, 0],
+        [0, 22],
+        [0, 0],
+      ]
+    : [[process.getuid!(), process.getgid!()]];
+  const modes = [0o644, 0o755, 0o600, 0o400, 0o666, 0o4755, 0, 0o640];
+  for (const umask of [0, 0o022, 0o777]) {
+    const target = `${folder}/${umask}`;
+    mkdirSync(`${target}/shared`, { recursive: true });
+    if (isRoot) chownSync(`${target}/shared`, 0, 77);
+    chmodSync(`${target}/shared`, 0o2770); // what is new in it gets its group
+    const files = ['own', 'shared'].flatMap(place =>
+      Array.from({ length: 40 }, (_, i) => {
+        const [uid, gid] = owners[Math.floor(i / 8) % owners.length]!;
+        return entry(`${place}/f${i + 10}`, {
+          text: 'x',
+          mode: modes[i % modes.length]!,
+          uid: uid!,
+          gid: gid!,
+        });
+      }),
+    );
+    const before = process.umask(umask);
+    try {
+      const entries = [root, entry('own', {}), ...files.slice(0, 40), entry('shared', { mode: 0o2770 })];
+      assert.deepEqual(restore(target, [...entries, ...files.slice(40)]), []);
+    } finally {
+      process.umask(before);
+    }
+    for (const { path, mode, uid, gid } of files) {
+      const found = statSync(`${target}/${path}`);
+      assert.deepEqual([path, found.mode & 0o7777, found.uid, found.gid], [path, mode, uid, gid]);
+    }
+  }
+});
+
 test('createTreeWriter() fills folders that nobody may write to, with their times', t => {
   const folder = scratchOfUser(t);
   const entries = [

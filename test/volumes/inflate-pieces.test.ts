@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync, type InflateRaw, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { BackupError } from '../../src/errors.ts';
 import { fromChunks } from '../../src/streams.ts';
 import { deflateEnd, storedBlocks } from '../../src/volumes/deflate.ts';
 import { inflate } from '../../src/volumes/inflate.ts';
-import { inflatePieces } from '../../src/volumes/inflate-pieces.ts';
+import { inflatePieces, PROBE } from '../../src/volumes/inflate-pieces.ts';
 import { noise, text } from './openpgp-support.ts';
 
 const ourStart = Buffer.from('000700f8ffaf620000000000', 'hex');
@@ -44,6 +44,14 @@ async function assertAgree(stream: Uint8Array, size: number): Promise<string> {
   if (ours.ending === 'whole') assert.equal(ours.bytes.length, length);
   assert.ok(ours.bytes.subarray(0, length).equals(serial.bytes.subarray(0, length)));
   return ours.ending;
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
 const contents = fc.oneof(
@@ -113,12 +121,31 @@ test('inflatePieces() is not misled by markers inside stored, fixed or dynamic b
 });
 
 test('inflatePieces() is not misled where bytes behind a false marker fit any number of blocks', async () => {
-  for (let left = 0; left < 700; left++) {
+  for (let left = 0; left < PROBE.length + 50; left++) {
     const content = Buffer.concat([text(20), Uint8Array.of(0), marker, text(left)]);
     const block = Buffer.from(storedBlocks(content));
     block[0] = 0xf8; // padding that is not zero: a block that zlib has to read
     const stream = Buffer.concat([ourStart, segment(text(99)), block, segment(text(99)), deflateEnd]);
     assert.equal(await assertAgree(stream, 5_000), 'whole');
+  }
+});
+
+test('no block that begins inside the probe ends with its last byte', () => {
+  const bits = [...PROBE].flatMap(byte => Array.from({ length: 8 }, (_, i) => (byte >> i) & 1));
+  const final = bits.length - 8 * deflateEnd.length;
+  for (let from = 0; from < bits.length; from++) {
+    // A block of fixed codes that ends where `from` is in its byte (RFC 1951 §3.2.6): literals of 8 and of 9 bits.
+    const nines = (from + 6) % 8;
+    const block = [0, 1, 0, ...Array(nines).fill([1, 1, 0, 0, 1, 0, 0, 0, 0]).flat(), 0, 0, 0, 0, 0, 0, 0];
+    const stream = [...block, ...bits.slice(from)];
+    const bytes = Buffer.alloc(Math.ceil(stream.length / 8));
+    stream.forEach((bit, i) => {
+      bytes[i >> 3]! |= bit << (i & 7);
+    });
+    const info = () => inflateRawSync(bytes, { info: true } as object) as unknown as { engine: InflateRaw };
+    const used = attempt(() => info().engine.bytesWritten);
+    const isWhole = from === 0 || from === final; // only stored content gets there, and is seen
+    assert.equal(used === bytes.length, isWhole, `at bit ${from}`);
   }
 });
 
