@@ -36,7 +36,8 @@ try {
       ...nodeOptions,
       ...files,
     ],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
+    // Debian's Node.js lets no process become another user while it may use io_uring.
+    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, UV_USE_IO_URING: '0' } },
   );
   status = run.status ?? 1;
   tally = JSON.parse(readFileSync(tallyFile, 'utf8') || '{}');

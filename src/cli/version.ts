@@ -8,6 +8,12 @@ export function versionIn(packageFile: string | URL): string {
   return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
 }
 
+/**
+ * The one whose command line wrappers may use: the newest that we know. Both generations' options are understood, and
+ * duply 2.5, for one, refuses to work with what is older than 2.1.
+ */
+const DUPLICITY_VERSION = '3.0.4';
+
 /** Called by that name, through a link, we speak to its wrappers as it would: they read the version. */
 export function isDuplicity(program = ''): boolean {
   return basename(program) === 'duplicity';
@@ -20,5 +26,5 @@ export function versionLine(
   packageFile: string | URL,
 ): string | undefined {
   if (words.length !== 1 || (words[0] !== '--version' && words[0] !== '-V')) return undefined;
-  return isDuplicity(program) ? 'duplicity 0.8.22\n' : `tsbackup ${versionIn(packageFile)}\n`;
+  return isDuplicity(program) ? `duplicity ${DUPLICITY_VERSION}\n` : `tsbackup ${versionIn(packageFile)}\n`;
 }

@@ -15,7 +15,7 @@ test('versionLine() answers --version alone, by the name that we are called by',
   const of = (words: string[], program?: string) => versionLine(words, program, packageFile);
   assert.equal(of(['--version'], '/usr/bin/tsbackup'), `tsbackup ${version}\n`);
   assert.equal(of(['-V']), `tsbackup ${version}\n`);
-  assert.equal(of(['--version'], '/usr/bin/duplicity'), 'duplicity 0.8.22\n');
+  assert.equal(of(['--version'], '/usr/bin/duplicity'), 'duplicity 3.0.4\n');
   for (const words of [[], ['full', '--version'], ['--version', '-v'], ['--versions']]) {
     assert.equal(of(words), undefined);
   }
@@ -26,7 +26,7 @@ test('the launcher tells the version, and that of duplicity through a link of th
   symlinkSync(cliPath, join(home, 'duplicity'));
   for (const [path, told] of [
     [cliPath, `tsbackup ${version}\n`],
-    [join(home, 'duplicity'), 'duplicity 0.8.22\n'],
+    [join(home, 'duplicity'), 'duplicity 3.0.4\n'],
   ] as const) {
     const result = await runProgram(process.execPath, [path, '--version'], { env, cwd: home });
     expectStatus(result);

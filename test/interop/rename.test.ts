@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
-import { needTool } from '../support/tools.ts';
+import { duplicityGeneration, needTool } from '../support/tools.ts';
 
 const cases: readonly (readonly string[])[] = [
   ['--rename', 'a/b', 'z/q'],
@@ -26,10 +26,11 @@ test('restore --rename puts things where duplicity puts them', async t => {
   for (const [path, text] of Object.entries({ 'a/b/f': '1', 'a/g': '2', top: '3' })) {
     writeFileSync(at('source', path), text);
   }
+  const pathOption = duplicityGeneration() === 0 ? '--file-to-restore' : '--path-to-restore';
   const url = `file://${at('target')}`;
   expectStatus(await program.run(['full', '--no-encryption', at('source'), url]));
   for (const [index, words] of cases.entries()) {
-    const theirWords = words.map(word => (word === '--path-to-restore' ? '--file-to-restore' : word));
+    const theirWords = words.map(word => (word === '--path-to-restore' ? pathOption : word));
     // It stumbles at its end over folders that come late, with all files in place.
     await duplicity.run(['restore', '--no-encryption', ...theirWords, url, at(`theirs ${index}`)]);
     expectStatus(await program.run(['restore', ...words, url, at(`ours ${index}`)]));

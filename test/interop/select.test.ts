@@ -12,7 +12,7 @@ import { createDuplicity, type Duplicity } from '../support/duplicity.ts';
 import { createRandom } from '../support/random.ts';
 import { makeRules, makeSmallTree } from '../support/selections.ts';
 import { removeTree, type Scope, tempDir } from '../support/temp-dir.ts';
-import { needTool } from '../support/tools.ts';
+import { duplicityGeneration, needTool } from '../support/tools.ts';
 
 const cases = Number(process.env.TSBACKUP_SELECT_CASES ?? (process.env.CI === 'true' ? 320 : 80));
 const firstSeed = Number(process.env.TSBACKUP_FIRST_SEED ?? 1);
@@ -24,6 +24,7 @@ type Outcome = { readonly selected: string } | { readonly refused: number };
 test(`${cases} random rule sets select what duplicity selects`, async t => {
   if (!needTool(t, 'duplicity')) return;
   const duplicity = createDuplicity(t);
+  const takesEmpty = duplicityGeneration() === 0; // regular expressions
   let refused = 0;
   for (let seed = firstSeed; seed < firstSeed + cases / CASES_PER_TREE; seed++) {
     await t.test(`tree ${seed}`, async scope => {
@@ -36,6 +37,7 @@ test(`${cases} random rule sets select what duplicity selects`, async t => {
         const typed = random.pick(['s', 's', 's', 's', './s/', root, '.']);
         const source = typed === './s/' ? 's' : typed;
         const { rules, args } = makeRules(random, { tree, source, listFolder: folder });
+        if (!takesEmpty && args.some(arg => arg.endsWith('-regexp='))) continue;
         const cwd = typed === '.' ? root : folder;
         const theirs = await selectedByDuplicity(duplicity, [typed, `file://${folder}/target`, ...args], cwd);
         assert.deepEqual(selectedByUs(root, rules, typed), theirs, JSON.stringify([typed, ...args]));

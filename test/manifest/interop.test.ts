@@ -28,7 +28,7 @@ import { canonicalLocaldir } from '../../src/manifest/source.ts';
 import { statusLines } from '../../src/manifest/status-text.ts';
 import { parseTimeArgument } from '../../src/manifest/time.ts';
 import { volumesFor } from '../../src/manifest/volume-choice.ts';
-import { needTool } from '../support/tools.ts';
+import { duplicityGeneration, needTool } from '../support/tools.ts';
 import { EPOCH, full, inc, manifest, signatures, unsigned, volume, whole } from './listing.ts';
 
 process.env.TZ = 'UTC';
@@ -69,9 +69,9 @@ function createPlace(t: TestContext): Place {
 
 const url = 'file://target';
 
-/** Status as real duplicity prints it, from the line about the last full backup on; warnings come before. */
+/** Status as real duplicity 0.8 prints it, from the line about the last full backup on; warnings come before. */
 function theirStatus(place: Place): string[] {
-  const lines = place.run(['collection-status', url]).split('\n');
+  const lines = place.run(['collection-status', url]).replaceAll('chain(s)', 'chains').split('\n');
   return lines.slice(lines.findIndex(line => line.startsWith('Last full'))).slice(0, -1);
 }
 
@@ -259,6 +259,7 @@ test('parseTimeArgument() reads times as duplicity does', t => {
 
 test('parseName() reads the short and the old names that duplicity writes', t => {
   if (!needTool(t, 'duplicity')) return;
+  if (duplicityGeneration() > 0) return t.skip('duplicity 0.8 was the last one to write them');
   for (const option of ['--short-filenames', '--old-filenames', '--old-filenames --time-separator=_']) {
     const place = createPlace(t);
     mkdirSync(join(place.folder, 'source'));

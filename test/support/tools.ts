@@ -28,6 +28,12 @@ export function needTool(t: TestContext, ...names: string[]): boolean {
   return false;
 }
 
+/** Of the duplicity on the PATH: 0 in Debian 12, 3 in Debian 13. */
+export function duplicityGeneration(): number {
+  const { stdout } = spawnSync('duplicity', ['--version'], { encoding: 'utf8' });
+  return Number(/^duplicity (\d+)\./.exec(stdout)![1]);
+}
+
 /** For tests that only root can make: skips with a printed reason, fails when CI=true. */
 export function needRoot(t: TestContext, reason: string): boolean {
   if (process.getuid?.() === 0) return true;
