@@ -36,8 +36,7 @@ try {
       ...nodeOptions,
       ...files,
     ],
-    // Debian's Node.js lets no process become another user while it may use io_uring.
-    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, UV_USE_IO_URING: '0' } },
+    { stdio: ['ignore', 'inherit', 'inherit'] },
   );
   status = run.status ?? 1;
   tally = JSON.parse(readFileSync(tallyFile, 'utf8') || '{}');

@@ -31,7 +31,7 @@ test("the table has every option of duplicity's own help", t => {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const named = new Set(help.match(/(?<=\s)--[a-z][a-z0-9-]*\w(?!-)/g));
+  const named = new Set(help.match(/(?<=\s)--[a-z][a-z0-9-]*[a-z0-9](?![a-z0-9-])/g));
   assert.ok(named.size > 90, String(named.size));
   const known = new Set(generator.duplicityOptions.map(({ name }) => `--${name}`));
   const missing = [...named].filter(name => !known.has(name) && name !== '--help' && name !== '--version');

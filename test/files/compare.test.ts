@@ -16,7 +16,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesOf } from '../../src/bytes.ts';
 import { createTreeComparer, type TreeComparerOptions } from '../../src/files/compare.ts';
-import { needTool } from '../support/tools.ts';
+import { needOrdinaryUser, needTool } from '../support/tools.ts';
 import {
   anyTree,
   asOrdinaryUser,
@@ -259,6 +259,7 @@ test('createTreeComparer() shows names so that they forge no line', t => {
 });
 
 test('createTreeComparer() counts what it can not read as different', t => {
+  if (!needOrdinaryUser(t)) return;
   const { was, is } = pair(
     t,
     folder => {

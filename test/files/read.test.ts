@@ -15,7 +15,7 @@ import * as fc from 'fast-check';
 import { createAnchors } from '../../src/files/anchors.ts';
 import { SourceError } from '../../src/files/problem.ts';
 import { openSource } from '../../src/files/read.ts';
-import { needTool } from '../support/tools.ts';
+import { needOrdinaryUser, needTool } from '../support/tools.ts';
 import { asOrdinaryUser, countOpenFiles, plantDeep, scratch } from './support.ts';
 
 function open(root: string, path: string) {
@@ -91,6 +91,7 @@ test('openSource() says what took the place of a file, hangs on none of it, and 
 });
 
 test('openSource() says EACCES of a file that we may not read, and reads files of others', t => {
+  if (!needOrdinaryUser(t)) return;
   const root = scratch(t);
   chmodSync(root, 0o755);
   writeFileSync(`${root}/closed`, '');

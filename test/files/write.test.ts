@@ -19,6 +19,7 @@ import * as fc from 'fast-check';
 import { bytesOf } from '../../src/bytes.ts';
 import { createIdNames } from '../../src/files/ids.ts';
 import { createTreeWriter, type WriteProblem } from '../../src/files/write.ts';
+import { needOrdinaryUser } from '../support/tools.ts';
 import {
   anyTree,
   asOrdinaryUser,
@@ -69,6 +70,7 @@ for (const [where, fdFolder] of [
 }
 
 test('createTreeWriter() does not care about the umask', t => {
+  if (!needOrdinaryUser(t)) return;
   const folder = scratchOfUser(t);
   const entries = [root, entry('d', { mode: 0o775 }), entry('d/f', { text: 'abc', mode: 0o666 })];
   const before = process.umask(0o777);
@@ -127,6 +129,7 @@ test('createTreeWriter() gives each of many files its own owner and mode, whatev
 });
 
 test('createTreeWriter() fills folders that nobody may write to, with their times', t => {
+  if (!needOrdinaryUser(t)) return;
   const folder = scratchOfUser(t);
   const entries = [
     entry('', { mode: 0o555, mtimeSeconds: 1 }),
@@ -401,6 +404,7 @@ test('createTreeWriter() makes fifos, and devices as root, where links can be th
 });
 
 test('createTreeWriter() reports devices that it may not make', t => {
+  if (!needOrdinaryUser(t)) return;
   const folder = scratchOfUser(t);
   const entries = [root, entry('dev', { type: 'blockdev', devMajor: 7 }), entry('f', { text: '' })];
   const problems = asOrdinaryUser(() => restore(`${folder}/new`, entries));

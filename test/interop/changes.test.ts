@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram, type Program } from '../support/program.ts';
-import { needTool } from '../support/tools.ts';
+import { duplicityGeneration, needTool } from '../support/tools.ts';
 
 const START = 1_700_000_000;
 
@@ -38,7 +38,7 @@ async function tellStory(t: TestContext): Promise<Story> {
   return { program, url, options };
 }
 
-const histories = ['plain', 'two words', 'grün', 'folder/deep', 'never'];
+const histories = ['plain', 'folder/deep', 'never'];
 
 test('the lists of changes are those that duplicity prints', async t => {
   if (!needTool(t, 'duplicity')) return;
@@ -46,8 +46,10 @@ test('the lists of changes are those that duplicity prints', async t => {
   const duplicity = createDuplicity(t);
   await duplicity.collectionStatus(url, options);
   await duplicity.verify(url, join(program.home, 'source'), options); // fills its archive cache
+  // duplicity 3 ends with an error of its own for a name with a space, and shows others as bytes.
+  const special = duplicityGeneration() === 0 ? ['two words', 'grün'] : [];
   const questions = [
-    ...histories.map(path => ['--file-changed', path]),
+    ...[...histories, ...special].map(path => ['--file-changed', path]),
     ...['0', '1', '2'].map(index => ['--show-changes-in-set', index]),
   ];
   for (const question of questions) {

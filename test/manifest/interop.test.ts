@@ -69,10 +69,20 @@ function createPlace(t: TestContext): Place {
 
 const url = 'file://target';
 
-/** Status as real duplicity 0.8 prints it, from the line about the last full backup on; warnings come before. */
+/** Status as real duplicity prints it, from the line about the last full backup on; warnings come before. */
 function theirStatus(place: Place): string[] {
-  const lines = place.run(['collection-status', url]).replaceAll('chain(s)', 'chains').split('\n');
+  const lines = place.run(['collection-status', url]).split('\n');
   return lines.slice(lines.findIndex(line => line.startsWith('Last full'))).slice(0, -1);
+}
+
+/** duplicity 3 leaves open how many they are: "chain(s)". */
+const withoutPlurals = (lines: readonly string[]) =>
+  lines.map(line => line.replace(/\b(chain|set)(?:s|\(s\))?(?![a-z])/g, '$1'));
+
+function assertSameStatus(place: Place, told?: string): void {
+  const [ours, theirs] = [ourStatus(place), theirStatus(place)];
+  if (duplicityGeneration() === 0) assert.deepEqual(ours, theirs, told);
+  else assert.deepEqual(withoutPlurals(ours), withoutPlurals(theirs), told);
 }
 
 function ourStatus(place: Place): string[] {
@@ -157,7 +167,7 @@ test('an archive that duplicity made is read, named and told the same', t => {
     [first.volumes.size],
   );
 
-  assert.deepEqual(ourStatus(place), theirStatus(place));
+  assertSameStatus(place);
 });
 
 test('statusLines() equals what duplicity prints for listings of every kind', t => {
@@ -183,7 +193,7 @@ test('statusLines() equals what duplicity prints for listings of every kind', t 
     rmSync(place.target, { recursive: true });
     mkdirSync(place.target);
     for (const name of listing.flat()) writeFileSync(join(place.target, name), '');
-    assert.deepEqual(ourStatus(place), theirStatus(place), listing.flat().join(' '));
+    assertSameStatus(place, listing.flat().join(' '));
   }
 });
 

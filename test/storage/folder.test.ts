@@ -8,7 +8,7 @@ import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, storageContract } from '../contract/storage-contract.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { needTool } from '../support/tools.ts';
+import { needOrdinaryUser, needTool } from '../support/tools.ts';
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -115,6 +115,7 @@ test('a name longer than the file system takes is denied, naming it', async t =>
 });
 
 test('a folder without permission is denied', async t => {
+  if (!needOrdinaryUser(t)) return;
   const base = tempDir(t);
   await mkdir(join(base, 'closed'), { mode: 0o500 });
   const storage = createFolderStorage(join(base, 'closed'));

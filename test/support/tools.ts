@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
+import { messageOf } from '../../src/errors.ts';
 
 const found = new Map<string, boolean>();
 
@@ -41,4 +42,20 @@ export function needRoot(t: TestContext, reason: string): boolean {
     throw new Error(`${reason}; in CI, where tests run as root, nothing may be skipped`);
   t.skip(reason);
   return false;
+}
+
+/**
+ * For tests that give up root's rights for a while: skips with a printed reason where Node.js lets nobody do so, as
+ * Debian 13's does, because it may use io_uring. Fails when CI=true.
+ */
+export function needOrdinaryUser(t: TestContext): boolean {
+  if (process.getuid?.() !== 0) return true;
+  try {
+    process.seteuid!(0);
+    return true;
+  } catch (error) {
+    if (process.env.CI === 'true') throw error;
+    t.skip(messageOf(error));
+    return false;
+  }
 }
