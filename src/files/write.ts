@@ -140,13 +140,16 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     applyAttributes(hold, entry, owner, changeOwner, has, error => trouble(entry.path, error, true));
   }
 
-  /** With which mode to make a file: with its own if nobody may read it then who may not at the end. */
-  function modeToMake(entry: Entry): number {
+  /**
+   * With which mode to make a file: with its own if nobody may read it then who may not at the end, for it will have
+   * the right owner at once. Its group will be ours, which the last one had, or that of its folder.
+   */
+  function modeToMake({ entry, folder }: OpenFile): number {
     const mode = entry.mode & 0o7777;
     if (mode > 0o777 || (mode & PRIVATE) !== PRIVATE) return PRIVATE;
     if (!changeOwner) return mode;
     const { uid, gid } = ownerOf(entry, names, options.numericOwner === true);
-    return lastMade?.uid === uid && lastMade.gid === gid ? mode : PRIVATE;
+    return [lastMade, folder.owner].every(has => has?.uid === uid && has.gid === gid) ? mode : PRIVATE;
   }
 
   /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
@@ -167,7 +170,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   /** From here on the file is written anew; what was the same so far is copied. */
   function beginOutput(current: OpenFile): void {
-    const mode = modeToMake(current.entry);
+    const mode = modeToMake(current);
     const temporary = makeTemporary(current.folder, place => openSync(place, newFile, mode));
     current.output = { temporary, fd: temporary.made, mode, closed: false };
     content.start(temporary.made, current.twin?.length() ?? 0);

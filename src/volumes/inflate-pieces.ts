@@ -231,6 +231,7 @@ function segmentsLength(held: Uint8Array, search: Search): number {
  */
 const PROBE_HEADER = Buffer.from('f80606f9f9', 'hex');
 const PROBE_CONTENT = Buffer.alloc(0x0606, 0xff).fill(0, 1024, 1040);
+/** For the test that looks at each of its bits. */
 export const PROBE: Uint8Array = Buffer.concat([PROBE_HEADER, PROBE_CONTENT, deflateEnd]);
 /** What zlib leaves of it tells that the stream has ended. */
 const BEHIND = Uint8Array.of(0);
