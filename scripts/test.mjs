@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const minutes = process.env.TSBACKUP_FAULTS ? 240 : 20;
 const TIMEOUT_MS = minutes * 60_000; // of one file; a busy machine must not fail what is only slow
 
+process.umask(0o022); // the modes of what tests make must not depend on who runs them
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const args = process.argv.slice(2);
 const nodeOptions = args.filter(arg => arg.startsWith('-'));

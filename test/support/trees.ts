@@ -148,6 +148,7 @@ export function makeTree(dir: string, seed: number, options: TreeOptions = {}): 
   for (const [path, target] of linkTraps) {
     directory(parentOf(path));
     makeSymlink(locationOf(dir, path), target, privileged ? random.pick(owners) : undefined);
+    setMtime(locationOf(dir, path), 1_300_000_000); // what takes its place gets a later one
   }
   for (const path of ['pipe', 'special pipe']) {
     makeNode(join(dir, path), 'p');
