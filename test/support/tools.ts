@@ -23,7 +23,10 @@ export function haveTool(name: string): boolean {
 export function needTool(t: TestContext, ...names: string[]): boolean {
   const missing = names.filter(name => !haveTool(name));
   if (missing.length === 0) return true;
-  const reason = `needs ${missing.join(', ')} (Debian packages of these names)`;
+  return skip(t, `needs ${missing.join(', ')} (Debian packages of these names)`);
+}
+
+function skip(t: TestContext, reason: string): false {
   if (process.env.CI === 'true') throw new Error(`${reason}; in CI nothing may be skipped`);
   t.skip(reason);
   return false;
@@ -37,11 +40,7 @@ export function duplicityGeneration(): number {
 
 /** For tests that only root can make: skips with a printed reason, fails when CI=true. */
 export function needRoot(t: TestContext, reason: string): boolean {
-  if (process.getuid?.() === 0) return true;
-  if (process.env.CI === 'true')
-    throw new Error(`${reason}; in CI, where tests run as root, nothing may be skipped`);
-  t.skip(reason);
-  return false;
+  return process.getuid?.() === 0 || skip(t, reason);
 }
 
 /**
@@ -54,8 +53,6 @@ export function needOrdinaryUser(t: TestContext): boolean {
     process.seteuid!(0);
     return true;
   } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    t.skip(messageOf(error));
-    return false;
+    return skip(t, messageOf(error));
   }
 }
