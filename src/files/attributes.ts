@@ -29,8 +29,13 @@ export function ownerOf(entry: Attributes, names: IdNames, numericOwner: boolean
   return { uid: uid ?? entry.uid, gid: gid ?? entry.gid };
 }
 
+export function isSameOwner(one: Owner | undefined, other: Owner): boolean {
+  return one?.uid === other.uid && one.gid === other.gid;
+}
+
 /** Owner and permission bits of what is there. */
 export interface Has extends Owner {
+  /** Without set-id bits, which a change of owner would take away. */
   readonly mode?: number | undefined;
 }
 
@@ -96,7 +101,7 @@ export function applyAttributes(
     }
   };
   attempt(() => {
-    if (!changeOwner || (has?.uid === wanted.uid && has.gid === wanted.gid)) return;
+    if (!changeOwner || isSameOwner(has, wanted)) return;
     if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
     hold.chown(wanted);
   });

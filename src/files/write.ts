@@ -30,6 +30,7 @@ import {
   holdLink,
   holdOpen,
   holdPlace,
+  isSameOwner,
   ownerOf,
 } from './attributes.ts';
 import { createGatherer } from './gather.ts';
@@ -148,8 +149,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     const mode = entry.mode & 0o7777;
     if (mode > 0o777 || (mode & PRIVATE) !== PRIVATE) return PRIVATE;
     if (!changeOwner) return mode;
-    const { uid, gid } = ownerOf(entry, names, options.numericOwner === true);
-    return [lastMade, folder.owner].every(has => has?.uid === uid && has.gid === gid) ? mode : PRIVATE;
+    const owner = ownerOf(entry, names, options.numericOwner === true);
+    return isSameOwner(lastMade, owner) && isSameOwner(folder.owner, owner) ? mode : PRIVATE;
   }
 
   /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
@@ -185,7 +186,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     const isSame =
       (entry.type === 'symlink' || (current.mode & 0o7777) === (entry.mode & 0o7777)) &&
       Math.floor(current.mtimeMs / 1000) === entry.mtimeSeconds &&
-      (!changeOwner || (current.uid === owner.uid && current.gid === owner.gid));
+      (!changeOwner || isSameOwner(current, owner));
     if (!isSame) dress(hold, entry);
   }
 

@@ -260,10 +260,11 @@ function inflatePiece(compressed: Uint8Array): Promise<readonly Uint8Array[] | u
 
 /** What came out before the probe's content; undefined if there is something else at the end. */
 function withoutProbe(parts: readonly Uint8Array[]): readonly Uint8Array[] | undefined {
-  const content = PROBE_CONTENT.length;
-  const isLastEnough = parts.length > 0 && parts.at(-1)!.length >= PROBE_HEADER.length + content;
-  const last = isLastEnough ? parts.at(-1)! : Buffer.concat(parts);
-  if (!PROBE_CONTENT.equals(last.subarray(-content))) return undefined;
-  if (PROBE_HEADER.equals(last.subarray(0, -content).subarray(-PROBE_HEADER.length))) return undefined;
-  return [...(isLastEnough ? parts.slice(0, -1) : []), last.subarray(0, -content)];
+  const end = parts.at(-1) ?? new Uint8Array(0);
+  const holdsAll = end.length >= PROBE_HEADER.length + PROBE_CONTENT.length;
+  const [before, last] = holdsAll ? [parts.slice(0, -1), end] : [[], Buffer.concat(parts)];
+  const plain = last.subarray(0, -PROBE_CONTENT.length);
+  if (!PROBE_CONTENT.equals(last.subarray(plain.length))) return undefined;
+  if (PROBE_HEADER.equals(plain.subarray(-PROBE_HEADER.length))) return undefined;
+  return [...before, plain];
 }

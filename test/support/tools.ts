@@ -1,6 +1,6 @@
 /** Debian tools that interop tests trade bytes with. */
 
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import { messageOf } from '../../src/errors.ts';
 
@@ -32,10 +32,14 @@ function skip(t: TestContext, reason: string): false {
   return false;
 }
 
+let generation: number | undefined;
+
 /** Of the duplicity on the PATH: 0 in Debian 12, 3 in Debian 13. */
 export function duplicityGeneration(): number {
-  const { stdout } = spawnSync('duplicity', ['--version'], { encoding: 'utf8' });
-  return Number(/^duplicity (\d+)\./.exec(stdout)![1]);
+  generation ??= Number(
+    /^duplicity (\d+)\./.exec(execFileSync('duplicity', ['--version'], { encoding: 'utf8' }))![1],
+  );
+  return generation;
 }
 
 /** For tests that only root can make: skips with a printed reason, fails when CI=true. */
