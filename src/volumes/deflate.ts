@@ -17,6 +17,9 @@ const MAX_STORED = 0xffff;
 /** Deflated text fits into one piece; larger ones only made garbage (measured: 64 KiB is fastest at level 1). */
 const OUTPUT_PIECE = 64 * 1024;
 
+/** How a segment ends: in an empty stored block (RFC 1951 §3.2.4). Given to everybody: do not write into it. */
+export const segmentEnd: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
+
 /** The empty final block that ends a joined stream. Given to everybody: do not write into it. */
 export const deflateEnd: Uint8Array = Uint8Array.of(0x03, 0x00);
 
@@ -62,6 +65,7 @@ export interface Deflater {
    * Deflates the next chunk; several may be in flight, and their order is that of the calls.
    * @param chunk any length; lent until the promise settles
    * @returns the chunk's segment, given
+   * @throws BackupError `unsupported` where zlib does not give back what it was given
    */
   push(chunk: Uint8Array): Promise<Uint8Array>;
 }
@@ -122,22 +126,79 @@ async function deflateSegment(
   setting: Setting,
   dictionary?: Uint8Array,
 ): Promise<Uint8Array> {
-  if (dictionary || chunk.length > POOLED_MAX) return deflateOnce(chunk, setting, dictionary);
-  const name = `${setting.level} ${setting.windowBits}`;
-  const free = engines.get(name) ?? [];
-  engines.set(name, free);
-  const engine = free.pop() ?? createDeflateRaw({ ...setting, ...common, ...pooled });
+  if (dictionary || chunk.length > POOLED_MAX) {
+    const segment = await deflateOnce(chunk, setting, dictionary);
+    checkEnd(segment);
+    return segment;
+  }
+  const kind = kindOf(setting);
+  const engine = kind.free.pop() ?? { zlib: createDeflateRaw({ ...setting, ...common, ...pooled }), uses: 0 };
   await new Promise<void>((resolve, reject) => {
-    engine.write(chunk, error => (error ? reject(error) : resolve()));
+    engine.zlib.write(chunk, error => (error ? reject(error) : resolve()));
   });
-  const segment: Uint8Array = engine.read();
-  engine.reset();
-  free.push(engine);
+  const segment = allOf(engine.zlib);
+  checkEnd(segment);
+  if (kind.trials < TRIALS && engine.uses === kind.trials) {
+    checkContent(segment, chunk);
+    kind.trials++;
+  }
+  engine.uses++;
+  engine.zlib.reset();
+  kind.free.push(engine);
   return segment;
 }
 
-/** Idle ones, by what they do: setting one up takes as long as deflating 50 KiB. */
-const engines = new Map<string, DeflateRaw[]>();
+interface Engine {
+  readonly zlib: DeflateRaw;
+  uses: number;
+}
+
+/** Engines that do the same. */
+interface Kind {
+  /** Idle ones: setting one up takes as long as deflating 50 KiB. */
+  readonly free: Engine[];
+  trials: number;
+}
+
+const kinds = new Map<string, Kind>();
+
+function kindOf({ level, windowBits }: Setting): Kind {
+  const name = `${level} ${windowBits}`;
+  const kind = kinds.get(name) ?? { free: [], trials: 0 };
+  kinds.set(name, kind);
+  return kind;
+}
+
+/** What zlib has made; some versions of Node.js give it in pieces. */
+function allOf(zlib: DeflateRaw): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (let piece = zlib.read(); piece !== null; piece = zlib.read()) pieces.push(piece);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+}
+
+/** What a new engine makes, and what one makes after a reset, is inflated again before a kind is believed. */
+const TRIALS = 2;
+
+function checkContent(segment: Uint8Array, chunk: Uint8Array): void {
+  let plain: Uint8Array;
+  try {
+    plain = inflateSegments(segment, chunk.length);
+  } catch (cause) {
+    throw badZlib(cause);
+  }
+  if (Buffer.compare(plain, chunk) !== 0) throw badZlib();
+}
+
+function checkEnd(segment: Uint8Array): void {
+  if (Buffer.compare(segment.subarray(-segmentEnd.length), segmentEnd) !== 0) throw badZlib();
+}
+
+/** A version of Node.js that comes after us may do what we do not expect: better no backup than a bad one. */
+function badZlib(cause?: unknown): BackupError {
+  const message =
+    'This version of Node.js does not compress as it should, so nothing can be backed up with it. Use another one.';
+  return new BackupError('unsupported', message, {}, { cause });
+}
 
 /** Larger chunks are few. */
 const POOLED_MAX = 1024 * 1024;

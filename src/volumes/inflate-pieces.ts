@@ -11,13 +11,12 @@
 import { createInflateRaw } from 'node:zlib';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
-import { deflateEnd } from './deflate.ts';
+import { deflateEnd, segmentEnd } from './deflate.ts';
 import { inflate } from './inflate.ts';
 
 /** How our messages begin: a stored block of seven bytes, a literal packet of open length, binary, without name. */
 const OUR_START = Buffer.from('000700f8ff' + 'af6200', 'hex');
-/** The end of an empty stored block. */
-const MARKER = Buffer.from('0000ffff', 'hex');
+const MARKER = Buffer.from(segmentEnd);
 /** The byte before it ends in the block's header, which is all zeros. */
 const HEADER_BITS = 0xe0;
 
