@@ -10,19 +10,18 @@
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Database } from 'better-sqlite3';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { reasonOf } from '../storage/durable-file.ts';
 import { LOCK_FILE } from './archive-cache.ts';
-import { loadSqlite, type OpenDatabase } from './sqlite.ts';
+import { loadSqlite, type OpenDatabase, type SqliteDatabase } from './sqlite.ts';
 
 export interface RunLock {
   /** Idempotent. The lock also ends with the process, however that ends. */
   release(): void;
 }
 
-const held = new Set<Database>(); // a lock whose holder forgets it must not be collected and so released
+const held = new Set<SqliteDatabase>(); // a lock whose holder forgets it must not be collected and so released
 
 const TRIES = 5; // each one lost means that another run just ended
 
@@ -35,7 +34,7 @@ export async function acquireRunLock(folder: string): Promise<RunLock> {
   const path = textPath(folder);
   const open = await openSqlite();
   for (let tries = 0; tries < TRIES; tries++) {
-    let database: Database | undefined;
+    let database: SqliteDatabase | undefined;
     try {
       await makeEmpty(path);
       const before = await identityOf(path);
@@ -68,7 +67,7 @@ async function makeEmpty(path: string): Promise<void> {
   });
 }
 
-function holding(database: Database): RunLock {
+function holding(database: SqliteDatabase): RunLock {
   held.add(database);
   return {
     release() {

@@ -4,8 +4,8 @@
  * taken back when the catalog is opened: then the catalog says what the last complete set says.
  */
 
-import type { Database } from 'better-sqlite3';
 import { displayPath } from '../bytes.ts';
+import type { SqliteDatabase } from '../cache/sqlite.ts';
 import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
 import { columns } from './schema.ts';
@@ -51,7 +51,7 @@ export interface Catalog {
 }
 
 /** @param db of this schema, without a pending set; given */
-export function createCatalog(db: Database): Catalog {
+export function createCatalog(db: SqliteDatabase): Catalog {
   const all = columns.join(', ');
   const tree = createTreeReader(db);
   const supersede = db.prepare(
@@ -208,9 +208,7 @@ export function createCatalog(db: Database): Catalog {
         )
         .pluck()
         .get(time) as number | null) ?? undefined,
-    size: () =>
-      (db.pragma('page_count', { simple: true }) as number) *
-      (db.pragma('page_size', { simple: true }) as number),
+    size: () => (db.pragma('page_count') as number) * (db.pragma('page_size') as number),
     close() {
       db.close(); // which takes back what was not committed, also where the file is too broken for a ROLLBACK
     },

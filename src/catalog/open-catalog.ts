@@ -1,9 +1,8 @@
 /** Opens catalogs: a file that is made, known, or refused, and what an unfinished set has left in it taken back. */
 
 import { closeSync, existsSync, openSync } from 'node:fs';
-import type { Database } from 'better-sqlite3';
 import { bytesOf } from '../bytes.ts';
-import { loadSqlite } from '../cache/sqlite.ts';
+import { loadSqlite, type SqliteDatabase } from '../cache/sqlite.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { APPLICATION_ID, columns, SCHEMA_VERSION, schema } from './schema.ts';
 
@@ -18,8 +17,7 @@ export async function openCatalog(file: string): Promise<Catalog> {
   const db = open(bytesOf(file).toString('utf8')); // the lock has refused a folder whose name is not UTF-8
   try {
     prepare(db);
-    if (isDoubtful && db.pragma('quick_check(1)', { simple: true }) !== 'ok')
-      throw new Error('a broken catalog');
+    if (isDoubtful && db.pragma('quick_check(1)') !== 'ok') throw new Error('a broken catalog');
     return createCatalog(db);
   } catch (error) {
     db.close();
@@ -27,27 +25,23 @@ export async function openCatalog(file: string): Promise<Catalog> {
   }
 }
 
-function prepare(db: Database): void {
+function prepare(db: SqliteDatabase): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL'); // a run has few commits, and removes what they make superfluous
   db.pragma('cache_size = -2048');
-  if (
-    db.pragma('user_version', { simple: true }) === 0 &&
-    db.pragma('schema_version', { simple: true }) === 0
-  ) {
+  if (db.pragma('user_version') === 0 && db.pragma('schema_version') === 0) {
     db.exec(
       `BEGIN; ${schema} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
     );
     return;
   }
-  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw new Error('not a catalog');
-  if (db.pragma('user_version', { simple: true }) !== SCHEMA_VERSION)
-    throw new Error('a catalog of another version');
+  if (db.pragma('application_id') !== APPLICATION_ID) throw new Error('not a catalog');
+  if (db.pragma('user_version') !== SCHEMA_VERSION) throw new Error('a catalog of another version');
   takeBackPending(db);
 }
 
 /** What an unfinished set wrote goes, and what it superseded is current again. */
-function takeBackPending(db: Database): void {
+function takeBackPending(db: SqliteDatabase): void {
   const all = columns.join(', ');
   const pending = db.prepare('SELECT id FROM sets WHERE complete = 0').pluck().all() as number[];
   for (const set of pending) {
@@ -59,6 +53,6 @@ function takeBackPending(db: Database): void {
       db.prepare('DELETE FROM history WHERE until = ?').run(set);
       db.prepare('DELETE FROM pieces WHERE signature_set = ?').run(set);
       db.prepare('DELETE FROM sets WHERE id = ?').run(set);
-    })();
+    });
   }
 }

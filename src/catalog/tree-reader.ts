@@ -1,7 +1,7 @@
 /** Reads a catalog's tree in walk order, a folder's rows at a time. */
 
-import type { Database } from 'better-sqlite3';
 import { displayPath } from '../bytes.ts';
+import type { SqliteDatabase } from '../cache/sqlite.ts';
 import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
 import type { CatalogEntry, TreePlace } from './versions.ts';
@@ -53,7 +53,7 @@ type Row = [
   signatureOffset: number | null,
 ];
 
-export function createTreeReader(db: Database): TreeReader {
+export function createTreeReader(db: SqliteDatabase): TreeReader {
   const childrenOf = db
     .prepare(
       `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
