@@ -1,7 +1,7 @@
 // npm run test:nodes [-- 22 24 26] [-- part ...]: the tests under other versions of Node.js than the one at hand. Each
 // comes from the npm registry; the project is copied to a temporary folder, and better-sqlite3 is compiled there for it.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,7 @@ process.exit(failed.length > 0 ? 1 : 0);
 
 function passes(version) {
   const dir = mkdtempSync(join(tmpdir(), 'tsbackup-nodes-'));
+  chmodSync(dir, 0o755); // some tests run the program as another user
   try {
     const node = fetchNode(version, dir);
     const project = join(dir, 'project');

@@ -28,3 +28,16 @@ export function versionLine(
   if (words.length !== 1 || (words[0] !== '--version' && words[0] !== '-V')) return undefined;
   return isDuplicity(program) ? `duplicity ${DUPLICITY_VERSION}\n` : `tsbackup ${versionIn(packageFile)}\n`;
 }
+
+/** Of each line of Node.js the first version with `zlib.crc32`; package.json says the same. */
+const FIRST_MINOR = new Map([
+  [20, 15],
+  [22, 2],
+]);
+
+/** @param node its version @returns what to say of one that we can't run on; else undefined */
+export function tooOld(node: string): string | undefined {
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  if (major > 22 || minor >= (FIRST_MINOR.get(major) ?? Number.POSITIVE_INFINITY)) return undefined;
+  return `Error: tsbackup needs Node.js 20.15, 22.2 or newer; this is ${node}.\n`;
+}

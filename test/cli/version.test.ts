@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { versionLine } from '../../src/cli/version.ts';
+import { tooOld, versionLine } from '../../src/cli/version.ts';
 import { expectStatus, runProgram } from '../support/processes.ts';
 import { cliPath, createProgram } from '../support/program.ts';
 
 const packageFile = join(import.meta.dirname, '../../../package.json');
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+const { version, engines } = JSON.parse(readFileSync(packageFile, 'utf8')) as {
+  version: string;
+  engines: { node: string };
+};
 
 test('versionLine() answers --version alone, by the name that we are called by', () => {
   const of = (words: string[], program?: string) => versionLine(words, program, packageFile);
@@ -18,6 +21,16 @@ test('versionLine() answers --version alone, by the name that we are called by',
   assert.equal(of(['--version'], '/usr/bin/duplicity'), 'duplicity 3.0.4\n');
   for (const words of [[], ['full', '--version'], ['--version', '-v'], ['--versions']]) {
     assert.equal(of(words), undefined);
+  }
+});
+
+test('tooOld() takes the versions of Node.js that package.json takes', () => {
+  assert.equal(engines.node, '^20.15 || >=22.2');
+  for (const node of ['20.15.0', '20.20.2', '22.2.0', '22.20.0', '23.0.0', '26.10.0']) {
+    assert.equal(tooOld(node), undefined, node);
+  }
+  for (const node of ['18.20.8', '20.14.9', '21.7.3', '22.1.0']) {
+    assert.equal(tooOld(node), `Error: tsbackup needs Node.js 20.15, 22.2 or newer; this is ${node}.\n`);
   }
 });
 
