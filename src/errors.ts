@@ -159,7 +159,12 @@ export function messageOf(error: unknown): string {
   return error.message.replace(/^([^:,]+)(: \1)?/, `${name}: ${words[name] ?? 'an error of the system'}`);
 }
 
-/** The same as a part of a longer sentence: without its full stop. */
+/** A system error's reason without the call and the raw path, which could steer a terminal. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/, [a-z]+( '.*)?$/s, '');
+}
+
+/** What messageOf tells as a part of a longer sentence: without its full stop. */
 export function clauseOf(error: unknown): string {
   return messageOf(error).replace(/\.$/, '');
 }

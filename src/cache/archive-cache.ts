@@ -14,14 +14,13 @@ import { chmod, type FileHandle, lstat, open, readFile, rename, stat, unlink } f
 import { homedir } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { bytesOf, displayPath, pathFromText, pathOf } from '../bytes.ts';
-import { BackupError, systemCode } from '../errors.ts';
+import { BackupError, reasonOf, systemCode } from '../errors.ts';
 import {
   explained,
   inFolder,
   makeFolders,
   readFileChunks,
   readFolder,
-  reasonOf,
   removeStaleFiles,
   syncFile,
   syncFolder,

@@ -11,8 +11,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { BackupError, messageOf, systemCode } from '../errors.ts';
-import { reasonOf } from '../storage/durable-file.ts';
+import { BackupError, messageOf, reasonOf, systemCode } from '../errors.ts';
 import { LOCK_FILE } from './archive-cache.ts';
 import { loadSqlite, type OpenDatabase, type SqliteDatabase } from './sqlite.ts';
 

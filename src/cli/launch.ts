@@ -7,7 +7,7 @@
 import { writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '../errors.ts';
-import { tooOld, versionLine } from './version.ts';
+import { versionLine } from './version.ts';
 
 declare const __filename: string; // it is bundled as CommonJS, which starts sooner
 declare const __dirname: string;
@@ -16,11 +16,7 @@ const name = basename(__filename, '.js');
 const [, program, ...words] = process.argv;
 const version =
   name === 'cli' ? versionLine(words, program, join(__dirname, '../../package.json')) : undefined;
-const obstacle = tooOld(process.versions.node);
-if (obstacle !== undefined) {
-  process.stderr.write(obstacle);
-  process.exitCode = 1;
-} else if (version === undefined) {
+if (version === undefined) {
   void import('./load-bundle.ts').then(({ loadBundle }) => loadBundle(name, __dirname, words));
 } else {
   try {

@@ -9,9 +9,15 @@ import { launchRestoreThread, restoreThreadPlace } from '../engine/restore-start
 import { messageOf, tooManyFiles } from '../errors.ts';
 import { loadCompiled } from './compiled-script.ts';
 import type { parts } from './parts.ts';
+import { tooOld } from './version.ts';
 
 /** @param folder of the bundle @param words of the command line, as Node gives them */
 export function loadBundle(name: string, folder: string, words: readonly string[]): void {
+  const obstacle = tooOld(process.versions.node);
+  if (obstacle !== undefined) {
+    process.stderr.write(obstacle);
+    process.exit(1);
+  }
   try {
     // Collections are small and many here: to share one among threads costs more than it saves.
     if (isMainThread) setFlagsFromString('--no-parallel-scavenge');

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bytesOf, displayPath, isWithin } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
 import type { RestoreThread, TreeWriting } from '../engine/restore-thread.ts';
 import { writeHere } from '../engine/write-here.ts';
 import { BackupError, exitStatus } from '../errors.ts';
@@ -14,6 +14,7 @@ import { type Archive, openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { noticing, type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
+import { createRestoreProblems } from './restore-problems.ts';
 import { checkCleared } from './source-check.ts';
 import { type ThawRequest, thawVolumes } from './thaw.ts';
 
@@ -51,15 +52,8 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
       return exitStatus.done;
     }
     await thawVolumes(archive.storage, sets, request, host);
-    let problems = 0;
-    const writer = openWriter(request, archive, ({ path, systemCode, message, restored }) => {
-      if (restored && isAbove(path, request.paths)) return;
-      if (!restored) problems++;
-      const what = restored ? 'is restored, but not with all of its attributes' : 'is not restored';
-      const text = `${displayPath(path)} ${what}: ${message}`;
-      const level = restored ? 'warning' : 'error';
-      reporter.report({ level, code: 'not-restored', message: text, facts: { path, systemCode } });
-    });
+    const problems = createRestoreProblems(request.paths, host);
+    const writer = openWriter(request, archive, problems.tell);
     const placed = request.deleteOthers ? createPlacedList(request.tempdir) : undefined;
     try {
       const { entries, lost, isSound } = await replayInto(
@@ -77,7 +71,7 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
       const { written, kept } = await writer.close(); // folders get their times before anything is deleted in them
-      const isWhole = isSound && problems === 0;
+      const isWhole = isSound && problems.missing() === 0;
       if (request.inPlace) {
         const deleted = placed ? clear(request, placed, isWhole, host) : 0;
         const message = `${written} files and links were written, ${kept} were the same already, ${deleted} were deleted.`;
@@ -88,6 +82,7 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
     } finally {
       const end = writer.close().catch(() => {}); // when all went well it was closed before
       await Promise.race([end, sleep(PATIENCE_MS, undefined, { ref: false })]);
+      problems.end();
       placed?.close();
     }
   } finally {
@@ -150,12 +145,6 @@ function clear(request: RestoreRequest, placed: PlacedList, isWhole: boolean, { 
     },
   });
   return deleted;
-}
-
-/** Whether a folder is only on the way to what is wanted: then nobody asked for its attributes. */
-function isAbove(path: string, wanted: readonly string[]): boolean {
-  const within = (inner: string, outer: string) => inner !== outer && isWithin(inner, outer);
-  return wanted.some(one => within(one, path)) && !wanted.some(one => isWithin(path, one));
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {

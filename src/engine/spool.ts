@@ -7,8 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { displayPath, pathFromText } from '../bytes.ts';
-import { BackupError } from '../errors.ts';
-import { reasonOf } from '../storage/durable-file.ts';
+import { BackupError, reasonOf } from '../errors.ts';
 
 /** Bytes that stay in memory. */
 const IN_MEMORY = 1024 * 1024;

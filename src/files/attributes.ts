@@ -33,6 +33,9 @@ export function isSameOwner(one: Owner | undefined, other: Owner): boolean {
   return one?.uid === other.uid && one.gid === other.gid;
 }
 
+/** What a restored thing may lack. */
+export type AttributeName = 'owner' | 'mode' | 'time';
+
 /** Owner and permission bits of what is there. */
 export interface Has extends Owner {
   /** Without set-id bits, which a change of owner would take away. */
@@ -91,21 +94,21 @@ export function applyAttributes(
   wanted: Owner,
   changeOwner: boolean,
   has: Has | undefined,
-  trouble: (error: unknown) => void,
+  trouble: (error: unknown, attribute: AttributeName) => void,
 ): void {
-  const attempt = (step: () => void): void => {
+  const attempt = (attribute: AttributeName, step: () => void): void => {
     try {
       step();
     } catch (error) {
-      trouble(error);
+      trouble(error, attribute);
     }
   };
-  attempt(() => {
+  attempt('owner', () => {
     if (!changeOwner || isSameOwner(has, wanted)) return;
     if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
     hold.chown(wanted);
   });
-  attempt(() => {
+  attempt('mode', () => {
     let mode = entry.mode & 0o7777;
     if (has?.mode === mode) return;
     if (entry.type === 'file' && (mode & 0o6000) !== 0) {
@@ -117,7 +120,7 @@ export function applyAttributes(
     if (mode !== (entry.mode & 0o7777))
       throw systemError('EPERM', 'set-id bit left out, the owner is another one');
   });
-  attempt(() => hold.touch(entry.mtimeSeconds));
+  attempt('time', () => hold.touch(entry.mtimeSeconds));
 }
 
 /** To chown(2) this number, -1, means: leave it. */

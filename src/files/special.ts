@@ -30,7 +30,7 @@ function run(tool: string, args: string[], folder: TargetFolder): void {
   } catch (error) {
     const said = String((error as { stderr?: unknown }).stderr ?? '').trim();
     if (said === '') throw systemError('ENOSYS', `${tool} can't be run`);
-    throw systemError(codeIn(said), said);
+    throw systemError(codeIn(said), `${tool}: ${said.replace(/^.*: /s, '')}`);
   }
 }
 

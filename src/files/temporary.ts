@@ -1,8 +1,9 @@
 /** Things are made under a temporary name beside their place and renamed when they are whole. */
 
-import { renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
+import { systemError } from './problem.ts';
 import type { TargetFolder } from './target-folder.ts';
 
 /** Something in the making. */
@@ -27,7 +28,9 @@ export function makeTemporary<T>(
     try {
       return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name) };
     } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error;
+      if (systemCode(error) === 'EEXIST') continue;
+      removeTemporary({ folder, name }); // some file systems leave something where they fail
+      throw error;
     }
   }
 }
@@ -40,6 +43,8 @@ export function placeOfTemporary({ folder, name }: Temporary): string {
 /**
  * Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY.
  * @param clears whether one with content makes room as well
+ * @throws a system error; one that says so for a name that the file system does not take, as those of other systems
+ *   take no colon or question mark
  */
 export function putInPlace(temporary: Temporary, name: string, clears = false): void {
   const from = bytesOf(placeOfTemporary(temporary));
@@ -47,7 +52,10 @@ export function putInPlace(temporary: Temporary, name: string, clears = false): 
   try {
     renameSync(from, to);
   } catch (error) {
-    if (systemCode(error) !== 'EISDIR') throw error;
+    const code = systemCode(error);
+    if (code === 'EINVAL' || code === 'EILSEQ' || (code === 'ENOENT' && existsSync(from)))
+      throw systemError(code, 'the file system there does not take this name');
+    if (code !== 'EISDIR') throw error;
     if (clears) rmSync(to, { recursive: true });
     else rmdirSync(to);
     renameSync(from, to);

@@ -21,9 +21,10 @@ import {
 } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError, reasonOf } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import {
+  type AttributeName,
   applyAttributes,
   type Has,
   type Hold,
@@ -46,10 +47,12 @@ import { openTwin, type Twin } from './twin.ts';
 export interface WriteProblem {
   readonly path: string;
   readonly systemCode: string;
-  /** What the system said; may hold a path as the system sees it. */
+  /** Why, for people. */
   readonly message: string;
   /** The thing is there with its content, but not with all of its attributes. */
   readonly restored: boolean;
+  /** Which one, where it is one. */
+  readonly attribute?: AttributeName | undefined;
 }
 
 export interface TreeWriterOptions {
@@ -123,11 +126,11 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     },
   });
 
-  function trouble(path: string, error: unknown, restored: boolean): void {
+  function trouble(path: string, error: unknown, restored: boolean, attribute?: AttributeName): void {
     const code = codeOf(error);
     if (code === undefined) throw error;
     if (!endingCodes.has(code)) {
-      options.onProblem({ path, systemCode: code, message: messageOf(error), restored });
+      options.onProblem({ path, systemCode: code, message: reasonOf(error), restored, attribute });
       return;
     }
     const facts = { path: displayPath(path), target: displayPath(target), systemCode: code };
@@ -138,7 +141,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   function dress(hold: Hold, entry: Entry, has?: Has): void {
     const owner = ownerOf(entry, names, options.numericOwner === true);
-    applyAttributes(hold, entry, owner, changeOwner, has, error => trouble(entry.path, error, true));
+    const failed = (error: unknown, attribute: AttributeName) => trouble(entry.path, error, true, attribute);
+    applyAttributes(hold, entry, owner, changeOwner, has, failed);
   }
 
   /**

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
 import { bytesOf } from '../bytes.ts';
-import { messageOf, systemCode } from '../errors.ts';
+import { systemCode } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { type GetOptions, TEMPORARY_PREFIX } from './storage.ts';
 
@@ -27,11 +27,6 @@ export async function explained<T>(explain: Explain, work: Promise<T>): Promise<
   } catch (error) {
     throw explain(error);
   }
-}
-
-/** A system error's reason without the call and the raw path, which could steer a terminal. */
-export function reasonOf(error: unknown): string {
-  return messageOf(error).replace(/, [a-z]+( '.*)?$/s, '');
 }
 
 /** `name` in `folder`, as the system wants it; both are bytes as latin1 strings. */

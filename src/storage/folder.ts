@@ -6,7 +6,7 @@
 
 import { stat, unlink } from 'node:fs/promises';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { BackupError, type ErrorCode, systemCode } from '../errors.ts';
+import { BackupError, type ErrorCode, reasonOf, systemCode } from '../errors.ts';
 import { mapOrdered } from '../streams.ts';
 import {
   explained,
@@ -14,7 +14,6 @@ import {
   makeFolders,
   readFileChunks,
   readFolder,
-  reasonOf,
   removeStaleFiles,
   writeWhole,
 } from './durable-file.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
+import fs, { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { type TestContext, test } from 'node:test';
 import { makeTemporary, putInPlace, removeTemporary } from '../../src/files/temporary.ts';
 import { scratch } from './support.ts';
 
@@ -34,4 +35,43 @@ test('putInPlace() replaces a file and an empty folder, and no other folder', t 
   removeTemporary(left);
   removeTemporary(left);
   assert.deepEqual(readdirSync(base).sort(), ['empty', 'file', 'full', 'none']);
+});
+
+test('makeTemporary() leaves nothing where making fails in its middle', t => {
+  const base = scratch(t);
+  const make = (place: Buffer) => {
+    writeFileSync(place, '');
+    throw Object.assign(new Error('as some file systems do'), { code: 'EIO' });
+  };
+  assert.throws(() => makeTemporary(folderAt(base), make), { code: 'EIO' });
+  assert.deepEqual(readdirSync(base), []);
+});
+
+/** Lets every renaming fail, as file systems do that do not take a name. */
+function failRenaming(t: TestContext, code: string): void {
+  t.mock.method(fs, 'renameSync', () => {
+    throw Object.assign(new Error(`${code}: made by a test`), { code, syscall: 'rename' });
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+}
+
+for (const code of ['EINVAL', 'EILSEQ', 'ENOENT']) {
+  test(`putInPlace() says that a file system does not take a name (${code})`, t => {
+    const base = scratch(t);
+    failRenaming(t, code);
+    const made = makeTemporary(folderAt(base), create);
+    const message = `${code}: the file system there does not take this name`;
+    assert.throws(() => putInPlace(made, 'a:b'), { code, message });
+  });
+}
+
+test('putInPlace() throws what the system says of a file that is gone', t => {
+  const base = scratch(t);
+  const made = makeTemporary(folderAt(base), create);
+  removeTemporary(made);
+  assert.throws(() => putInPlace(made, 'name'), { code: 'ENOENT', syscall: 'rename' });
 });
