@@ -1,4 +1,4 @@
-/** Reads a catalog's tree in walk order, a folder's rows at a time. */
+/** Reads a catalog's tree in walk order, some rows of a folder at a time. */
 
 import { displayPath } from '../bytes.ts';
 import type { SqliteDatabase } from '../cache/sqlite.ts';
@@ -19,7 +19,7 @@ interface Step {
 
 export interface TreeReader {
   /**
-   * The tree before the pending set `set`, in walk order; it may be written meanwhile.
+   * The tree before the pending set `set`, in walk order; up to what was given last it may be written meanwhile.
    * @param from where to begin, if all that comes before it was written in the pending set
    */
   entries(set: number, from?: TreePlace): Generator<CatalogEntry, void, undefined>;
@@ -27,9 +27,13 @@ export interface TreeReader {
   wayTo(path: string, set: number): Step[];
 }
 
-/** Rows of a folder, the next one to give, and what stands in front of their names. */
+/** So many rows of a folder are read at once; most have fewer. */
+const PAGE = 256;
+
+/** Some rows of a folder, the next one to give, and what stands in front of their names. */
 interface Level {
-  readonly rows: Row[];
+  readonly parent: number;
+  rows: Row[];
   next: number;
   readonly prefix: string;
 }
@@ -54,12 +58,14 @@ type Row = [
 ];
 
 export function createTreeReader(db: SqliteDatabase): TreeReader {
-  const childrenOf = db
-    .prepare(
-      `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
-         signature_set, signature_offset FROM current WHERE parent = ? ORDER BY name`,
-    )
-    .raw();
+  const children = (after: string) =>
+    db
+      .prepare(
+        `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
+           signature_set, signature_offset FROM current WHERE parent = ? ${after} ORDER BY name LIMIT ${PAGE}`,
+      )
+      .raw();
+  const [first, behind, fromName] = [children(''), children('AND name > ?'), children('AND name >= ?')];
   const folderNow = db.prepare('SELECT folder FROM current WHERE parent = ? AND name = ?').pluck();
   const folderBefore = db
     .prepare('SELECT folder FROM history WHERE parent = ? AND name = ? AND until = ?')
@@ -79,31 +85,38 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
     }
     return way;
   };
+  const levelOf = (parent: number, prefix: string): Level => ({
+    parent,
+    rows: first.all(parent) as Row[],
+    next: 0,
+    prefix,
+  });
+  const nextRow = (level: Level): Row | undefined => {
+    if (level.next === PAGE) {
+      level.rows = behind.all(level.parent, level.rows.at(-1)![0]) as Row[];
+      level.next = 0;
+    }
+    return level.rows[level.next++];
+  };
   const levelsFrom = ({ path, inclusive }: TreePlace, set: number): Level[] => {
     const way = wayTo(path, set);
-    const levels = way.map(({ parent, name }, index) => {
-      const rows = childrenOf.all(parent) as Row[];
+    const levels = way.map(({ parent, name }, index): Level => {
       const included = inclusive && index === way.length - 1;
-      const next = rows.findIndex(row => (included ? row[0] >= name : row[0] > name));
-      const prefix = index === 0 ? '' : prefixOf(way[index - 1]!.path);
-      return { rows, next: next < 0 ? rows.length : next, prefix };
+      const rows = (included ? fromName : behind).all(parent, name) as Row[];
+      return { parent, rows, next: 0, prefix: index === 0 ? '' : prefixOf(way[index - 1]!.path) };
     });
     const { folder } = way.at(-1)!;
-    if (!inclusive && folder !== undefined) {
-      levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
-    }
+    if (!inclusive && folder !== undefined) levels.push(levelOf(folder, prefixOf(path)));
     return levels;
   };
 
   return {
     wayTo,
     *entries(set, from) {
-      const levels: Level[] = from
-        ? levelsFrom(from, set)
-        : [{ rows: childrenOf.all(ROOT_PARENT) as Row[], next: 0, prefix: '' }];
+      const levels: Level[] = from ? levelsFrom(from, set) : [levelOf(ROOT_PARENT, '')];
       while (levels.length > 0) {
         const level = levels.at(-1)!;
-        const row = level.rows[level.next++];
+        const row = nextRow(level);
         if (!row) {
           levels.pop();
           continue;
@@ -114,9 +127,7 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
         if ((folder !== null) !== (row[2] === 'directory')) {
           throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
         }
-        if (folder !== null) {
-          levels.push({ rows: childrenOf.all(folder) as Row[], next: 0, prefix: prefixOf(path) });
-        }
+        if (folder !== null) levels.push(levelOf(folder, prefixOf(path)));
       }
     },
   };

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   renameSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -56,6 +57,19 @@ test('walk() keeps names of every byte, and names of 250 bytes', t => {
   const names = [...bytes.filter(char => !'/.'.includes(char)), '\xe9'.repeat(250)];
   for (const name of names) writeFileSync(bytesOf(`${root}/${name}`), name, 'latin1');
   assert.deepEqual(pathsOf(root), ['', ...names.sort()]);
+});
+
+test('walk() gives a folder of many names, as any other, in order and without an open file left', t => {
+  const root = scratch(t);
+  const files = countOpenFiles();
+  const names = Array.from(
+    { length: 6000 },
+    (_, n) => `${String((n * 7919) % 6000).padStart(4, '0')}${'\xe9'.repeat(240)}`,
+  );
+  for (const name of names) writeFileSync(bytesOf(`${root}/${name}`), '');
+  if (statSync(root).size <= 1024 * 1024) t.diagnostic('this file system calls that a small folder');
+  assert.deepEqual(pathsOf(root), ['', ...names.sort()]);
+  assert.equal(countOpenFiles(), files);
 });
 
 test('walk() goes below 4096 bytes of path, and leaves no file open', t => {

@@ -27,20 +27,28 @@ const control = process.env.SOURCE_FAULTS;
 if (control !== undefined) install(control);
 
 function install(file: string): void {
-  const { existsSync, readFileSync, openSync, writeFileSync } = fs;
+  const { readFileSync, openSync, writeFileSync } = fs;
   const { open } = fs.promises;
   const pipe = `${file}.fifo`; // nobody writes to it: who opens it waits for ever
   const paths = new Map<number, string>();
   let begun = false;
   let busy = false; // what we call ourselves is left alone
 
+  const readIfThere = (path: string): string | undefined => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return undefined;
+    }
+  };
   /** Throws what the call fails with. @returns whether it is to hang instead */
   const fault = (call: string, path: string): boolean => {
     if (busy) return false;
     busy = true;
     try {
-      if (!existsSync(file)) return false;
-      const { code, match, from, calls } = JSON.parse(readFileSync(file, 'utf8')) as SourceFault;
+      const setting = readIfThere(file);
+      if (setting === undefined) return false;
+      const { code, match, from, calls } = JSON.parse(setting) as SourceFault;
       begun ||= from === undefined || path.includes(from);
       if (!begun || !path.includes(match) || (calls && !calls.includes(call))) return false;
       if (code === 'HANG') {
