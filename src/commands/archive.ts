@@ -58,9 +58,15 @@ export interface Archive {
   /**
    * The tar bytes of a volume. Its stored bytes have been read and their checksum agrees when this resolves.
    * @param counted sees the stored bytes once more as they are opened
+   * @param chunk how many bytes each stage is to hold, where many volumes are open; default: as is fastest
    * @throws BackupError `volume-missing`, `volume-damaged`, or of the target
    */
-  openVolume(set: BackupSet, volume: VolumeEntry, counted?: (stored: Chunks) => Chunks): Promise<Chunks>;
+  openVolume(
+    set: BackupSet,
+    volume: VolumeEntry,
+    counted: (stored: Chunks) => Chunks,
+    chunk?: number,
+  ): Promise<Chunks>;
   /**
    * Reads a volume as it is stored, without opening it.
    * @returns whether its checksum agrees with the manifest's; false if the manifest has none
@@ -112,13 +118,17 @@ async function openWith(
     sessionKeys: async packets => (await keys()).secrets.sessionKeys!(packets),
   };
   const fetcher = createVolumeFetcher(storage, thread, { ...host, tempdir: options.tempdir });
-  async function* openSigned(stored: Chunks, form: Form): Chunks & AsyncGenerator<Uint8Array> {
+  async function* openSigned(
+    stored: Chunks,
+    form: Form,
+    chunk: number | undefined,
+  ): Chunks & AsyncGenerator<Uint8Array> {
     const signedBy = await (await keys()).verifier();
-    yield* openEnvelope(stored, form, secrets, signedBy ? { signedBy } : {});
+    yield* openEnvelope(stored, form, secrets, { signedBy, chunk });
   }
   const isSigned = checked && options.keys?.signKey !== undefined;
-  const open = (stored: Chunks, form: Form) =>
-    isSigned ? openSigned(stored, form) : openEnvelope(stored, form, secrets);
+  const open = (stored: Chunks, form: Form, chunk?: number) =>
+    isSigned ? openSigned(stored, form, chunk) : openEnvelope(stored, form, secrets, { chunk });
 
   const fetch = async (copies: readonly MetadataCopy[]) => {
     for (const copy of copies) {
@@ -253,15 +263,15 @@ async function openWith(
       const { object, name, entry } = found(set, volume);
       return proveVolume(counted(storage.get(object.name, { signal })), { object, name, entry });
     },
-    async openVolume(set, volume, counted = stored => stored) {
+    async openVolume(set, volume, counted, chunk) {
       const { object, name, entry } = found(set, volume);
       deriveKey(object);
       const fetched = await fetcher.fetch({ object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
       const plain = (isLast: boolean) => {
-        const stored = fetched.read(isLast);
-        return naming(open(isLast ? counted(stored) : stored, formOf(object)), name);
+        const stored = fetched.read(isLast, chunk);
+        return naming(open(isLast ? counted(stored) : stored, formOf(object), chunk), name);
       };
       if (!fetched.isProved || isSigned) await drain(plain(false));
       return plain(true);

@@ -46,8 +46,12 @@ export interface CheckedSet {
   readonly volumes: readonly CheckedVolume[];
   readonly signatures: CheckUnit | undefined;
   readonly units: readonly CheckUnit[];
-  /** The set's pieces; of the volumes that overlap with the given ones, if any are given. */
-  read(within: readonly VolumeEntry[] | undefined, run: CheckRun): AsyncIterable<readonly Piece[]>;
+  /** The set's pieces; of the volumes that overlap with the given ones, if any are given; `chunk` bytes are held by each stage. */
+  read(
+    within: readonly VolumeEntry[] | undefined,
+    run: CheckRun,
+    chunk: number | undefined,
+  ): AsyncIterable<readonly Piece[]>;
 }
 
 /** Reads the manifests of a chain, at the target even where the cache has them. */
@@ -82,7 +86,7 @@ export function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean)
     volumes,
     signatures,
     units: signatures ? [...unitsOf, signatures] : unitsOf,
-    read(within, run) {
+    read(within, run, chunk) {
       const entries = manifest.volumes.filter(
         (_, index) => !within || isNear(manifest.volumes, index, within),
       );
@@ -91,6 +95,7 @@ export function checkedSet(set: BackupSet, manifest: Manifest, isWhole: boolean)
         run.archive,
         run.host,
         run.progress,
+        chunk,
       );
       const unitFor = (entry: VolumeEntry) => volumes.find(volume => volume.entry === entry)?.unit;
       return readSet({

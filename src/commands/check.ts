@@ -23,6 +23,7 @@ import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { usesPublicKeys } from './key-ring.ts';
 import { createReadingProgress } from './reading-progress.ts';
+import { chunksOf } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface CheckRequest extends CommonOptions {
@@ -160,8 +161,9 @@ async function checkAllTimes(
     within?.some(
       ({ start, end }) => comparePaths(start.path, path) <= 0 && comparePaths(path, end.path) <= 0,
     ) ?? true;
+  const chunkFor = chunksOf(sets.map(({ set }) => set));
   await checkVersions({
-    sets: sets.map(set => set.read(within, run)),
+    sets: sets.map(one => one.read(within, run, chunkFor(one.set))),
     isWanted,
     onLost: lost => tellLost(lost, sets, run),
     signal: run.host.signal,

@@ -169,11 +169,12 @@ export async function replayInto(
     if (several) find(path);
   };
   let isSound = true;
+  const chunkFor = chunksOf(sets.map(({ set }) => set));
   async function* piecesOf(wantedSet: WantedSet) {
     const planned = await wantedSet.plan();
     if (!planned) return;
     isSound &&= planned.isSound;
-    yield* readSet(volumesOf(planned, archive, host, progress));
+    yield* readSet(volumesOf(planned, archive, host, progress, chunkFor(planned.set)));
   }
   try {
     // Of one file only the newest sets may be needed, and the others are not even looked at.
@@ -200,23 +201,42 @@ export async function replayInto(
   }
 }
 
+/** So many sets are read as fast as can be. */
+const FAST_SETS = 4;
+/** What each stage of reading holds of all other sets together, and of one of them. */
+const CHUNKS = 4 * 1024 * 1024;
+const [SMALLEST_CHUNK, LARGEST_CHUNK] = [16 * 1024, 128 * 1024];
+
+/**
+ * In which chunks sets are to be read side by side: a chain may have hundreds of them. The largest ones, of which the full
+ * set as a rule is most of what there is to read, go as fast as can be (undefined); of the others memory counts.
+ */
+export function chunksOf(sets: readonly BackupSet[]): (set: BackupSet) => number | undefined {
+  const size = ({ volumes }: BackupSet) =>
+    [...volumes.values()].reduce((sum, volume) => sum + volume.size, 0);
+  const fast = new Set(sets.toSorted((one, other) => size(other) - size(one)).slice(0, FAST_SETS));
+  const chunk = Math.min(LARGEST_CHUNK, Math.max(SMALLEST_CHUNK, Math.floor(CHUNKS / sets.length)));
+  return set => (fast.has(set) ? undefined : chunk);
+}
+
 function sizesOf({ set, volumes }: PlannedSet): number[] {
   return volumes.map(({ number }) => set.volumes.get(number)?.size ?? 0);
 }
 
-/** How a set's volumes are read; faults are reported. */
+/** How a set's volumes are read; faults are reported. @param chunk bytes that each stage holds */
 export function volumesOf(
   { set, manifest, isWhole, volumes }: Omit<PlannedSet, 'isSound'>,
   archive: Archive,
   host: Host,
   progress: ReadingProgress,
+  chunk: number | undefined,
 ): SetReaderOptions {
   return {
     volumes,
     isEndKnown: isWhole,
     incomplete: new Set(manifest.incomplete),
     async open(volume) {
-      const opened = await archive.openVolume(set, volume, progress.counted);
+      const opened = await archive.openVolume(set, volume, progress.counted, chunk);
       const next = volumes[volumes.indexOf(volume) + 1];
       if (next) archive.expectVolume(set, next);
       return opened;

@@ -25,8 +25,8 @@ export interface WantedVolume {
 export interface FetchedVolume {
   /** Whether the manifest has a checksum, and the bytes agree with it. */
   readonly isProved: boolean;
-  /** The stored bytes. @param isLast whether they will not be read again */
-  read(isLast: boolean): Chunks;
+  /** The stored bytes. @param isLast whether they will not be read again @param chunk about so many at once */
+  read(isLast: boolean, chunk: number | undefined): Chunks;
 }
 
 export interface VolumeFetcher {
@@ -39,6 +39,8 @@ export interface VolumeFetcher {
 
 /** So many bytes are kept in memory; a thread or a file for them would cost more. */
 const SMALL = 1024 * 1024;
+/** Of all volumes that are read side by side: a chain may have hundreds of sets. */
+const MOST_KEPT = 8 * SMALL;
 
 /** @param hasher proves local files, if there is one */
 export function createVolumeFetcher(
@@ -48,15 +50,30 @@ export function createVolumeFetcher(
 ): VolumeFetcher {
   const ahead = new Map<string, Promise<FetchedVolume>>();
   const spools: Spool[] = [];
+  let keptBytes = 0;
 
-  const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
-    const bytes = () => storage.get(volume.object.name, { signal });
-    if (volume.object.size <= SMALL) {
-      const kept: Uint8Array[] = [];
-      const all = storage.get(volume.object.name, { length: SMALL, signal });
+  /** A small volume, in memory until it has been read for the last time. */
+  const keep = async (volume: WantedVolume): Promise<FetchedVolume> => {
+    const { name, size } = volume.object;
+    keptBytes += size;
+    const kept: Uint8Array[] = [];
+    const letGo = () => {
+      keptBytes -= size;
+      kept.length = 0;
+    };
+    try {
+      const all = storage.get(name, { length: SMALL, signal });
       const isProved = await proveVolume(all, volume, chunk => kept.push(Uint8Array.from(chunk)));
-      return { isProved, read: () => fromChunks(...kept) };
+      return { isProved, read: isLast => (isLast ? drained(kept, letGo) : fromChunks(...kept)) };
+    } catch (error) {
+      letGo();
+      throw error;
     }
+  };
+  const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
+    const { name, size } = volume.object;
+    const bytes = (_isLast?: boolean, chunk?: number) => storage.get(name, { signal, chunk });
+    if (size <= SMALL && keptBytes + size <= MOST_KEPT) return keep(volume);
     if (storage.localPath) {
       const path = storage.localPath(volume.object.name);
       const isProved =
@@ -65,13 +82,13 @@ export function createVolumeFetcher(
           : await proveVolume(bytes(), volume);
       return { isProved, read: bytes };
     }
-    const spool = createSpool(tempdir);
+    const spool = createSpool(tempdir, 0);
     spools.push(spool);
     const isProved = await proveVolume(bytes(), volume, chunk => spool.push(chunk)).catch(error => {
       spool.close();
       throw error;
     });
-    return { isProved, read: isLast => readSpool(spool, isLast) };
+    return { isProved, read: (isLast, chunk = SLAB) => readSpool(spool, isLast, chunk) };
   };
   const start = (volume: WantedVolume) => readAgain(storage, () => begin(volume));
   return {
@@ -113,8 +130,10 @@ async function proveFile(
   return proveVolume(bytes(), volume);
 }
 
-async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerator<Uint8Array> {
-  const slab = Buffer.allocUnsafeSlow(256 * 1024);
+const SLAB = 256 * 1024;
+
+async function* readSpool(spool: Spool, isLast: boolean, size: number): Chunks & AsyncGenerator<Uint8Array> {
+  const slab = Buffer.allocUnsafeSlow(size);
   try {
     for (let at = 0; at < spool.size; ) {
       const read = spool.read(at, slab);
@@ -123,6 +142,15 @@ async function* readSpool(spool: Spool, isLast: boolean): Chunks & AsyncGenerato
     }
   } finally {
     if (isLast) spool.close();
+  }
+}
+
+/** Chunks that go as they are read. @param end called at the end, however that comes */
+async function* drained(chunks: Uint8Array[], end: () => void): Chunks & AsyncGenerator<Uint8Array> {
+  try {
+    for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) yield chunk;
+  } finally {
+    end();
   }
 }
 

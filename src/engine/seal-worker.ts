@@ -4,10 +4,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { createEncryptor, type Encryptor } from '../volumes/openpgp-seal.ts';
 import { goesRound, type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
-import { createTidier } from './tidy.ts';
+import { tidy } from './tidy.ts';
 
 const port = parentPort!;
-const tidy = createTidier();
 const open = new Map<number, { readonly encryptor: Encryptor; readonly hash: Hash }>();
 /** What came with bytes that are sealed by now: sealed ones go back in it. */
 let spare: ArrayBufferLike | undefined;

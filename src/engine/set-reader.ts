@@ -12,7 +12,7 @@ import type { Chunks } from '../streams.ts';
 import { createDifftarReader, type DifftarEntry } from '../volumes/difftar.ts';
 import type { SigtarRecord } from '../volumes/sigtar.ts';
 import { PART_SIZE } from './batch-builder.ts';
-import { createTidier } from './tidy.ts';
+import { tidy } from './tidy.ts';
 
 /** An entry as a set has it. `lost`: it was stored in the set, but its volume can't be read. */
 export interface SetEntry {
@@ -81,7 +81,6 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
     },
   });
   let slice = SLICE;
-  const tidy = createTidier();
   const flush = () => {
     const full = pieces;
     pieces = [];

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, reasonOf } from '../errors.ts';
 
-/** Bytes that stay in memory. */
+/** Bytes that stay in memory, as a rule. */
 const IN_MEMORY = 1024 * 1024;
 
 export interface Spool {
@@ -23,8 +23,11 @@ export interface Spool {
   close(): void;
 }
 
-/** @throws BackupError `local-io` from `push` and `read` when the temporary folder fails */
-export function createSpool(folder: string): Spool {
+/**
+ * @param mostInMemory bytes of the beginning
+ * @throws BackupError `local-io` from `push` and `read` when the temporary folder fails
+ */
+export function createSpool(folder: string, mostInMemory = IN_MEMORY): Spool {
   let memory = Buffer.allocUnsafeSlow(0);
   let file: number | undefined;
   let inMemory = 0;
@@ -49,10 +52,10 @@ export function createSpool(folder: string): Spool {
       return size;
     },
     push(bytes) {
-      if (file === undefined && size + bytes.length <= IN_MEMORY) {
+      if (file === undefined && size + bytes.length <= mostInMemory) {
         if (size + bytes.length > memory.length) {
           const larger = Buffer.allocUnsafeSlow(
-            Math.min(IN_MEMORY, Math.max(65536, 2 * (size + bytes.length))),
+            Math.min(mostInMemory, Math.max(65536, 2 * (size + bytes.length))),
           );
           memory.copy(larger, 0, 0, inMemory);
           memory = larger;

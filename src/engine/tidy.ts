@@ -9,22 +9,19 @@ import type { Chunks } from '../streams.ts';
 
 /** Bytes that may pass between two collections. */
 const INTERVAL = 6 * 1024 * 1024;
+let since = 0; // of all that the thread does side by side
 
-/** @returns to be told how many bytes of buffers have become garbage */
-export function createTidier(): (bytes: number) => void {
-  let since = 0;
-  return bytes => {
-    since += bytes;
-    if (since < INTERVAL) return;
-    since = 0;
-    collectYoung ??= exposeCollection();
-    collectYoung?.({ type: 'minor' });
-  };
+/** @param bytes of buffers that have become garbage */
+export function tidy(bytes: number): void {
+  since += bytes;
+  if (since < INTERVAL) return;
+  since = 0;
+  collectYoung ??= exposeCollection();
+  collectYoung?.({ type: 'minor' });
 }
 
 /** The same chunks. @param copies how often the bytes of each become garbage on their way */
 export async function* tidied(source: Chunks, copies: number): Chunks & AsyncGenerator<Uint8Array> {
-  const tidy = createTidier();
   for await (const bytes of source) {
     yield bytes;
     tidy(copies * bytes.length);

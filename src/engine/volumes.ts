@@ -8,7 +8,7 @@ import type { Chunks } from '../streams.ts';
 import type { Envelope } from '../volumes/envelope.ts';
 import type { PackBatch, Place } from './batch.ts';
 import type { SetMark } from './journal.ts';
-import { createTidier } from './tidy.ts';
+import { tidy } from './tidy.ts';
 
 /** A volume that is at the target. */
 export interface StoredVolume {
@@ -119,7 +119,6 @@ function createVolumeStream(
   options: VolumeOptions,
   lastPlace: Place,
 ) {
-  const tidy = createTidier();
   let end = lastPlace;
   let ending!: Pick<StoredVolume, 'end' | 'sha1' | 'mark' | 'isLast'>;
   let seal!: () => void;

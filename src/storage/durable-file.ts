@@ -138,7 +138,7 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
 export async function* readFileChunks(
   path: Buffer,
   explain: Explain,
-  { offset = 0, length = Number.POSITIVE_INFINITY, signal }: GetOptions = {},
+  { offset = 0, length = Number.POSITIVE_INFINITY, chunk = SLAB, signal }: GetOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   signal?.throwIfAborted();
   // Without O_NONBLOCK a fifo of that name would hang us for ever.
@@ -148,7 +148,7 @@ export async function* readFileChunks(
     const stat = await explained(explain, file.stat());
     if (!stat.isFile()) throw explain(Object.assign(new Error('not a regular file'), { code: 'ENOENT' }));
     const end = offset + length;
-    const size = Math.max(1, Math.min(SLAB, length, stat.size - offset));
+    const size = Math.max(1, Math.min(chunk, length, stat.size - offset));
     const slabs: Buffer[] = [];
     /** By turns into one of two slabs. */
     const read = async (position: number) => {

@@ -32,6 +32,8 @@ export interface GetOptions extends CallOptions {
   readonly offset?: number;
   /** Most bytes wanted; default all. */
   readonly length?: number;
+  /** About how many bytes to hold at once, where that can be chosen; default: as many as are fastest. */
+  readonly chunk?: number | undefined;
 }
 
 /**

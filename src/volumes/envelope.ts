@@ -38,7 +38,7 @@ export function openEnvelope(
       'wrong-signature',
       `The archive must be signed by ${options.signedBy.description}, but it is not even encrypted.`,
     );
-  return form === 'gz' ? gunzip(source) : source;
+  return form === 'gz' ? gunzip(source, options.chunk) : source;
 }
 
 export type WrapOptions =

@@ -25,11 +25,12 @@ export function gzipTrailer(crc: number, length: number): Uint8Array {
 /**
  * Plain bytes of a gzip file of one or more members; zero bytes may follow the last.
  * @param source lent chunks are fine
+ * @param piece bytes that come out at once; default: as many as are fastest
  * @returns given chunks; only when the stream ends well, what came is known to be whole
  * @throws BackupError `damaged` on a wrong checksum, truncation or anything else that is not gzip
  */
-export function gunzip(source: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
-  return inflate(copies(source), 'gzip');
+export function gunzip(source: Chunks, piece?: number): AsyncGenerator<Uint8Array, void, undefined> {
+  return inflate(copies(source), 'gzip', { piece });
 }
 
 /** Lent chunks made given, which costs far less than waiting for zlib before the next read. */

@@ -97,7 +97,7 @@ export async function* inflatePieces(source: Chunks): AsyncGenerator<Uint8Array,
     while (isSure && underway.length > 0) isSure = yield* settle();
     if (isSure && storedLeft > 0) throw new BackupError('damaged', 'Compressed data is cut short.');
     const rest = [...underway.map(({ compressed }) => compressed), held.bytes()];
-    yield* inflate(joined(rest, chunks), 'raw', window.bytes());
+    yield* inflate(joined(rest, chunks), 'raw', { dictionary: window.bytes() });
   } finally {
     await Promise.all(underway.map(({ plain }) => plain)); // nothing keeps running behind the caller's back
     await chunks.return?.();

@@ -13,20 +13,26 @@ const engines = {
 
 const OUTPUT_PIECE = 128 * 1024;
 
+export interface InflateOptions {
+  /** `raw` only: what came out of the stream before, at least its last 32 KiB. */
+  readonly dictionary?: Uint8Array;
+  /** Bytes that come out at once. */
+  readonly piece?: number | undefined;
+}
+
 /**
  * Inflates a stream to its end on a libuv thread; memory does not depend on what the data claims.
  * @param source must give its chunks: it is asked for the next one while zlib works
  * @param framing `gzip` takes several members, and zero bytes behind the last one
- * @param dictionary `raw` only: what came out of the stream before, at least its last 32 KiB
  * @returns given chunks
  * @throws BackupError `damaged` when data is broken, cut short, or followed by something else; what the source throws
  */
 export async function* inflate(
   source: Chunks,
   framing: keyof typeof engines,
-  dictionary?: Uint8Array,
+  { dictionary, piece = OUTPUT_PIECE }: InflateOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const engine = engines[framing]({ chunkSize: OUTPUT_PIECE, ...(dictionary?.length && { dictionary }) });
+  const engine = engines[framing]({ chunkSize: piece, ...(dictionary?.length && { dictionary }) });
   engine.on('error', () => {}); // the iterator listens only until zlib's end, the source may fail behind it
   let fed = 0;
   let contentEnd = 0; // behind the last byte that is not zero
@@ -53,7 +59,7 @@ export async function* inflate(
   };
   const feeding = feed().catch(error => engine.destroy(error));
   try {
-    for await (const piece of engine.iterator({ destroyOnReturn: false })) yield piece;
+    for await (const plain of engine.iterator({ destroyOnReturn: false })) yield plain;
     await feeding;
     if (engine.errored) throw engine.errored;
   } catch (error) {

@@ -41,6 +41,8 @@ import { createSignatureWatch, type SignatureWatch, type Verifier } from './open
 export interface OpenOptions {
   /** Refuses what is not signed by this key. */
   readonly signedBy?: Verifier | undefined;
+  /** How many bytes each stage is to hold, where many streams are read side by side; default: as is fastest. */
+  readonly chunk?: number | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export interface OpenOptions {
 export async function* openMessage(
   source: Chunks,
   secrets: Secrets,
-  { signedBy }: OpenOptions = {},
+  { signedBy, chunk }: OpenOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const message = new ByteSource(dearmor(source));
   try {
@@ -66,10 +68,10 @@ export async function* openMessage(
     const version = await body.byte();
     if (version === 2) throw newerEncryption();
     if (version !== 1) throw damaged('its encrypted data has an unknown version');
-    const content = new ByteSource(await decrypted(body, preface, secrets));
+    const content = new ByteSource(await decrypted(body, preface, secrets, chunk));
     const watch = signedBy && createSignatureWatch(signedBy);
     try {
-      yield* literalData(content, 0, watch);
+      yield* literalData(content, 0, watch, chunk);
     } catch (error) {
       if (isUnsupported(error)) await drain(content);
       throw error;
@@ -197,10 +199,12 @@ async function decrypted(
   body: ByteSource,
   preface: Preface,
   secrets: Secrets,
+  chunk: number | undefined,
 ): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
   const head = await body.read(PREFIX_MAX);
   const key = await findSessionKey(preface, secrets, found => fitsPrefix(found, head));
-  return checkedContent(body, head, createCfbDecipher(key), cipherTraits(key.algorithm).blockLength + 2);
+  const prefixLength = cipherTraits(key.algorithm).blockLength + 2;
+  return checkedContent(body, head, createCfbDecipher(key), prefixLength, chunk ?? TOGETHER);
 }
 
 /** The passphrase first: it is at hand, while private keys may be behind another program or a card reader. */
@@ -284,6 +288,7 @@ async function* checkedContent(
   head: Uint8Array,
   decipher: CfbDecryptor,
   prefixLength: number,
+  together: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha1');
   decipher.add(head);
@@ -293,7 +298,7 @@ async function* checkedContent(
   for (let isMore = true; isMore; ) {
     isMore = await body.fill();
     if (isMore) decipher.add(body.take(Number.POSITIVE_INFINITY));
-    if (isMore && decipher.length < TOGETHER) continue;
+    if (isMore && decipher.length < together) continue;
     const plain = decipher.take(held);
     const sure = Math.max(0, plain.length - MDC);
     held = plain.subarray(sure);
@@ -315,6 +320,7 @@ async function* literalData(
   source: ByteSource,
   depth: number,
   watch: SignatureWatch | undefined,
+  chunk: number | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let found = false;
   for (;;) {
@@ -345,9 +351,9 @@ async function* literalData(
           yield* watched(restOf(body), watch);
         } else {
           if (depth === MAX_DEPTH) throw damaged('its content is nested too deep');
-          const inner = new ByteSource(decompressed(await body.byte(), body));
+          const inner = new ByteSource(decompressed(await body.byte(), body, chunk));
           try {
-            yield* literalData(inner, depth + 1, watch);
+            yield* literalData(inner, depth + 1, watch, chunk);
           } finally {
             await inner.close(); // zlib's memory goes now, not when garbage is collected
           }
@@ -371,14 +377,18 @@ async function* watched(
   }
 }
 
-function decompressed(algorithm: number, body: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+function decompressed(
+  algorithm: number,
+  body: ByteSource,
+  piece: number | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   switch (algorithm) {
     case 0:
       return restOf(body);
     case 1:
-      return inflatePieces(restOf(body));
+      return piece ? inflate(restOf(body), 'raw', { piece }) : inflatePieces(restOf(body));
     case 2:
-      return inflate(restOf(body), 'zlib');
+      return inflate(restOf(body), 'zlib', { piece });
     case 3:
       throw new BackupError('unsupported', 'The archive is compressed with BZip2, which we do not read.');
     default:

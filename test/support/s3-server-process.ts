@@ -26,7 +26,7 @@ import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
-import { createTidier } from '../../src/engine/tidy.ts';
+import { tidy } from '../../src/engine/tidy.ts';
 
 interface StoredMetadata {
   bucket: string;
@@ -113,7 +113,6 @@ interface Received {
   done(): void;
 }
 
-const tidy = createTidier(); // of chunks, or all of the heap is gone over at every 64 MiB
 /** Buffers for bodies, used again, since what is dropped after a while takes longest to collect. */
 const spare: Buffer[] = [];
 
@@ -151,7 +150,7 @@ async function receive(content: IncomingMessage): Promise<Received> {
     }
     buffer.set(chunk, size);
     size += chunk.length;
-    tidy(chunk.length);
+    tidy(chunk.length); // or all of the heap is gone over at every 64 MiB
   });
   await finished(content);
   const found = sha256?.digest('hex');

@@ -54,10 +54,12 @@ test('openEnvelope() of what createEnvelope() stored is the same, in every form 
       fc.nat({ max: plain.length }),
       fc.integer({ min: 5_000, max: 200_000 }),
       fc.integer({ min: 100, max: 400_000 }),
-      async (options, from, size, readSize) => {
+      fc.option(fc.integer({ min: 1_000, max: 128 * 1024 }), { nil: undefined }),
+      async (options, from, size, readSize, chunk) => {
         const bytes = plain.subarray(from);
         const stored = Buffer.concat(await store(bytes, options, size));
-        const opened = await collect(openEnvelope(lentChunks(stored, readSize), options.form, secrets));
+        const source = lentChunks(stored, readSize);
+        const opened = await collect(openEnvelope(source, options.form, secrets, { chunk }));
         assert.deepEqual(opened, bytes);
       },
     ),
