@@ -27,7 +27,7 @@ import {
   writeAll,
   writeWhole,
 } from '../storage/durable-file.ts';
-import { checkName } from '../storage/storage.ts';
+import { checkName, type GetOptions } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 
 /** duplicity locks this file; lock.ts too. Nothing else may open it: closing any handle of a process drops its locks. */
@@ -65,7 +65,7 @@ export interface ArchiveCache {
   list(): Promise<string[]>;
   has(name: string): Promise<boolean>;
   /** Raw bytes in lent chunks. @throws BackupError 'local-io' also when it is not there */
-  read(name: string, options?: { signal?: AbortSignal }): Chunks;
+  read(name: string, options?: Pick<GetOptions, 'signal' | 'chunk'>): Chunks;
   /** Whole or not at all, replacing what was. @param source chunks are lent @returns bytes */
   write(name: string, source: Chunks | Uint8Array, options?: { signal?: AbortSignal }): Promise<number>;
   /** Removing what is not there is no error. */
@@ -114,7 +114,7 @@ export async function openArchiveCache(
   const partialFolder = pathOf(inFolder(folder, PARTIAL_FOLDER));
   await makePrivate(folder);
 
-  async function* readIn(place: string, file: string, options?: { signal?: AbortSignal }) {
+  async function* readIn(place: string, file: string, options?: Pick<GetOptions, 'signal' | 'chunk'>) {
     check(file);
     yield* readFileChunks(inFolder(place, file), explainAt(place, file), options);
   }

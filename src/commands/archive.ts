@@ -47,8 +47,12 @@ export interface Archive {
   synchronize(collection: Collection, chain: Chain): Promise<void>;
   /** @throws BackupError of the target, `damaged` naming the set, or `object-missing` if it is nowhere */
   manifestOf(set: BackupSet): Promise<Manifest>;
-  /** The tar bytes of a set's signatures. @throws BackupError `no-chain` when the target has none for the set */
-  sigtarOf(set: BackupSet): Promise<Chunks>;
+  /**
+   * The tar bytes of a set's signatures.
+   * @param chunk as for openVolume
+   * @throws BackupError `no-chain` when the target has none for the set
+   */
+  sigtarOf(set: BackupSet, chunk?: number): Promise<Chunks>;
   /** Plain bytes of a manifest or of signatures as they are at the target, past the cache. */
   openAtTarget(object: StoredObject): Chunks;
   /** A set's manifest or signatures in the archive cache, plain; undefined if they are not there. */
@@ -228,7 +232,7 @@ async function openWith(
         });
       }
     },
-    async sigtarOf(set) {
+    async sigtarOf(set, chunk) {
       if (!set.signatures) {
         throw new BackupError(
           'no-chain',
@@ -236,7 +240,7 @@ async function openWith(
         );
       }
       const localName = await cached(set, 'signatures', set.signatures);
-      const openCopy = () => openEnvelope(cache.read(localName, { signal }), 'gz', secrets);
+      const openCopy = () => openEnvelope(cache.read(localName, { signal, chunk }), 'gz', secrets, { chunk });
       if (!(await isWhole(openCopy()))) {
         await cache.remove(localName);
         await cached(set, 'signatures', set.signatures);

@@ -9,6 +9,7 @@ import type { Item } from '../report.ts';
 import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { chunksOf } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {
@@ -32,9 +33,11 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     const collection = await archive.readableCollection();
     const chain = chainFor(collection.chains, time);
     if (!chain) throw noBackup(archive.storage, collection);
+    const sets = setsFor(chain, time);
+    const chunkFor = chunksOf(sets);
     const sources = [];
-    for (const set of setsFor(chain, time)) {
-      sources.push(readSigtar(await archive.sigtarOf(set), { withSignatures: false }));
+    for (const set of sets) {
+      sources.push(readSigtar(await archive.sigtarOf(set, chunkFor(set)), { withSignatures: false }));
     }
     for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
       host.signal.throwIfAborted();

@@ -202,14 +202,14 @@ export async function replayInto(
 }
 
 /** So many sets are read as fast as can be. */
-const FAST_SETS = 4;
+const FAST_SETS = 2;
 /** What each stage of reading holds of all other sets together, and of one of them. */
-const CHUNKS = 4 * 1024 * 1024;
+const CHUNKS = 1024 * 1024;
 const [SMALLEST_CHUNK, LARGEST_CHUNK] = [16 * 1024, 128 * 1024];
 
 /**
- * In which chunks sets are to be read side by side: a chain may have hundreds of them. The largest ones, of which the full
- * set as a rule is most of what there is to read, go as fast as can be (undefined); of the others memory counts.
+ * In which chunks sets are to be read side by side: a chain may have hundreds of them. The two largest ones, the full one
+ * among them as a rule, are most of what there is to read and go as fast as can be (undefined); of the others memory counts.
  */
 export function chunksOf(sets: readonly BackupSet[]): (set: BackupSet) => number | undefined {
   const size = ({ volumes }: BackupSet) =>

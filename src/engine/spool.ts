@@ -11,6 +11,8 @@ import { BackupError, reasonOf } from '../errors.ts';
 
 /** Bytes that stay in memory, as a rule. */
 const IN_MEMORY = 1024 * 1024;
+/** A chain of deltas has one for each. */
+const SMALLEST = 4096;
 
 export interface Spool {
   /** Bytes so far. */
@@ -55,7 +57,7 @@ export function createSpool(folder: string, mostInMemory = IN_MEMORY): Spool {
       if (file === undefined && size + bytes.length <= mostInMemory) {
         if (size + bytes.length > memory.length) {
           const larger = Buffer.allocUnsafeSlow(
-            Math.min(mostInMemory, Math.max(65536, 2 * (size + bytes.length))),
+            Math.min(mostInMemory, Math.max(SMALLEST, 2 * (size + bytes.length))),
           );
           memory.copy(larger, 0, 0, inMemory);
           memory = larger;

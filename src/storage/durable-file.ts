@@ -150,9 +150,10 @@ export async function* readFileChunks(
     const end = offset + length;
     const size = Math.max(1, Math.min(chunk, length, stat.size - offset));
     const slabs: Buffer[] = [];
-    /** By turns into one of two slabs. */
+    const most = chunk < SLAB ? 1 : 2; // who wants little at once does without what is read ahead
+    /** By turns into one of the slabs. */
     const read = async (position: number) => {
-      const slab = slabs.length < 2 ? Buffer.allocUnsafeSlow(size) : slabs.shift()!;
+      const slab = slabs.length < most ? Buffer.allocUnsafeSlow(size) : slabs.shift()!;
       slabs.push(slab);
       const { bytesRead } = await file.read(slab, 0, Math.min(size, end - position), position);
       return slab.subarray(0, bytesRead);
@@ -163,7 +164,7 @@ export async function* readFileChunks(
       signal?.throwIfAborted();
       if (bytes.length === 0) return;
       position += bytes.length;
-      if (position < Math.min(end, stat.size)) {
+      if (most > 1 && position < Math.min(end, stat.size)) {
         ahead = read(position); // while these are being used
         ahead.catch(() => {});
       }

@@ -204,7 +204,7 @@ async function decrypted(
   const head = await body.read(PREFIX_MAX);
   const key = await findSessionKey(preface, secrets, found => fitsPrefix(found, head));
   const prefixLength = cipherTraits(key.algorithm).blockLength + 2;
-  return checkedContent(body, head, createCfbDecipher(key), prefixLength, chunk ?? TOGETHER);
+  return checkedContent(body, head, createCfbDecipher(key), prefixLength, chunk ? 1 : TOGETHER);
 }
 
 /** The passphrase first: it is at hand, while private keys may be behind another program or a card reader. */
@@ -301,7 +301,7 @@ async function* checkedContent(
     if (isMore && decipher.length < together) continue;
     const plain = decipher.take(held);
     const sure = Math.max(0, plain.length - MDC);
-    held = plain.subarray(sure);
+    held = Uint8Array.from(plain.subarray(sure)); // a copy: it must not keep all of it alive
     if (sure === 0) continue;
     hash.update(plain.subarray(0, sure));
     yield plain.subarray(0, sure);
