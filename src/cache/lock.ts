@@ -20,8 +20,6 @@ export interface RunLock {
   release(): void;
 }
 
-const held = new Set<SqliteDatabase>(); // a lock whose holder forgets it must not be collected and so released
-
 const TRIES = 5; // each one lost means that another run just ended
 
 /**
@@ -66,14 +64,9 @@ async function makeEmpty(path: string): Promise<void> {
   });
 }
 
+/** One that its holder forgets is not released: databases are kept (sqlite.ts). */
 function holding(database: SqliteDatabase): RunLock {
-  held.add(database);
-  return {
-    release() {
-      held.delete(database);
-      database.close();
-    },
-  };
+  return { release: () => database.close() };
 }
 
 /** Which file a path leads to. Never by opening it: closing it again would drop this process's locks on it. */

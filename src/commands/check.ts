@@ -22,8 +22,8 @@ import { type CheckedSet, type CheckRun, type CheckUnit, openSets } from './chec
 import { proveSignatures, proveVolumes } from './check-volumes.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { usesPublicKeys } from './key-ring.ts';
+import { chunksOf } from './reading-chunks.ts';
 import { createReadingProgress } from './reading-progress.ts';
-import { chunksOf } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface CheckRequest extends CommonOptions {

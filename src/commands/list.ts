@@ -9,7 +9,7 @@ import type { Item } from '../report.ts';
 import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { chunksOf } from './replaying.ts';
+import { chunksOf } from './reading-chunks.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {

@@ -18,6 +18,7 @@ import { mapOrdered } from '../streams.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { chunksOf } from './reading-chunks.ts';
 import { createReadingProgress, type ReadingProgress } from './reading-progress.ts';
 import { noBackup } from './require-target.ts';
 import { isGuessed, readVolumes } from './set-volumes.ts';
@@ -199,24 +200,6 @@ export async function replayInto(
   } finally {
     patches.close();
   }
-}
-
-/** So many sets are read as fast as can be. */
-const FAST_SETS = 2;
-/** What each stage of reading holds of all other sets together, and of one of them. */
-const CHUNKS = 1024 * 1024;
-const [SMALLEST_CHUNK, LARGEST_CHUNK] = [16 * 1024, 128 * 1024];
-
-/**
- * In which chunks sets are to be read side by side: a chain may have hundreds of them. The two largest ones, the full one
- * among them as a rule, are most of what there is to read and go as fast as can be (undefined); of the others memory counts.
- */
-export function chunksOf(sets: readonly BackupSet[]): (set: BackupSet) => number | undefined {
-  const size = ({ volumes }: BackupSet) =>
-    [...volumes.values()].reduce((sum, volume) => sum + volume.size, 0);
-  const fast = new Set(sets.toSorted((one, other) => size(other) - size(one)).slice(0, FAST_SETS));
-  const chunk = Math.min(LARGEST_CHUNK, Math.max(SMALLEST_CHUNK, Math.floor(CHUNKS / sets.length)));
-  return set => (fast.has(set) ? undefined : chunk);
 }
 
 function sizesOf({ set, volumes }: PlannedSet): number[] {

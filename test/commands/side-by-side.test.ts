@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chunksOf } from '../../src/commands/replaying.ts';
+import { chunksOf } from '../../src/commands/reading-chunks.ts';
 import { createVolumeFetcher } from '../../src/commands/volume-fetch.ts';
 import type { BackupSet } from '../../src/manifest/sets.ts';
 import { createFolderStorage } from '../../src/storage/folder.ts';
@@ -18,11 +18,13 @@ const setOf = (...sizes: number[]) =>
     volumes: new Map(sizes.map((size, index) => [index + 1, { name: `v${index}`, size }])),
   }) as unknown as BackupSet;
 
-test('chunksOf() reads the two largest sets as fast as can be, the others in smaller chunks the more there are', () => {
+test('chunksOf() reads a few sets as fast as can be, of many the two largest, the others in smaller chunks the more there are', () => {
+  const four = Array.from({ length: 4 }, () => setOf(1));
+  assert.deepEqual(four.map(chunksOf(four)), [undefined, undefined, undefined, undefined]);
   const few = [setOf(5, 5), setOf(1), setOf(7), setOf(2), setOf(3)];
   assert.deepEqual(few.map(chunksOf(few)), [undefined, 128 * 1024, undefined, 128 * 1024, 128 * 1024]);
   for (const [count, chunk] of [
-    [2, undefined],
+    [5, 128 * 1024],
     [8, 128 * 1024],
     [32, 32 * 1024],
     [64, 16 * 1024],
