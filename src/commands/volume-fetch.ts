@@ -10,7 +10,7 @@ import { createSpool, type Spool } from '../engine/spool.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
-import { type Chunks, fromChunks } from '../streams.ts';
+import type { Chunks } from '../streams.ts';
 import type { Host } from './host.ts';
 import { readAgain } from './read-again.ts';
 import { during, type Watchdog } from './watchdog.ts';
@@ -49,32 +49,14 @@ export function createVolumeFetcher(
   { tempdir, signal, watchdog }: Pick<Host, 'signal' | 'watchdog'> & { readonly tempdir: string },
 ): VolumeFetcher {
   const ahead = new Map<string, Promise<FetchedVolume>>();
-  const spools: Spool[] = [];
+  const spools = new Set<Spool>();
   let keptBytes = 0;
 
-  /** A small volume, in memory until it has been read for the last time. */
-  const keep = async (volume: WantedVolume): Promise<FetchedVolume> => {
-    const { name, size } = volume.object;
-    keptBytes += size;
-    const kept: Uint8Array[] = [];
-    const letGo = () => {
-      keptBytes -= size;
-      kept.length = 0;
-    };
-    try {
-      const all = storage.get(name, { length: SMALL, signal });
-      const isProved = await proveVolume(all, volume, chunk => kept.push(Uint8Array.from(chunk)));
-      return { isProved, read: isLast => (isLast ? drained(kept, letGo) : fromChunks(...kept)) };
-    } catch (error) {
-      letGo();
-      throw error;
-    }
-  };
   const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
     const { name, size } = volume.object;
     const bytes = (_isLast?: boolean, chunk?: number) => storage.get(name, { signal, chunk });
-    if (size <= SMALL && keptBytes + size <= MOST_KEPT) return keep(volume);
-    if (storage.localPath) {
+    const isKept = size <= SMALL && keptBytes + size <= MOST_KEPT;
+    if (!isKept && storage.localPath) {
       const path = storage.localPath(volume.object.name);
       const isProved =
         path && hasher
@@ -82,13 +64,23 @@ export function createVolumeFetcher(
           : await proveVolume(bytes(), volume);
       return { isProved, read: bytes };
     }
-    const spool = createSpool(tempdir, 0);
-    spools.push(spool);
-    const isProved = await proveVolume(bytes(), volume, chunk => spool.push(chunk)).catch(error => {
+    const inMemory = isKept ? size : 0;
+    keptBytes += inMemory;
+    const spool = createSpool(tempdir, inMemory);
+    spools.add(spool);
+    const close = () => {
+      if (spools.delete(spool)) keptBytes -= inMemory;
       spool.close();
+    };
+    const all = storage.get(name, { signal, ...(isKept && { length: SMALL }) });
+    const isProved = await proveVolume(all, volume, chunk => spool.push(chunk)).catch(error => {
+      close();
       throw error;
     });
-    return { isProved, read: (isLast, chunk = SLAB) => readSpool(spool, isLast, chunk) };
+    return {
+      isProved,
+      read: (isLast, chunk = SLAB) => readSpool(spool, chunk, isLast ? close : undefined),
+    };
   };
   const start = (volume: WantedVolume) => readAgain(storage, () => begin(volume));
   return {
@@ -132,8 +124,13 @@ async function proveFile(
 
 const SLAB = 256 * 1024;
 
-async function* readSpool(spool: Spool, isLast: boolean, size: number): Chunks & AsyncGenerator<Uint8Array> {
-  const slab = Buffer.allocUnsafeSlow(size);
+/** @param end called at the end, however that comes */
+async function* readSpool(
+  spool: Spool,
+  chunk: number,
+  end: (() => void) | undefined,
+): Chunks & AsyncGenerator<Uint8Array> {
+  const slab = Buffer.allocUnsafeSlow(Math.min(chunk, spool.size));
   try {
     for (let at = 0; at < spool.size; ) {
       const read = spool.read(at, slab);
@@ -141,16 +138,7 @@ async function* readSpool(spool: Spool, isLast: boolean, size: number): Chunks &
       at += read;
     }
   } finally {
-    if (isLast) spool.close();
-  }
-}
-
-/** Chunks that go as they are read. @param end called at the end, however that comes */
-async function* drained(chunks: Uint8Array[], end: () => void): Chunks & AsyncGenerator<Uint8Array> {
-  try {
-    for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) yield chunk;
-  } finally {
-    end();
+    end?.();
   }
 }
 
