@@ -58,14 +58,14 @@ type Row = [
 ];
 
 export function createTreeReader(db: SqliteDatabase): TreeReader {
-  const children = (after: string) =>
+  const children = (places: string) =>
     db
       .prepare(
         `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
-           signature_set, signature_offset FROM current WHERE parent = ? ${after} ORDER BY name LIMIT ${PAGE}`,
+           signature_set, signature_offset FROM current WHERE parent = ? AND ${places} ORDER BY name LIMIT ${PAGE}`,
       )
       .raw();
-  const [first, behind, fromName] = [children(''), children('AND name > ?'), children('AND name >= ?')];
+  const [from, behind] = [children('name >= ?'), children('name > ?')];
   const folderNow = db.prepare('SELECT folder FROM current WHERE parent = ? AND name = ?').pluck();
   const folderBefore = db
     .prepare('SELECT folder FROM history WHERE parent = ? AND name = ? AND until = ?')
@@ -87,7 +87,7 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
   };
   const levelOf = (parent: number, prefix: string): Level => ({
     parent,
-    rows: first.all(parent) as Row[],
+    rows: from.all(parent, '') as Row[],
     next: 0,
     prefix,
   });
@@ -102,7 +102,7 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
     const way = wayTo(path, set);
     const levels = way.map(({ parent, name }, index): Level => {
       const included = inclusive && index === way.length - 1;
-      const rows = (included ? fromName : behind).all(parent, name) as Row[];
+      const rows = (included ? from : behind).all(parent, name) as Row[];
       return { parent, rows, next: 0, prefix: index === 0 ? '' : prefixOf(way[index - 1]!.path) };
     });
     const { folder } = way.at(-1)!;
@@ -112,8 +112,8 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
 
   return {
     wayTo,
-    *entries(set, from) {
-      const levels: Level[] = from ? levelsFrom(from, set) : [levelOf(ROOT_PARENT, '')];
+    *entries(set, place) {
+      const levels: Level[] = place ? levelsFrom(place, set) : [levelOf(ROOT_PARENT, '')];
       while (levels.length > 0) {
         const level = levels.at(-1)!;
         const row = nextRow(level);
