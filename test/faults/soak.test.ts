@@ -4,11 +4,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { remove } from '../../src/commands/remove.ts';
 import { createTestArchive } from '../support/archive.ts';
 import { isThorough } from '../support/faults.ts';
+import { collectGarbage } from '../support/garbage.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
@@ -77,9 +76,6 @@ test(`${DAYS} days leave no trace in the process, and little in the cache`, asyn
   assert.ok(left.length < 3 + 2 * 3 * (15 * 2) + 10, left.join('\n'));
   assert.deepEqual(readdirSync(join(common.archiveDir, cache, 'tsbackup-partial')), []);
 });
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 /** What this process holds. */
 function held(): { heap: number; files: number } {
