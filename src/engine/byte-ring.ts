@@ -9,6 +9,10 @@ const CAPACITY = 8 * LARGEST_RECORD;
 const HEADER = 8;
 /** To wake the other thread takes longer than most records: not before so much is there to read, or free. */
 const WORTH_WAKING = CAPACITY / 4;
+/** Room for a record and a few little ones. */
+const WORTH_WRITING = 3 * LARGEST_RECORD;
+/** For so much a writer waits that lacks it; if it were woken for the next record, it would be for each one. */
+const WORTH_WAITING = 2 * WORTH_WRITING;
 /** Fills the end of the ring where the next record does not fit. */
 const FILLER = -1;
 
@@ -48,7 +52,7 @@ export interface RingWriter {
    * when they are full, something else is pushed, or room is waited for.
    */
   append(type: number, length: number, fill: (bytes: Uint8Array) => void): void;
-  /** Undefined if there is room for a record and a few little ones; else a promise of that. */
+  /** Undefined if there is room for a record and a few little ones; else a promise of twice that. */
   whenRoom(): Promise<void> | undefined;
 }
 
@@ -98,7 +102,7 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
     if (hasEnded()) throw new Error('the other thread has ended');
   };
   const waitAsync = async () => {
-    for (let read = lacking(WORTH_WAKING); read !== undefined; read = lacking(WORTH_WAKING))
+    for (let read = lacking(WORTH_WAITING); read !== undefined; read = lacking(WORTH_WAITING))
       await Atomics.waitAsync(control, READ, read).value;
   };
   const writeHeader = (at: number, length: number, type: number) => {
@@ -149,7 +153,7 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
       open!.length += length;
     },
     whenRoom() {
-      if (roomIn(control) - openSize() >= 3 * LARGEST_RECORD || hasEnded()) return undefined;
+      if (roomIn(control) - openSize() >= WORTH_WRITING || hasEnded()) return undefined;
       close();
       return waitAsync();
     },

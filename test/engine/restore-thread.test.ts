@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { pathOf } from '../../src/bytes.ts';
@@ -44,6 +45,33 @@ test('a ring gives its records in order, whatever their lengths', () => {
       assert.equal(reader.peek(), undefined);
     }),
   );
+});
+
+test('a writer that found no room waits for much, not for each record that is read', async () => {
+  const memory = createRingMemory();
+  const [writer, reader] = [createRingWriter(memory), createRingReader(memory)];
+  const size = 16 * 1024;
+  let [pushed, taken, waits] = [0, 0, 0];
+  while (pushed < 2000) {
+    writer.push(1, size, bytes => bytes.fill(1));
+    pushed++;
+    let isWaiting = true;
+    const room = writer.whenRoom();
+    if (!room) continue;
+    waits++;
+    const done = room.then(() => {
+      isWaiting = false;
+    });
+    while (isWaiting) {
+      if (reader.peek()) taken++;
+      else assert.fail('all was read, and the writer still waits');
+      reader.release();
+      await setImmediate();
+    }
+    await done;
+  }
+  assert.ok(taken > 1500, `${taken} records were read`);
+  assert.ok(waits > 10 && waits < pushed / 20, `${waits} waits for ${pushed} records`);
 });
 
 test('a ring joins what is appended, in order with what is pushed', () => {
