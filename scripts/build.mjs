@@ -38,7 +38,7 @@ const loaded = {
   },
   footer: { js: '})' },
 };
-const threads = ['pack-worker', 'restore-worker', 'seal-worker'];
+const threads = ['pack-worker', 'read-ahead-worker', 'restore-worker', 'seal-worker'];
 const program = await build({
   ...loaded,
   entryPoints: {

@@ -35,6 +35,20 @@ test('the package is few files, and they are enough', async t => {
   const licences = files.filter(({ name }) => /^LICENSES?$/.test(name));
   assert.equal(licences.length, 2 + Object.keys(wanted).length); // its own, and those of what is in its bundle
 
+  // A thread whose file is missing would only be told of in a debug line.
+  const bundles = files.filter(({ name }) => name.endsWith('.cjs'));
+  const threads = bundles.flatMap(({ parentPath, name }) =>
+    [...readFileSync(join(parentPath, name), 'utf8').matchAll(/new URL\("\.\/([\w-]+\.js)"/g)].map(
+      ([, file]) => file!,
+    ),
+  );
+  assert.ok(threads.includes('read-ahead-worker.js'));
+  for (const file of threads)
+    assert.ok(
+      files.some(({ name }) => name === file),
+      file,
+    );
+
   const program = join(place, 'bin/tsbackup');
   for (const [name, part] of Object.entries(wanted)) {
     const script = `const { ${part} } = require('node:module').createRequire(process.argv[1])('${name}'); console.log(typeof ${part})`;

@@ -52,7 +52,7 @@ export function packerOptions(host: Host): PackerOptions {
     if (event.code === 'source-back') resume();
     reporter.report(event);
   };
-  return { ownThread, slabs: batchesAtOnce(host) + 2, pause, signal, report };
+  return { ownThread, readsAhead: cores > 1, slabs: batchesAtOnce(host) + 2, pause, signal, report };
 }
 
 /** So many are deflated or sealed side by side; two more are being filled or wait. */

@@ -30,10 +30,11 @@ export interface RingMemory {
   readonly data: Uint8Array;
 }
 
-export function createRingMemory(): RingMemory {
+/** @param capacity bytes, a power of two; no record may be larger than half of it */
+export function createRingMemory(capacity = CAPACITY): RingMemory {
   return {
     control: new Int32Array(new SharedArrayBuffer(CONTROLS * 4)),
-    data: new Uint8Array(new SharedArrayBuffer(CAPACITY)),
+    data: new Uint8Array(new SharedArrayBuffer(capacity)),
   };
 }
 
@@ -52,6 +53,8 @@ export interface RingWriter {
    * when they are full, something else is pushed, or room is waited for.
    */
   append(type: number, length: number, fill: (bytes: Uint8Array) => void): void;
+  /** The reader hears of all records so far. */
+  flush(): void;
   /** Undefined if there is room for a record and a few little ones; else a promise of twice that. */
   whenRoom(): Promise<void> | undefined;
 }
@@ -60,20 +63,22 @@ export interface RingReader {
   /** The oldest record, which stays until `release`; undefined if there is none. */
   peek(): { readonly type: number; readonly bytes: Uint8Array } | undefined;
   release(): void;
-  /** Sleeps until there is a record. */
-  wait(): void;
+  /** Sleeps until there is a record; or for so long, if it is told. */
+  wait(ms?: number): void;
   /** Nothing will be read any more: whoever waits for room is told. */
   end(): void;
 }
 
 /** Bytes that are free. */
-function roomIn(control: Int32Array): number {
-  return CAPACITY - ((Atomics.load(control, WRITTEN) - Atomics.load(control, READ)) >>> 0);
+function roomIn({ control, data }: RingMemory): number {
+  return data.length - ((Atomics.load(control, WRITTEN) - Atomics.load(control, READ)) >>> 0);
 }
 
 const padded = (length: number) => (length + 7) & ~7;
 
-export function createRingWriter({ control, data }: RingMemory): RingWriter {
+export function createRingWriter(ring: RingMemory): RingWriter {
+  const { control, data } = ring;
+  const capacity = data.length;
   const headers = new Int32Array(data.buffer);
   const hasEnded = () => Atomics.load(control, ENDED) === 1;
   let untold = 0;
@@ -88,7 +93,7 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
   const lacking = (wanted: number): number | undefined => {
     const read = Atomics.load(control, READ);
     Atomics.store(control, WANTED, wanted);
-    if (roomIn(control) < wanted && !hasEnded()) {
+    if (roomIn(ring) < wanted && !hasEnded()) {
       advance(0, true); // the reader may sleep
       return read;
     }
@@ -112,10 +117,10 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
   /** Makes room for a record. @returns where it begins */
   const begin = (length: number): number => {
     const size = HEADER + padded(length);
-    const at = Atomics.load(control, WRITTEN) & (CAPACITY - 1);
-    const left = CAPACITY - at;
+    const at = Atomics.load(control, WRITTEN) & (capacity - 1);
+    const left = capacity - at;
     const needed = left < size ? left + size : size;
-    if (roomIn(control) < needed || hasEnded()) waitFor(needed);
+    if (roomIn(ring) < needed || hasEnded()) waitFor(needed);
     if (left >= size) return at;
     writeHeader(at, left - HEADER, FILLER);
     advance(left, false);
@@ -133,7 +138,7 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
   const canGrow = (type: number, length: number): boolean => {
     if (open?.type !== type || open.length + length > LARGEST_RECORD) return false;
     const size = HEADER + padded(open.length + length);
-    return open.at + size <= CAPACITY && roomIn(control) >= size;
+    return open.at + size <= capacity && roomIn(ring) >= size;
   };
   return {
     push(type, length, fill, isUrgent = true) {
@@ -152,20 +157,25 @@ export function createRingWriter({ control, data }: RingMemory): RingWriter {
       fill(data.subarray(from, from + length));
       open!.length += length;
     },
+    flush() {
+      close();
+      advance(0, true);
+    },
     whenRoom() {
-      if (roomIn(control) - openSize() >= WORTH_WRITING || hasEnded()) return undefined;
+      if (roomIn(ring) - openSize() >= WORTH_WRITING || hasEnded()) return undefined;
       close();
       return waitAsync();
     },
   };
 }
 
-export function createRingReader({ control, data }: RingMemory): RingReader {
+export function createRingReader(ring: RingMemory): RingReader {
+  const { control, data } = ring;
   const headers = new Int32Array(data.buffer);
   const advance = (length: number) => {
     Atomics.add(control, READ, HEADER + padded(length));
     const wanted = Atomics.load(control, WANTED);
-    if (wanted > 0 && roomIn(control) >= wanted) Atomics.notify(control, READ);
+    if (wanted > 0 && roomIn(ring) >= wanted) Atomics.notify(control, READ);
   };
   let length = 0;
   return {
@@ -173,7 +183,7 @@ export function createRingReader({ control, data }: RingMemory): RingReader {
       for (;;) {
         const read = Atomics.load(control, READ);
         if (read === Atomics.load(control, WRITTEN)) return undefined;
-        const at = read & (CAPACITY - 1);
+        const at = read & (data.length - 1);
         length = headers[at >> 2]!;
         const type = headers[(at >> 2) + 1]!;
         if (type !== FILLER) return { type, bytes: data.subarray(at + HEADER, at + HEADER + length) };
@@ -181,9 +191,9 @@ export function createRingReader({ control, data }: RingMemory): RingReader {
       }
     },
     release: () => advance(length),
-    wait() {
+    wait(ms) {
       const written = Atomics.load(control, WRITTEN);
-      if (written === Atomics.load(control, READ)) Atomics.wait(control, WRITTEN, written);
+      if (written === Atomics.load(control, READ)) Atomics.wait(control, WRITTEN, written, ms);
     },
     end() {
       Atomics.store(control, ENDED, 1);

@@ -3,18 +3,18 @@
  * of the file is read once.
  */
 
-import type { SourceFile } from '../files/read.ts';
 import type { Delta } from '../rsync/delta.ts';
 import { createDeltaReader } from '../rsync/delta-reader.ts';
 import { parseSignature, type Signer } from '../rsync/signature.ts';
 import { Growable } from './growable.ts';
+import type { ReadableFile } from './read-ahead.ts';
 
 const READ_SIZE = 128 * 1024;
 
 export class DeltaSource {
   /** Bytes of the file so far. */
   size = 0;
-  private readonly file: SourceFile;
+  private readonly file: ReadableFile;
   private readonly signature: Uint8Array;
   private readonly delta: Delta;
   private readonly signer: Signer;
@@ -28,7 +28,7 @@ export class DeltaSource {
 
   /** `signer` has been started; `scratch` and `queue` are used until the end. */
   constructor(
-    file: SourceFile,
+    file: ReadableFile,
     signature: Uint8Array,
     tools: { readonly delta: Delta; readonly signer: Signer; readonly buffers: DeltaBuffers },
   ) {

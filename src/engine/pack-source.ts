@@ -1,5 +1,6 @@
 /** One source from walk to batches; runs on whatever thread it is called. */
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type CatalogedSet, openChainCatalog, removeCatalog } from '../catalog/chain-catalog.ts';
 import { catalogFailure } from '../catalog/failure.ts';
@@ -21,6 +22,7 @@ import { collate } from './collate.ts';
 import type { Counts } from './counts.ts';
 import { monotonicMs } from './monotonic.ts';
 import { type PackStart, pack } from './pack.ts';
+import { createReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 import type { Recorder } from './recorder.ts';
 import type { SlabPool } from './slab-pool.ts';
 
@@ -64,6 +66,8 @@ export interface SourcePacker {
 /** How the thread that packs waits, and tells so. */
 export interface PackHost extends Pick<PatienceOptions, 'beat' | 'pause' | 'report'> {
   readonly passed?: ((passed: Passed) => void) | undefined;
+  /** Where there are processors for threads that read ahead. */
+  readonly readAhead?: ReadAheadOptions | undefined;
 }
 
 export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackHost): Promise<SourcePacker> {
@@ -88,9 +92,12 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });
-    const packed = pack(plan, {
+    const ahead = host.readAhead && createReadAhead(source, host.readAhead);
+    const packed = pack(ahead?.over(plan) ?? plan, {
       kernel: createKernel(),
       open(listed) {
+        const read = ahead?.take(listed);
+        if (read) return { file: read, entry: listed };
         const file = openSource(anchors, listed.path, patience);
         return { file, entry: asOpened(listed, file.stats, names) };
       },
@@ -107,10 +114,16 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
         // A source that has gone must not become a batch that says so: a later run may go on from there.
         if (device !== undefined) checkRoot(source, device, patience);
         yield batch;
+        if (ahead) {
+          await turn(); // in which slabs come back that nobody needs any more
+          ahead.batchDone(pool.underWay() <= 2); // the one at hand, and the one that has just gone out
+        }
         await pool.ready();
       }
     } catch (error) {
       explain(error);
+    } finally {
+      ahead?.close();
     }
   }
 

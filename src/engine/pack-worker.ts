@@ -3,9 +3,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
 import { optimizeLess } from './optimize-less.ts';
-import { openSourcePacker, type PackHost, type PackJob, type SourcePacker } from './pack-source.ts';
+import { openSourcePacker, type PackHost, type SourcePacker } from './pack-source.ts';
 import { BEATS, ENDING } from './pack-thread.ts';
-import type { PackMessage, PackRequest } from './packing.ts';
+import type { PackMessage, PackRequest, PackStartRequest } from './packing.ts';
 import { createSlabPool, type SlabPool } from './slab-pool.ts';
 
 const port = parentPort!;
@@ -16,7 +16,7 @@ let packer: SourcePacker | undefined;
 port.on('message', (request: PackRequest) => {
   switch (request.type) {
     case 'start':
-      void run(request.job, request.slabs);
+      void run(request);
       return;
     case 'slab':
       pool!.giveBack(request.slab);
@@ -39,11 +39,15 @@ port.on('message', (request: PackRequest) => {
 
 const send = (message: PackMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
+function checkEnd(): void {
+  if (Atomics.load(shared, ENDING) !== 0) throw new BackupError('interrupted', 'the run ends');
+}
+
 const host: PackHost = {
   beat: () => void Atomics.add(shared, BEATS, 1),
   pause(ms) {
     Atomics.wait(shared, ENDING, 0, ms);
-    if (Atomics.load(shared, ENDING) !== 0) throw new BackupError('interrupted', 'the run ends');
+    checkEnd();
   },
   report: report => send({ type: 'report', report }),
   passed: passed => send({ type: 'passed', passed }),
@@ -64,11 +68,15 @@ function fail(thrown: unknown): void {
   else send({ type: 'crashed', message, stack: (error as Error | undefined)?.stack ?? '' });
 }
 
-async function run(job: PackJob, slabs: number): Promise<void> {
+async function run({ job, slabs, readsAhead }: PackStartRequest): Promise<void> {
   if (job.sets.length === 0) optimizeLess(); // a walk through what is unchanged takes longer so
   try {
     pool = createSlabPool(slabs);
-    packer = await openSourcePacker(job, pool, host);
+    packer = await openSourcePacker(
+      job,
+      pool,
+      readsAhead ? { ...host, readAhead: { checkEnd, report: host.report } } : host,
+    );
     for await (const batch of packer.batches) {
       const parts = [batch.difftar, batch.sigtar, batch.filelist, batch.fingerprints].filter(
         bytes => bytes.length > 0,

@@ -13,7 +13,6 @@ import { FULL_SET, type SignaturePlace } from '../catalog/versions.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
-import type { SourceFile } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
 import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
@@ -24,12 +23,13 @@ import { type BatchBuffers, BatchBuilder, type Fill, PART_SIZE } from './batch-b
 import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
 import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
+import type { ReadableFile } from './read-ahead.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {
   readonly kernel: Kernel;
   /** Opens a regular file of the source. @returns also what it is by then @throws SourceError */
-  open(entry: SourceEntry): { readonly file: SourceFile; readonly entry: SourceEntry };
+  open(entry: SourceEntry): { readonly file: ReadableFile; readonly entry: SourceEntry };
   /** A whole signature file; undefined if it can't be had, and then the file is stored whole. */
   signatureAt(place: SignaturePlace, path: string): Uint8Array | undefined;
   readonly buffers: BatchBuffers;
@@ -259,10 +259,10 @@ function createPacker(options: PackOptions) {
   function* content(
     listed: SourceEntry,
     kind: 'new' | 'changed' | 'replaced',
-    begin: (source: SourceFile) => Generator<Passed, Content | undefined, undefined>,
+    begin: (source: ReadableFile) => Generator<Passed, Content | undefined, undefined>,
   ): Generator<PackBatch | Passed, void, undefined> {
     const mark = builder.mark();
-    let file: SourceFile | undefined;
+    let file: ReadableFile | undefined;
     let made: Content | undefined;
     let part = 0; // parts that are in the batches
     let size = 0;
@@ -329,7 +329,7 @@ function createPacker(options: PackOptions) {
   function passOver(
     { path, member, parts, fingerprint }: NonNullable<typeof cut>,
     made: Content,
-    file: SourceFile,
+    file: ReadableFile,
     fingerprintNow: string,
   ): number {
     const scratch = new Uint8Array(PART_SIZE);

@@ -34,9 +34,11 @@ export interface Packer {
   close(): Promise<void>;
 }
 
-export interface PackerOptions extends Omit<PackHost, 'beat' | 'passed'> {
+export interface PackerOptions extends Omit<PackHost, 'beat' | 'passed' | 'readAhead'> {
   /** Whether it gets a thread of its own. */
   readonly ownThread: boolean;
+  /** Whether that may have others read for it. */
+  readonly readsAhead: boolean;
   /** Most that are under way: in the packer's hand, waiting, and being deflated. */
   readonly slabs: number;
   /** Ends a wait for the next batch, whatever the source does. */
@@ -102,15 +104,20 @@ export type PackMessage =
   /** Something that nobody foresaw. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };
 
+export interface PackStartRequest extends Pick<PackerOptions, 'slabs' | 'readsAhead'> {
+  readonly type: 'start';
+  readonly job: PackJob;
+}
+
 /** What the thread is told. */
 export type PackRequest =
-  | { readonly type: 'start'; readonly job: PackJob; readonly slabs: number }
+  | PackStartRequest
   | { readonly type: 'slab'; readonly slab: Uint8Array }
   | { readonly type: 'records'; readonly records: Uint8Array }
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
   | { readonly type: 'close' };
 
-function createThread({ report, signal, slabs }: PackerOptions): Packer {
+function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Packer {
   const thread = packThreadPlace.take() ?? startPackThread(new URL('./pack-worker.js', import.meta.url));
   const { worker, shared } = thread;
   const arrived: PackMessage[] = [];
@@ -153,7 +160,7 @@ function createThread({ report, signal, slabs }: PackerOptions): Packer {
     start(job, passed) {
       onPassed = passed;
       worker.ref();
-      tell({ type: 'start', job, slabs });
+      tell({ type: 'start', job, slabs, readsAhead });
       return {
         batches: (async function* () {
           for (let message = await next(); message.type === 'batch'; message = await next())

@@ -10,6 +10,8 @@ export interface SlabPool {
   takeSlab(): Uint8Array;
   /** Resolves when `takeSlab` can give one. */
   ready(): Promise<void>;
+  /** Slabs that have not come back. */
+  underWay(): number;
   /** @param slab any part of a slab; its whole buffer goes back */
   giveBack(slab: Uint8Array): void;
   /** A buffer for records, of any length. */
@@ -41,6 +43,7 @@ export function createSlabPool(most: number): SlabPool {
         wake = resolve;
       });
     },
+    underWay: () => made - free.length,
     giveBack(slab) {
       free.push(new Uint8Array(slab.buffer));
       wake?.();
