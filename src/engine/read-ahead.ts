@@ -87,7 +87,7 @@ export function createReadAhead(
   let turns = 0;
 
   let files = 0; // small ones, of the batch under way
-  let awaited = 0; // batches, less those of others
+  let awaited = 0; // batches of many files; others that were not count against them
   let slow = 0; // batches in a row for which the threads took most of the time
   let batchBegan = monotonicMs();
   let waitedMs = 0; // in the batch under way
@@ -179,7 +179,8 @@ export function createReadAhead(
     },
     batchDone(isAwaited) {
       const now = monotonicMs();
-      awaited = isAwaited && files >= MANY ? Math.min(2 * batches, awaited + 1) : Math.max(0, awaited - 3);
+      if (!isAwaited) awaited = Math.max(0, awaited - 3);
+      else if (files >= MANY) awaited = Math.min(2 * batches, awaited + 1);
       slow = 2 * waitedMs > now - batchBegan ? slow + 1 : 0;
       if (slow >= batches && threads.length < MOST_THREADS && !isGivenUp) {
         start();
