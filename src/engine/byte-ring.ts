@@ -11,8 +11,8 @@ const HEADER = 8;
 const WORTH_WAKING = CAPACITY / 4;
 /** Room for a record and a few little ones. */
 const WORTH_WRITING = 3 * LARGEST_RECORD;
-/** For so much a writer waits that lacks it; if it were woken for the next record, it would be for each one. */
-const WORTH_WAITING = 2 * WORTH_WRITING;
+/** For so much a writer waits that lacks it: more, for else it would wait for each record. */
+const WORTH_WAITING = 4 * LARGEST_RECORD;
 /** Fills the end of the ring where the next record does not fit. */
 const FILLER = -1;
 
@@ -55,7 +55,7 @@ export interface RingWriter {
   append(type: number, length: number, fill: (bytes: Uint8Array) => void): void;
   /** The reader hears of all records so far. */
   flush(): void;
-  /** Undefined if there is room for a record and a few little ones; else a promise of twice that. */
+  /** Undefined if there is room for a record and a few little ones; else a promise of more. */
   whenRoom(): Promise<void> | undefined;
 }
 
