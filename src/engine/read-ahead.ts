@@ -179,7 +179,7 @@ export function createReadAhead(
     },
     batchDone(isAwaited) {
       const now = monotonicMs();
-      if (!isAwaited) awaited = Math.max(0, awaited - 3);
+      if (!isAwaited) awaited = Math.max(0, awaited - 1);
       else if (files >= MANY) awaited = Math.min(2 * batches, awaited + 1);
       slow = 2 * waitedMs > now - batchBegan ? slow + 1 : 0;
       if (slow >= batches && threads.length < MOST_THREADS && !isGivenUp) {
