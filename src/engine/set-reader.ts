@@ -103,8 +103,9 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
             gapAfter = undefined;
           }
         }
+        const passed = 2 * chunk.length + pieces.length * PIECE_GARBAGE; // decrypted, inflated
         if (pieces.length > 0) yield flush();
-        tidy(2 * chunk.length); // decrypted, inflated
+        tidy(passed);
       }
       reader.endVolume();
       options.onRead?.(volume, firstPath === undefined ? undefined : { first: firstPath, last: lastPath! });
@@ -129,6 +130,8 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
 /** The smallest. */
 const SLICE = 64 * 1024;
 const LARGEST_SLICE = 1024 * 1024;
+/** A guess, bytes of the heap: where files are tiny there is more of it than of buffers, and the heap grows with it. */
+const PIECE_GARBAGE = 1000;
 /** Pieces of a slice are alive at once: of more, the young generation's collections copy many again and again. */
 const MANY = 32;
 
