@@ -3,11 +3,11 @@
  * of the file is read once.
  */
 
+import type { ReadableFile } from '../files/read.ts';
 import type { Delta } from '../rsync/delta.ts';
 import { createDeltaReader } from '../rsync/delta-reader.ts';
 import { parseSignature, type Signer } from '../rsync/signature.ts';
 import { Growable } from './growable.ts';
-import type { ReadableFile } from './read-ahead.ts';
 
 const READ_SIZE = 128 * 1024;
 

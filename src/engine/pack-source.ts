@@ -79,6 +79,8 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
   const fileOf = new Map(job.sets.map(({ time, file }) => [time, file]));
   const signatures = createSignatureReader(catalog, set => fileOf.get(catalog.timeOfSet(set))!);
 
+  const ahead = host.readAhead && createReadAhead(source, host.readAhead);
+
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
     const from = await begin(catalog, job).catch(explain);
     const patience = createPatience(source, device, { ...host, retryForMs, now: monotonicMs });
@@ -92,7 +94,6 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
       localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
     });
-    const ahead = host.readAhead && createReadAhead(source, host.readAhead);
     const packed = pack(ahead?.over(plan) ?? plan, {
       kernel: createKernel(),
       open(listed) {
@@ -140,6 +141,7 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
       }
     },
     close() {
+      ahead?.close();
       signatures.close();
       catalog.close();
     },

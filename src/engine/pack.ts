@@ -13,6 +13,7 @@ import { FULL_SET, type SignaturePlace } from '../catalog/versions.ts';
 import type { Attributes, Entry } from '../entry.ts';
 import { BackupError } from '../errors.ts';
 import { SourceError, type SourceProblem } from '../files/problem.ts';
+import type { ReadableFile } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
 import { createDelta } from '../rsync/delta.ts';
 import type { Kernel } from '../rsync/kernel.ts';
@@ -23,7 +24,6 @@ import { type BatchBuffers, BatchBuilder, type Fill, PART_SIZE } from './batch-b
 import type { Counts } from './counts.ts';
 import { createDeltaBuffers, DeltaSource } from './delta-source.ts';
 import type { ChangedItem, PlanItem, UnchangedItem } from './plan-item.ts';
-import type { ReadableFile } from './read-ahead.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface PackOptions {

@@ -8,7 +8,7 @@
 import { Worker } from 'node:worker_threads';
 import { comparePaths } from '../bytes.ts';
 import { messageOf } from '../errors.ts';
-import type { SourceFile } from '../files/read.ts';
+import type { ReadableFile } from '../files/read.ts';
 import type { SourceEntry } from '../files/walk.ts';
 import type { Report } from '../report.ts';
 import {
@@ -33,9 +33,6 @@ import {
   requests,
 } from './read-ahead-records.ts';
 
-/** What the packer wants of a file. */
-export type ReadableFile = Pick<SourceFile, 'isFresh' | 'readInto' | 'hasChanged' | 'close'>;
-
 export interface ReadAhead {
   /** The plan, of which some is held back while its files are being read. */
   over(plan: Iterable<readonly PlanItem[]>): Iterable<readonly PlanItem[]>;
@@ -46,6 +43,7 @@ export interface ReadAhead {
   take(entry: SourceEntry): ReadableFile | undefined;
   /** Told after each batch. @param isAwaited whether others have nothing to do until the next one */
   batchDone(isAwaited: boolean): void;
+  /** Ends the threads; also in the middle. */
   close(): void;
 }
 
@@ -58,6 +56,7 @@ export interface ReadAheadOptions {
 }
 
 interface ReadingThread {
+  readonly worker: Worker;
   readonly requests: RingWriter;
   readonly answers: RingReader;
 }
@@ -113,7 +112,11 @@ export function createReadAhead(
     worker.unref();
     worker.on('error', error => giveUp(messageOf(error)));
     worker.on('exit', () => giveUp('a thread has ended'));
-    threads.push({ requests: createRingWriter(requestRing), answers: createRingReader(answerRing) });
+    threads.push({
+      worker,
+      requests: createRingWriter(requestRing),
+      answers: createRingReader(answerRing),
+    });
   }
 
   /** Asks one thread for the files among the items; another one will be asked for the next. */
@@ -190,11 +193,12 @@ export function createReadAhead(
       waitedMs = files = 0;
     },
     close() {
-      for (const thread of threads) {
-        thread.answers.end(); // first, for it may wait for room
-        if (!isGivenUp) thread.requests.push(requests.end, 0);
-      }
       isGivenUp = true;
+      for (const thread of threads.splice(0)) {
+        thread.answers.end(); // first, for it may wait for room
+        thread.requests.push(requests.end, 0);
+        thread.worker.ref(); // a thread that is terminated at its work can take the process with it
+      }
     },
   };
 }

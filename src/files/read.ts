@@ -9,9 +9,7 @@ import { type Anchors, closeQuietly } from './anchors.ts';
 import { impatient, type Patience } from './patience.ts';
 import { SourceError, sourceProblem, systemError } from './problem.ts';
 
-export interface SourceFile {
-  /** As it was at opening. */
-  readonly stats: BigIntStats;
+export interface ReadableFile {
   /** It was touched so shortly before it was opened that who writes to it now may leave it the times that it has. */
   readonly isFresh: boolean;
   /**
@@ -28,6 +26,11 @@ export interface SourceFile {
    */
   hasChanged(options?: { readonly ctime: boolean }): boolean;
   close(): void;
+}
+
+export interface SourceFile extends ReadableFile {
+  /** As it was at opening. */
+  readonly stats: BigIntStats;
 }
 
 /**

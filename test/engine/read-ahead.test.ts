@@ -18,7 +18,7 @@ import { bytesOf, pathOf } from '../../src/bytes.ts';
 import { collate } from '../../src/engine/collate.ts';
 import { openSourcePacker, type PackHost } from '../../src/engine/pack-source.ts';
 import type { PlanItem } from '../../src/engine/plan-item.ts';
-import { createReadAhead, type ReadAhead, type ReadableFile } from '../../src/engine/read-ahead.ts';
+import { createReadAhead, type ReadAhead } from '../../src/engine/read-ahead.ts';
 import {
   decodeRequest,
   encodeRequest,
@@ -26,6 +26,7 @@ import {
   requestLength,
 } from '../../src/engine/read-ahead-records.ts';
 import { createSlabPool } from '../../src/engine/slab-pool.ts';
+import type { ReadableFile } from '../../src/files/read.ts';
 import { type SourceEntry, walk } from '../../src/files/walk.ts';
 import type { Report } from '../../src/report.ts';
 import { tempDir } from '../support/temp-dir.ts';
