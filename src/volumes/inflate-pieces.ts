@@ -28,7 +28,8 @@ const MAX_HELD = 1024 * 1024;
 const MAX_SEGMENTS = 2;
 /** More than that many segments of ours hold. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
-const OUTPUT_PIECE = 640 * 1024;
+/** Two usual segments of ours, and the probe: each further buffer is another call. */
+const OUTPUT_PIECE = 1200 * 1024;
 const WIDTH = 3;
 /** Where chunks are joined. */
 const SLAB = 512 * 1024;
