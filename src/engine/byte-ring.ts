@@ -9,10 +9,6 @@ const CAPACITY = 8 * LARGEST_RECORD;
 const HEADER = 8;
 /** To wake the other thread takes longer than most records: not before so much is there to read, or free. */
 const WORTH_WAKING = CAPACITY / 4;
-/** Room for a record and a few little ones. */
-const WORTH_WRITING = 3 * LARGEST_RECORD;
-/** For so much a writer waits that lacks it: more, for else it would wait for each record. */
-const WORTH_WAITING = 4 * LARGEST_RECORD;
 /** Fills the end of the ring where the next record does not fit. */
 const FILLER = -1;
 
@@ -30,7 +26,7 @@ export interface RingMemory {
   readonly data: Uint8Array;
 }
 
-/** @param capacity bytes, a power of two; no record may be larger than half of it */
+/** @param capacity bytes, a power of two; no record may be larger than half of it, and for `whenRoom` than an eighth */
 export function createRingMemory(capacity = CAPACITY): RingMemory {
   return {
     control: new Int32Array(new SharedArrayBuffer(CONTROLS * 4)),
@@ -79,6 +75,10 @@ const padded = (length: number) => (length + 7) & ~7;
 export function createRingWriter(ring: RingMemory): RingWriter {
   const { control, data } = ring;
   const capacity = data.length;
+  /** Room for a record and a few little ones. */
+  const worthWriting = (3 * capacity) / 8;
+  /** For so much a writer waits that lacks it: more, for else it would wait for each record. */
+  const worthWaiting = capacity / 2;
   const headers = new Int32Array(data.buffer);
   const hasEnded = () => Atomics.load(control, ENDED) === 1;
   let untold = 0;
@@ -107,7 +107,7 @@ export function createRingWriter(ring: RingMemory): RingWriter {
     if (hasEnded()) throw new Error('the other thread has ended');
   };
   const waitAsync = async () => {
-    for (let read = lacking(WORTH_WAITING); read !== undefined; read = lacking(WORTH_WAITING))
+    for (let read = lacking(worthWaiting); read !== undefined; read = lacking(worthWaiting))
       await Atomics.waitAsync(control, READ, read).value;
   };
   const writeHeader = (at: number, length: number, type: number) => {
@@ -162,7 +162,7 @@ export function createRingWriter(ring: RingMemory): RingWriter {
       advance(0, true);
     },
     whenRoom() {
-      if (roomIn(ring) - openSize() >= WORTH_WRITING || hasEnded()) return undefined;
+      if (roomIn(ring) - openSize() >= worthWriting || hasEnded()) return undefined;
       close();
       return waitAsync();
     },

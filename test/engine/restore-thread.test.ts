@@ -74,6 +74,21 @@ test('a writer that found no room waits for much, not for each record that is re
   assert.ok(waits > 10 && waits < pushed / 10, `${waits} waits for ${pushed} records`);
 });
 
+test('a small ring has room again once its records are read', async () => {
+  const memory = createRingMemory(64 * 1024);
+  const [writer, reader] = [createRingWriter(memory), createRingReader(memory)];
+  for (let round = 0; round < 5; round++) {
+    let room: Promise<void> | undefined;
+    for (; !room; room = writer.whenRoom()) writer.push(1, 4000, bytes => bytes.fill(round));
+    for (let record = reader.peek(); record; record = reader.peek()) {
+      assert.equal(record.bytes[3999], round);
+      reader.release();
+    }
+    await room;
+    assert.equal(writer.whenRoom(), undefined);
+  }
+});
+
 test('a ring joins what is appended, in order with what is pushed', () => {
   const appended = 3; // types below it
   const joined = (records: [type: number, bytes: Buffer][]) => {
