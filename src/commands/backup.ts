@@ -76,12 +76,12 @@ async function backUpTo(
   const { request, host, archive, root } = setting;
   const lock = await acquireRunLock(archive.cache.folder);
   try {
-    if (!request.allowMassDelete) checkRoot(archive.cache, request.source, root);
+    if (!request.allowMassDelete) checkRoot(archive, request.source, root);
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
     const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
     const { counts, stored } = await runWithCatalog({ ...setting, bytesTotal }, collection);
-    if (!request.dryRun) await rememberRoot(archive.cache, request.source, root, host.reporter);
+    if (!request.dryRun) await rememberRoot(archive, request.source, root, host.reporter);
     if (request.printStatistics) {
       const times = { startTime, endTime: host.now() };
       const statistics = { ...countsForStatistics(counts), ...times, totalDestinationSizeChange: stored };

@@ -4,12 +4,9 @@
  * proved.
  */
 
-import { readFileSync } from 'node:fs';
-import { bytesOf } from '../bytes.ts';
-import type { ArchiveCache } from '../cache/archive-cache.ts';
+import { type OwnFolder, readOwn, writeOwn } from './own-files.ts';
 
-/** The name must not begin like one of duplicity's. */
-const FILE = 'tsbackup-proofs.json';
+const NOTE = 'proofs.json';
 
 /** What is to be proved: a volume, or the signatures of a set. */
 export interface Provable {
@@ -36,8 +33,9 @@ export interface Proofs {
   save(names: ReadonlySet<string>): Promise<void>;
 }
 
-export function openProofs(cache: ArchiveCache): Proofs {
-  const proofs = new Map(Object.entries(readAll(cache)));
+export function openProofs(archive: OwnFolder): Proofs {
+  const known = (readOwn(archive, NOTE) ?? {}) as Record<string, Proof>; // without it all is proved anew
+  const proofs = new Map(Object.entries(known));
   return {
     provedAt({ name, size, sum = '' }) {
       const proof = proofs.get(name);
@@ -51,17 +49,9 @@ export function openProofs(cache: ArchiveCache): Proofs {
     },
     async save(names) {
       const kept = [...proofs].filter(([name]) => names.has(name));
-      await cache.write(FILE, Buffer.from(`${JSON.stringify(Object.fromEntries(kept), undefined, 1)}\n`));
+      await writeOwn(archive, NOTE, Object.fromEntries(kept));
     },
   };
-}
-
-function readAll({ folder }: ArchiveCache): Record<string, Proof> {
-  try {
-    return JSON.parse(readFileSync(bytesOf(`${folder}/${FILE}`), 'utf8')) as Record<string, Proof>;
-  } catch {
-    return {}; // none yet, or none that can be read: all is proved anew
-  }
 }
 
 /**

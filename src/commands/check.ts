@@ -39,7 +39,7 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     await requireTarget(archive.storage);
     const collection = await archive.readableCollection();
     if (collection.chains.length === 0) throw noBackup(archive.storage, collection);
-    const proofs = openProofs(archive.cache);
+    const proofs = openProofs(archive);
     const time = Math.floor(host.now());
     let faults = 0;
     const run: CheckRun = {

@@ -16,6 +16,7 @@ import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
 import type { Archive } from './archive.ts';
 import type { BackupMode } from './backup-plan.ts';
 import type { Host } from './host.ts';
+import { ownPartials } from './own-files.ts';
 
 export interface ContinueRequest {
   readonly mode: BackupMode;
@@ -62,8 +63,9 @@ export async function findInterrupted(
 }
 
 /** Whether `findInterrupted` has anything to look at. */
-export async function isAnythingLeft({ cache, prefixes }: Archive): Promise<boolean> {
-  if ((await cache.listPartial()).length > 0) return true;
+export async function isAnythingLeft(archive: Archive): Promise<boolean> {
+  const { cache, prefixes } = archive;
+  if ((await ownPartials(archive)).length > 0) return true;
   return (await cache.list()).some(name => parseName(name, prefixes)?.partial);
 }
 
@@ -95,9 +97,10 @@ export function incompleteSet({ incomplete }: Collection, key: string): BackupSe
 }
 
 /** Removes what runs that broke off left in the archive cache. @param except a set whose files stay */
-export async function removePartial({ cache, prefixes }: Archive, except?: SetId): Promise<void> {
+export async function removePartial(archive: Archive, except?: SetId): Promise<void> {
+  const { cache, prefixes } = archive;
   const kept = except ? Object.values(partialNames(except, prefixes)) : [];
-  const names = (await cache.listPartial()).filter(name => !kept.includes(name));
+  const names = (await ownPartials(archive)).filter(name => !kept.includes(name));
   // The journal goes first: without it nothing else counts.
   for (const name of names.filter(isJournalName)) await cache.removePartial(name);
   for (const name of names) await cache.removePartial(name);
@@ -113,7 +116,7 @@ const remedy = 'to begin anew, remove it with the cleanup command and --force';
 async function readJournal(archive: Archive): Promise<Journal | undefined> {
   const { cache, prefixes } = archive;
   const journals: Journal[] = [];
-  for (const name of (await cache.listPartial()).filter(isJournalName)) {
+  for (const name of (await ownPartials(archive)).filter(isJournalName)) {
     const chunks: Uint8Array[] = [];
     for await (const chunk of cache.readPartial(name)) chunks.push(Uint8Array.from(chunk));
     const journal = parseJournal(Buffer.concat(chunks));

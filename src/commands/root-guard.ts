@@ -6,16 +6,14 @@
  * the backup finds can stop it.
  */
 
-import { readFileSync } from 'node:fs';
-import { bytesOf, displayPath } from '../bytes.ts';
-import type { ArchiveCache } from '../cache/archive-cache.ts';
+import { displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { SourceRoot } from '../files/wake.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Reporter } from '../report.ts';
+import { type OwnFolder, readOwn, writeOwn } from './own-files.ts';
 
-/** The name must not begin like one of duplicity's. */
-const FILE = 'tsbackup-source.json';
+const NOTE = 'source.json';
 
 interface RootRecord {
   /** Latin1 path; the record says nothing of another source. */
@@ -26,8 +24,8 @@ interface RootRecord {
 }
 
 /** @throws BackupError `guard-stopped` when something else seems to be where the source was */
-export function checkRoot(cache: ArchiveCache, source: string, root: SourceRoot): void {
-  const before = readRecord(cache);
+export function checkRoot(archive: OwnFolder, source: string, root: SourceRoot): void {
+  const before = readRecord(archive);
   if (before?.source !== canonicalLocaldir(source)) return;
   const what = differenceOf(before, root);
   if (what === undefined) return;
@@ -55,28 +53,20 @@ function familyOf(fileSystem: number): number {
 
 /** To be called when something is stored, which counts without it: what goes wrong here is told and no more. */
 export async function rememberRoot(
-  cache: ArchiveCache,
+  archive: OwnFolder,
   source: string,
   root: SourceRoot,
   reporter: Reporter,
 ): Promise<void> {
   const { isMountPoint, fileSystem, isEmpty } = root;
   const record: RootRecord = { source: canonicalLocaldir(source), isMountPoint, fileSystem, isEmpty };
-  const text = JSON.stringify(record);
-  if (text === JSON.stringify(readRecord(cache))) return;
+  if (JSON.stringify(record) === JSON.stringify(readRecord(archive))) return;
   try {
-    await cache.write(FILE, Buffer.from(`${text}\n`));
+    await writeOwn(archive, NOTE, record);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     reporter.report({ level: 'warning', code: 'not-remembered', message: error.message });
   }
 }
 
-/** @returns undefined where there is none, or none that can be read: it is a help, and no truth */
-function readRecord({ folder }: ArchiveCache): RootRecord | undefined {
-  try {
-    return JSON.parse(readFileSync(bytesOf(`${folder}/${FILE}`), 'utf8')) as RootRecord;
-  } catch {
-    return undefined;
-  }
-}
+const readRecord = (archive: OwnFolder) => readOwn(archive, NOTE) as RootRecord | undefined;

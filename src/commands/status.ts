@@ -1,12 +1,13 @@
 /** collection-status: the chains and sets at a target, from names alone; no passphrase is needed for that. */
 
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { exitStatus } from '../errors.ts';
 import { continuable } from '../manifest/chains.ts';
 import { lastFullLine, statusItems, statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
-import { openArchive } from './archive.ts';
+import { type Archive, openArchive } from './archive.ts';
+import { catalogNames } from './catalog-files.ts';
 import { printChanges, printHistory } from './changes.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { noBackup, requireTarget } from './require-target.ts';
@@ -36,7 +37,7 @@ export async function status(request: StatusRequest, host: Host): Promise<number
       return exitStatus.done;
     }
     const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
-    const lines = [...statusLines(collection, place), ...catalogLines(archive.cache.folder)];
+    const lines = [...statusLines(collection, place), ...catalogLines(archive)];
     await host.print(`${lines.join('\n')}\n`, () => statusItems(collection, place.backend));
     return exitStatus.done;
   } finally {
@@ -45,11 +46,7 @@ export async function status(request: StatusRequest, host: Host): Promise<number
 }
 
 /** The catalogs in the archive cache with their sizes: they can be removed, and are made again when they are needed. */
-function catalogLines(folder: string): string[] {
-  const names = readdirSync(bytesOf(folder), 'latin1').filter(name =>
-    /^tsbackup-catalog-.*\.sqlite$/.test(name),
-  );
-  return names
-    .sort()
-    .map(name => `Catalog: ${name}, ${formatSize(statSync(bytesOf(`${folder}/${name}`)).size)}`);
+function catalogLines(archive: Archive): string[] {
+  const sizeOf = (name: string) => statSync(bytesOf(`${archive.cache.folder}/${name}`)).size;
+  return catalogNames(archive).map(name => `Catalog: ${name}, ${formatSize(sizeOf(name))}`);
 }

@@ -98,7 +98,7 @@ export async function storeSet(
         volumes = volume.number;
         stored += volume.size;
         await writer.volumeStored(volume);
-        await rememberRoot(cache, request.source, root, host.reporter); // whoever goes on must find the same
+        await rememberRoot(archive, request.source, root, host.reporter); // whoever goes on must find the same
         const message = `Processed volume ${volume.number}`;
         const facts = { bytesDone: counts.sourceFileSize };
         host.reporter.report({ level: 'info', code: 'volume-stored', message, facts });
