@@ -130,18 +130,23 @@ async function checkOrigin(
   );
 }
 
-/** The second of the new set: now, but after every set that is there, so that times in a chain increase. */
+/**
+ * The second of the new set: now, but after every set that is there, so that times in a chain increase, and none that
+ * an unfinished set has, which may be another machine's at work: ours would have the same names.
+ */
 export async function newSetTime(collection: Collection, host: Host): Promise<number> {
-  const newest = Math.max(...collection.chains.map(chain => chain.end), Number.NEGATIVE_INFINITY);
+  const { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = collection;
+  const newest = Math.max(...chains.map(chain => chain.end), Number.NEGATIVE_INFINITY);
+  const loose = [...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
   const now = Math.floor(host.now());
-  if (now > newest) return now;
+  if (now > newest && !loose.some(({ id }) => endOf(id) === now)) return now;
   if (now < newest - 60) {
     throw new BackupError(
       'guard-stopped',
       `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right`,
     );
   }
-  await host.sleep(Math.max(1, (newest + 1 - host.now()) * 1000));
+  await host.sleep(Math.max(1, (Math.max(now, newest) + 1 - host.now()) * 1000));
   return newSetTime(collection, host);
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive } from '../support/archive.ts';
@@ -31,4 +31,18 @@ test('a failure after the manifest is at the target takes nothing of the set bac
   const restored = join(base, 'restored');
   assert.equal(await archive.restore(restored), 0);
   assertSameTree(snapshotTree(restored), snapshotTree(source));
+});
+
+test('a set takes neither time nor names of one that somebody else has not finished', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'a'), 'content');
+  const archive = createTestArchive(base);
+  mkdirSync(archive.folder);
+  const theirs = join(archive.folder, 'duplicity-full.20231114T221320Z.vol1.difftar.gz');
+  writeFileSync(theirs, 'of another machine');
+  assert.equal(await archive.backup(source), 0);
+  assert.equal(readFileSync(theirs, 'utf8'), 'of another machine');
+  assert.ok(readdirSync(archive.folder).includes('duplicity-full.20231114T221321Z.manifest'));
 });
