@@ -13,7 +13,7 @@ import type { Keys } from '../keys/keys.ts';
 import { type Chain, type Collection, collectSets } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
-import { cacheName, type Form, type Prefixes, type SetId } from '../manifest/names.ts';
+import { cacheName, type Form, type Prefixes, type SetId, setKey } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
 import { openStorage } from '../storage/open.ts';
@@ -28,6 +28,7 @@ import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
 import { readAgain } from './read-again.ts';
+import { setsBeingRemoved } from './removal-note.ts';
 import { createVolumeFetcher, proveVolume } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
@@ -41,8 +42,11 @@ export interface Archive {
   keys(): Promise<Keys>;
   /** The sets at the target, from a fresh listing; what is odd about them is reported. */
   collection(): Promise<Collection>;
-  /** The same for readers: sets that have lost their manifest, and only that, count as complete. */
-  readableCollection(): Promise<Collection>;
+  /**
+   * The same for readers: sets that have lost their manifest, and only that, count as complete.
+   * @param withRemoved so do those of which a removal that was interrupted has taken it
+   */
+  readableCollection(withRemoved?: boolean): Promise<Collection>;
   /** Copies manifests and signatures of a chain that the cache lacks from the target. */
   synchronize(collection: Collection, chain: Chain): Promise<void>;
   /** @throws BackupError of the target, `damaged` naming the set, or `object-missing` if it is nowhere */
@@ -187,9 +191,12 @@ async function openWith(
     secrets,
     keys,
     collection: () => collect(),
-    async readableCollection() {
+    async readableCollection(withRemoved = false) {
       const manifests = new Set(await cache.list());
-      return collect(id => manifests.has(cacheName('manifest', id, 'final', prefixes)));
+      const removed = new Set(withRemoved ? [] : setsBeingRemoved({ cache, prefixes }));
+      return collect(
+        id => manifests.has(cacheName('manifest', id, 'final', prefixes)) && !removed.has(setKey(id)),
+      );
     },
     async synchronize(collection, chain) {
       const sizes = new Map(collection.chains.flatMap(({ sets }) => sets.flatMap(metadataSizes)));

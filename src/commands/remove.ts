@@ -24,6 +24,7 @@ import { type Archive, openArchive } from './archive.ts';
 import { catalogFile } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { removePartial } from './interrupted.ts';
+import { whileNoted } from './removal-note.ts';
 import { requireTarget } from './require-target.ts';
 
 export type RemoveAction =
@@ -53,7 +54,7 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
     try {
       // Sets that only lost their manifest are of their chain still: it goes or stays as a whole, as restore sees it.
       const isCleanup = request.action === 'cleanup';
-      const collection = await (isCleanup ? archive.collection() : archive.readableCollection());
+      const collection = await (isCleanup ? archive.collection() : archive.readableCollection(true));
       const plan = decide(collection, archive, await archive.cache.list());
       await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));
       if (request.force && !request.dryRun) {
@@ -61,7 +62,8 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
           await removePartial(archive); // nobody is to continue what goes now
           await archive.storage.removeStale();
         }
-        await apply(plan, archive, host);
+        const sets = plan.removals.map(({ set }) => set);
+        await whileNoted(archive, sets, () => apply(plan, archive, host));
       }
       return exitStatus.done;
     } finally {

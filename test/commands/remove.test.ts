@@ -126,3 +126,19 @@ test('no removal takes sets without manifest from those that build on them', asy
   await call(archive, 'remove-older-than', String(START + 5 * DAY), true);
   assert.equal(readdirSync(archive.folder).length, 3, 'all of the old chain goes at last');
 });
+
+test('a removal that was interrupted is missed by no check, and ended by the next one', async t => {
+  const archive = await threeChains(tempDir(t));
+  const limit = String(START + 3.5 * DAY);
+  const request = { ...archive.common, action: 'remove-older-than' as const, limit, url: archive.url };
+  for (const deletions of [1, 2, 4]) {
+    let left = deletions;
+    const signal = { throwIfAborted: () => assert.ok(left-- > 0, 'interrupted') } as AbortSignal;
+    await assert.rejects(remove({ ...request, force: true, dryRun: false }, { ...archive.host, signal }));
+    archive.host.clear();
+    assert.equal(await archive.check(), 0, archive.host.output());
+  }
+  await call(archive, 'remove-older-than', limit, true);
+  assert.equal(setsAt(archive), 2);
+  assert.equal(readdirSync(archive.folder).length, 6, 'no volume or sigtar is left of what was removed');
+});
