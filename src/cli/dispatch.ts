@@ -77,7 +77,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       if ((pre ?? post) === undefined) return work();
       const { withHooks } = await import('../commands/hooks.ts');
       const facts = { TSBACKUP_ACTION: action, TSBACKUP_SOURCE: first, TSBACKUP_URL: second };
-      return withHooks({ pre, post, facts, environment: process.env }, host, work);
+      const secret = await secretVariables(invocation);
+      return withHooks({ pre, post, facts, environment: process.env, secret }, host, work);
     }
     case 'restore': {
       requireOrder(action, first, second);
@@ -266,4 +267,11 @@ function relativePath(text: string): string {
     .filter(part => part !== '' && part !== '.');
   if (parts.includes('..')) throw new BackupError('usage', `'${text}' leads out of the backup`);
   return parts.join('/');
+}
+
+/** Variables of the environment that hold secrets of the profile. */
+async function secretVariables({ profile }: Invocation): Promise<string[]> {
+  if (!profile) return [];
+  const { secretsOf } = await import('./profile-config.ts');
+  return secretsOf(profile).flatMap(({ form, value }) => (form === 'env' ? [value] : []));
 }

@@ -4,6 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { BackupError, describeFailure, exitStatus, messageOf, statusOf } from '../errors.ts';
 import type { Host } from './host.ts';
@@ -15,10 +16,14 @@ export interface Hooks {
   /** What the commands are told, besides the environment without its secrets. */
   readonly facts: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** More variables that hold secrets. */
+  readonly secret: readonly string[];
 }
 
 /** Not for the eyes of others. */
 const secrets = ['PASSPHRASE', 'SIGN_PASSPHRASE', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+/** For what the command has said to come through, when somebody it has left in the background may yet say something. */
+const LAST_WORDS_MS = 500;
 /** What an interrupted run leaves to the command after it. */
 const HURRY_MS = 3000;
 
@@ -55,7 +60,8 @@ export async function withHooks(hooks: Hooks, host: Host, work: () => Promise<nu
 
 async function runHook(option: string, command: string, hooks: Hooks, host: Host): Promise<void> {
   const { reporter, signal, watchdog } = host;
-  const kept = Object.entries(hooks.environment).filter(([name]) => !secrets.includes(name));
+  const untold = [...secrets, ...hooks.secret];
+  const kept = Object.entries(hooks.environment).filter(([name]) => !untold.includes(name));
   const env = { ...Object.fromEntries(kept), ...hooks.facts };
   const resume = watchdog.pause(); // it takes as long as it takes
   // In a group of its own, so that what it starts ends with it.
@@ -75,10 +81,13 @@ async function runHook(option: string, command: string, hooks: Hooks, host: Host
   try {
     const how = await new Promise<string | undefined>(resolve => {
       child.once('error', error => resolve(`could not be started: ${error.message}`));
-      child.once('close', (code, killed) =>
-        resolve(code === 0 ? undefined : `ended with ${killed ?? `status ${code}`}`),
-      );
+      const ended = (code: number | null, killed: string | null) =>
+        resolve(code === 0 ? undefined : `ended with ${killed ?? `status ${code}`}`);
+      child.once('close', ended);
+      child.once('exit', (...how) => setTimeout(ended, LAST_WORDS_MS, ...how).unref());
     });
+    // What it has left in the background may go on to speak, and is not waited for.
+    for (const stream of [child.stdout, child.stderr]) (stream as Socket).unref();
     if (!hurry) signal.throwIfAborted();
     if (how !== undefined) throw new BackupError('hook-failed', `the command of ${option} ${how}`);
   } finally {

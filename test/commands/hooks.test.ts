@@ -1,7 +1,7 @@
 /** `--pre-command` and `--post-command`. */
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,4 +62,25 @@ test('a signal ends the command too, with all that it has started', async t => {
   assert.equal((await running.done).status, 143);
   await sleep(1500);
   assert.ok(!existsSync(join(program.home, 'late')));
+});
+
+test('a command may leave something in the background, which is not waited for', async t => {
+  const { program, words, read } = setUp(t);
+  const pre = '(sleep 100; touch late) & echo $! > pid; echo mounted';
+  const { stdout } = expectStatus(await program.run(words('--pre-command', pre, '-v', 'info')));
+  assert.match(stdout, /^mounted$/m);
+  process.kill(Number(read('pid')), 'SIGKILL'); // which throws if it has ended
+});
+
+test('the commands know of no secret that a profile takes from the environment', async t => {
+  const { program, read } = setUp(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${program.home}/source"\ntarget = "file://${program.home}/target"\npassphrase-env = "MINE"\n
+[options]\npre-command = "cd '${program.home}'; echo \\"<$MINE>\\" > pre"\n`,
+  );
+  expectStatus(await program.run(['run', 'p'], { env: { MINE: 'topsecret' } }));
+  assert.equal(read('pre'), '<>\n');
 });
