@@ -86,23 +86,48 @@ async function post(
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new BackupError('notice-failed', 'the URL of a notice is none: it begins with https://');
   }
-  const { host } = new URL(url);
+  const { target, host, login } = parted(url);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let said = '';
   for (let attempt = 1; attempt <= ATTEMPTS && !limit.aborted; attempt++) {
     try {
       if (attempt > 1) await sleep(PAUSE_MS, undefined, { signal: limit });
-      const answer = await fetch(url, { method: 'POST', body, headers, signal: limit });
+      const answer = await fetch(target, {
+        ...{ method: 'POST', body, signal: limit },
+        headers: { ...login, ...headers },
+      });
       await answer.body?.cancel();
       if (answer.ok) return;
       said = `it answered ${answer.status} ${answer.statusText}`.trimEnd();
       if (answer.status < 500 && answer.status !== 429) break;
     } catch (error) {
-      const { cause } = error as { readonly cause?: unknown };
       const isLate = limit.aborted && !signal.aborted;
       if (isLate && attempt > 1) break; // what was said before is the reason
-      said = isLate ? `no answer within ${TIMEOUT_MS / 1000} seconds` : messageOf(cause ?? error);
+      said = isLate ? `no answer within ${TIMEOUT_MS / 1000} seconds` : reasonOf(error);
+      if (isUnfit(error)) break;
     }
   }
   throw new BackupError('notice-failed', `the notice to ${host} could not be sent: ${said}`);
+}
+
+/** A URL without user and password, which fetch does not take there, and the header that gives them. */
+function parted(url: string): { target: string; host: string; login: Record<string, string> } {
+  const whole = new URL(url);
+  const { host, username, password } = whole;
+  if (username === '' && password === '') return { target: url, host, login: {} };
+  const words = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  whole.username = '';
+  whole.password = '';
+  const login = { authorization: `Basic ${Buffer.from(words).toString('base64')}` };
+  return { target: whole.href, host, login };
+}
+
+/** Whether fetch does not even try, and says why with what it was given, secrets and all. */
+function isUnfit(error: unknown): boolean {
+  return error instanceof TypeError && error.cause === undefined;
+}
+
+function reasonOf(error: unknown): string {
+  if (isUnfit(error)) return 'its URL, or a secret that goes with it, has characters that can not be sent';
+  return messageOf((error as { readonly cause?: unknown }).cause ?? error);
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import type { Mail } from './mail-text.ts';
+import { type Envelope, runSendmail } from './sendmail.ts';
 import type { MailSettings, SmtpSettings } from './settings.ts';
 
 /** An address apart from the text, so that it can wait in an outbox. */
@@ -38,16 +39,19 @@ async function sendOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const { createTransport } = await import('nodemailer');
-  const mailer =
-    'sendmail' in transport
-      ? createTransport({ sendmail: true, path: transport.sendmail, newline: 'unix' })
-      : createTransport(await smtpOptions(transport));
   const message = {
     ...{ from, to: [...to], subject, text: body },
     headers: { 'Auto-Submitted': 'auto-generated' }, // RFC 3834: no answer from a holiday's robot
     // What the log holds is never a file to attach or an address to fetch.
     ...{ disableFileAccess: true, disableUrlAccess: true },
   };
+  if ('sendmail' in transport) {
+    const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
+    const { envelope, message: text } = await composer.sendMail(message);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS * 2)]);
+    return runSendmail(transport.sendmail, envelope as Envelope, text as Buffer, limit);
+  }
+  const mailer = createTransport(await smtpOptions(transport));
   const ended = new AbortController();
   const limit = sleep(TIMEOUT_MS * 2, undefined, { signal: AbortSignal.any([ended.signal, signal]) }).then(
     () => {

@@ -15,14 +15,17 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { BackupError } from '../../src/errors.ts';
+import { callWebhook } from '../../src/notices/http.ts';
 import { sendMail } from '../../src/notices/mail.ts';
 import { isWanted, mailOf } from '../../src/notices/mail-text.ts';
 import { createNotifier } from '../../src/notices/notify.ts';
 import { openOutbox } from '../../src/notices/outbox.ts';
 import type { RunOutcome } from '../../src/notices/run-outcome.ts';
+import { runSendmail } from '../../src/notices/sendmail.ts';
 import type { MailSettings, NoticeSettings, SmtpSettings } from '../../src/notices/settings.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
@@ -194,6 +197,28 @@ test('sendMail() hands a letter to a local sendmail', async t => {
   );
   writeFileSync(program, '#!/bin/sh\nexit 75\n');
   await assert.rejects(sendMail(letter, { sendmail: program }, live, []), { code: 'notice-failed' });
+});
+
+test('a sendmail that does not end is killed with what it has started, and not tried again', async t => {
+  const dir = tempDir(t);
+  const program = join(dir, 'sendmail');
+  writeFileSync(program, `#!/bin/sh\nsleep 100 & echo $! > '${dir}/pid'\necho >> '${dir}/calls'\nwait\n`);
+  chmodSync(program, 0o755);
+  const limit = new AbortController();
+  const sent = runSendmail(program, letter, Buffer.from('text'), limit.signal);
+  sent.catch(() => {});
+  while (!existsSync(join(dir, 'calls'))) await sleep(10);
+  limit.abort();
+  await assert.rejects(sent, { code: 'notice-failed' });
+  const stat = join('/proc', readFileSync(join(dir, 'pid'), 'utf8').trim(), 'stat');
+  const isGone = () => {
+    try {
+      return / Z /.test(readFileSync(stat, 'latin1'));
+    } catch {
+      return true;
+    }
+  };
+  while (!isGone()) await sleep(10);
 });
 
 const nobody: NoticeSettings = { pings: [], webhooks: [] };
@@ -368,4 +393,16 @@ test('postpone() keeps the mail, and tells the rest although the run was ended, 
     ['/uuid', '/deaf', '/uuid/fail', '/deaf/fail'],
   );
   assert.equal(readdirSync(join(folder, 'outbox')).length, 1);
+});
+
+test('user and password in the URL of a notice are sent as such, and nothing tells of them', async t => {
+  const { requests, url } = await httpServer(t, path => (path === '/hook' ? 200 : 404));
+  const withLogin = url.replace('//', '//joe:hunter%402@');
+  const webhook = (path: string) => ({ url: async () => `${withLogin}${path}` });
+  await callWebhook(webhook('/hook'), outcome, live);
+  assert.equal(requests[0]!.headers.authorization, `Basic ${btoa('joe:hunter@2')}`);
+  const untold = (error: Error) => !/hunter|tk_secret/.test(error.message);
+  await assert.rejects(callWebhook(webhook('/absent'), outcome, live), untold);
+  const authorization = async () => 'tk_secret\rmore';
+  await assert.rejects(callWebhook({ ...webhook('/hook'), authorization }, outcome, live), untold);
 });
