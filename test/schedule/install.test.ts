@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { BackupError } from '../../src/errors.ts';
 import { parseCalendar } from '../../src/schedule/calendar.ts';
 import { entryOf, withEntry, withoutEntry } from '../../src/schedule/cron.ts';
-import type { ScheduleHost } from '../../src/schedule/host.ts';
+import { runProgram, type ScheduleHost } from '../../src/schedule/host.ts';
 import {
   installedSchedules,
   installSchedule,
@@ -214,4 +214,10 @@ test('the real crontab takes an entry', t => {
   writeFileSync(path, withEntry('# mine\n', 'pics', facts.calendar, machine(t)));
   const said = execFileSync('crontab', ['-n', path], { encoding: 'utf8', stdio: 'pipe' });
   assert.doesNotMatch(said, /error/i);
+});
+
+test('runProgram() gives and takes bytes that are no UTF-8', async () => {
+  const text = await runProgram('printf', ['caf\\351 \\303\\251']);
+  assert.equal(text, 'caf\udce9 é');
+  assert.equal(await runProgram('od', ['-An', '-tx1'], text), ' 63 61 66 e9 20 c3 a9\n');
 });
