@@ -6,7 +6,7 @@
 import { displayPath } from '../bytes.ts';
 import type { EntryType } from '../entry.ts';
 import { typeWords } from '../files/difference.ts';
-import { asctime, formatTime } from '../manifest/time.ts';
+import { asctime, compactTime, formatTime } from '../manifest/time.ts';
 import type { Item, Progress, Report } from '../report.ts';
 import type { Pace } from './pace.ts';
 import { progressLine } from './progress.ts';
@@ -58,7 +58,7 @@ function entryRecord({ path, pathBytes, mtime, kind }: Item): string {
   const bytes = Buffer.from(String(pathBytes ?? path), pathBytes === undefined ? 'utf8' : 'base64');
   const name = bytes.toString('latin1') || '.';
   const time = Number(mtime);
-  const head = `INFO 10 ${formatTime(time)} ${quoted(name)} ${typeWords[kind as EntryType]}`;
+  const head = `INFO 10 ${compactTime(time)} ${quoted(name)} ${typeWords[kind as EntryType]}`;
   return record(head, `${asctime(time)} ${displayPath(name)}`);
 }
 

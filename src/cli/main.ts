@@ -29,6 +29,7 @@ import { optionNames } from './options.ts';
 import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { ranged } from './ranged.ts';
 import {
   createTextReporter,
   journalMark,
@@ -122,7 +123,7 @@ export async function main(
       logs = openLogs({
         ...{ values: invocation.values, isDuplicity, verbosity, now, warn },
         otherwise: await ownLogFile(invocation),
-        title: [action, ...invocation.arguments].join(' '),
+        title: [action, ...invocation.arguments.map(withoutCredentials)].join(' '),
       });
     } catch (error) {
       if (action !== 'run') throw error;
@@ -176,7 +177,12 @@ const STALL_TIMEOUT_SECONDS = 1800;
 const END_IN_ORDER_MS = 150_000;
 
 function stallTimeoutMs({ values }: Invocation): number {
-  return ((values['stall-timeout'] as number | undefined) ?? STALL_TIMEOUT_SECONDS) * 1000;
+  return (ranged(values, 'stall-timeout', 0, 1_000_000) ?? STALL_TIMEOUT_SECONDS) * 1000;
+}
+
+/** An argument for the log: what somebody has put into a URL is refused, and not to be kept. */
+function withoutCredentials(argument: string): string {
+  return argument.replace(/^([a-z][\w+.-]*:\/\/)[^@]*:[^@]*@/i, '$1…@');
 }
 
 function printsData(name: Action): boolean {

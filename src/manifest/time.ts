@@ -10,7 +10,14 @@ import { BackupError } from '../errors.ts';
 /** The form in which every name is written: `20261123T005742Z`, 16 characters, UTC. */
 export function formatTime(seconds: number): string {
   assert(canBeNamed(seconds), `no time for a name: ${seconds}`);
-  return new Date(seconds * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
+  return compactTime(seconds);
+}
+
+/** The same form for any time, such as a file's; the number itself where there is no such date. */
+export function compactTime(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return String(seconds);
+  return date.toISOString().replace(/(?!^)[-:]|\.\d+/g, '');
 }
 
 /** Whether names can carry this time: whole seconds after 1970 and before 2100. */

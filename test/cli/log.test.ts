@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type LogFileOptions, openLogFile } from '../../src/cli/log-file.ts';
-import { machineRecord } from '../../src/cli/machine-log.ts';
+import { machineRecord, machineResult } from '../../src/cli/machine-log.ts';
 import { expectStatus, runProgram } from '../support/processes.ts';
 import { cliPath, createProgram } from '../support/program.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -229,4 +229,20 @@ test('--progress is in the log for programs too', async t => {
   execFileSync('sh', shell, { cwd: program.home, env, stdio: 'pipe' });
   const records = readFileSync(join(program.home, 'records'), 'utf8');
   assert.match(records, /^NOTICE 16 \d+ \d+ 100 0 \d+ [01]\n\. backup: [\d.]+ \w+ of [\d.]+ \w+ \(100%\), /m);
+});
+
+test('machineResult() lists files of any time', () => {
+  const entry = { type: 'entry', path: 'zero', kind: 'file' };
+  assert.match(machineResult(undefined, [{ ...entry, mtime: 0 }]), /^INFO 10 19700101T000000Z 'zero' reg\n/);
+  assert.match(machineResult(undefined, [{ ...entry, mtime: 2 ** 60 }]), /^INFO 10 \d+ 'zero' reg\n/);
+});
+
+test('the log never has credentials that somebody has put into a URL', async t => {
+  const program = createProgram(t);
+  const log = join(program.home, 'log');
+  mkdirSync(join(program.home, 'source'));
+  const url = 's3://id:a/secret@bucket/prefix';
+  expectStatus(await program.run(['full', '--no-encryption', '--log-file', log, 'source', url]), 2);
+  assert.match(readFileSync(log, 'utf8'), /BEGIN full source s3:\/\/…@bucket\/prefix/);
+  assert.doesNotMatch(readFileSync(log, 'utf8'), /secret/);
 });

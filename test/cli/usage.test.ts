@@ -32,6 +32,7 @@ const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] =
   [['full', '--progress=yes', 'source', 'file://target'], /--progress takes no value/],
   [['full', '--copy-links', 'source', 'file://target'], /--copy-links is not supported: symlinks are stored/],
   [['full', 'source', 'file://target', '--volsize'], /'--volsize <MiB>' argument missing/],
+  [['full', '--stall-timeout', '9999999', 'source', 'file://target'], /--stall-timeout takes 0 to 1000000,/],
   [['full', '--volsize', '0', 'source', 'file://target'], /--volsize takes 1 to 1000000, not 0/],
   [['full', '--volsize', '1.5', 'source', 'file://target'], /--volsize takes a whole number, not '1.5'/],
   [['full', '--volsize', '-1', 'source', 'file://target'], /--volsize takes a whole number, not '-1'/],

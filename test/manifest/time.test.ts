@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import {
   asctime,
+  compactTime,
   formatTime,
   parseInterval,
   parseNameTime,
@@ -33,6 +34,13 @@ test('formatTime() writes 16 characters in UTC, and parseNameTime() reads them',
       assert.equal(parseNameTime(formatTime(seconds).toLowerCase()), seconds);
     }),
   );
+});
+
+test('compactTime() writes any time of a file in the same form', () => {
+  assert.equal(compactTime(0), '19700101T000000Z');
+  assert.equal(compactTime(-1), '19691231T235959Z');
+  assert.equal(compactTime(4_102_444_800), '21000101T000000Z');
+  assert.equal(compactTime(2 ** 60), String(2 ** 60));
 });
 
 test('parseNameTime() reads the old form with zone, with any separator', () => {
