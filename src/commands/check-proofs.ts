@@ -33,13 +33,14 @@ export interface Proofs {
   save(names: ReadonlySet<string>): Promise<void>;
 }
 
-export function openProofs(archive: OwnFolder): Proofs {
+/** @param now seconds since 1970: what was proved later was so by a clock that went wrong, and does not count */
+export function openProofs(archive: OwnFolder, now: number): Proofs {
   const known = (readOwn(archive, NOTE) ?? {}) as Record<string, Proof>; // without it all is proved anew
   const proofs = new Map(Object.entries(known));
   return {
     provedAt({ name, size, sum = '' }) {
       const proof = proofs.get(name);
-      return proof && proof.size === size && proof.sum === sum ? proof.time : undefined;
+      return proof?.size === size && proof.sum === sum && proof.time <= now ? proof.time : undefined;
     },
     prove({ name, size, sum = '' }, time) {
       proofs.set(name, { size, sum, time });

@@ -39,8 +39,8 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     await requireTarget(archive.storage);
     const collection = await archive.readableCollection();
     if (collection.chains.length === 0) throw noBackup(archive.storage, collection);
-    const proofs = openProofs(archive);
     const time = Math.floor(host.now());
+    const proofs = openProofs(archive, time);
     let faults = 0;
     const run: CheckRun = {
       archive,

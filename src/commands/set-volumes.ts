@@ -5,7 +5,7 @@
 
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
-import { type BackupSet, describeSet } from '../manifest/sets.ts';
+import { type BackupSet, describeSet, volumeGaps } from '../manifest/sets.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
@@ -52,11 +52,10 @@ export async function readVolumes(archive: Archive, set: BackupSet, host: Host):
 /** With the volumes that only the listing has. */
 function completed(manifest: Manifest, set: BackupSet): Manifest {
   const known = manifest.volumes.at(-1)?.number ?? 0;
-  const last = Math.max(known, ...set.volumes.keys());
-  const guessed: VolumeEntry[] = [];
-  for (let number = known + 1; number <= last; number++) {
-    guessed.push({ number, start: { path: '' }, end: { path: BEYOND } });
-  }
+  const numbers = [...volumeGaps(set), ...set.volumes.keys()].filter(number => number > known);
+  const guessed = numbers
+    .sort((a, b) => a - b)
+    .map((number): VolumeEntry => ({ number, start: { path: '' }, end: { path: BEYOND } }));
   return { ...manifest, volumes: [...manifest.volumes, ...guessed] };
 }
 

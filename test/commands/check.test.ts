@@ -277,3 +277,14 @@ test('check is told what it is to do, and tells what it has found', async t => {
   assertTold(result, 'a volume is damaged');
   assert.doesNotMatch(result.stdout, /Error/);
 });
+
+test('what was proved by a clock that went ahead is proved again by samples', async t => {
+  const history = await makeHistory(t);
+  const { archive } = history;
+  archive.host.set(4_000_000_000);
+  assert.equal(await archive.check(), 0);
+  archive.host.set(1_700_200_000);
+  archive.host.clear();
+  assert.equal(await archive.check({ bytes: 1 }), 0);
+  assert.match(archive.host.output(), /1 of \d+ objects read .*, 1 are proved, no fault found/);
+});

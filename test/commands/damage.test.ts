@@ -271,6 +271,19 @@ test('restore with an encrypted manifest of which one bit is wrong gives everyth
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+test('restore without manifest passes over a volume whose number is far beyond the others', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { volumeSize: MIB }), 0);
+  spoil(objectOf(archive.folder, /manifest$/));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  writeFileSync(objectOf(archive.folder, /vol1\./).replace('vol1.', 'vol999999999.'), '');
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
 for (const [what, damage, row, autoRow] of [
   [
     'missing',
