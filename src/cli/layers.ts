@@ -91,20 +91,18 @@ function fromEnvironment(environment: Environment): ReadonlyMap<string, OptionVa
   return found;
 }
 
-/** Arguments with those that a profile has in place of those that were not typed. */
+/** Arguments with those that a profile has in place of those that were not typed; they end where one is missing. */
 export function withPlaces(
-  { positionals }: ActionSpec,
+  { action, positionals }: ActionSpec,
   typed: readonly string[],
   { source, target }: ProfileLayer,
 ): string[] {
   const own: Readonly<Record<string, string>> = { SOURCE: source, URL: target };
   const others = positionals.filter(name => own[name] === undefined);
-  if (typed.length !== others.length) {
-    // verify compares with the source itself unless it is told with what.
-    return typed.length === 0 && positionals.includes('DIR')
-      ? positionals.map(name => own[name] ?? source)
-      : [...typed];
-  }
-  const left = [...typed];
-  return positionals.map(name => own[name] ?? left.shift()!);
+  if (typed.length > others.length) return [...typed];
+  // verify compares with the source itself unless it is told with what; a restore would write over it.
+  const left = action === 'verify' && typed.length === 0 ? [source] : [...typed];
+  const places = positionals.map(name => own[name] ?? left.shift());
+  const missing = places.indexOf(undefined);
+  return (missing < 0 ? places : places.slice(0, missing)) as string[];
 }
