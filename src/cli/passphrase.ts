@@ -7,7 +7,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { BackupError } from '../errors.ts';
-import { firstLine, outputOf, readFirstLine } from '../profiles/secrets.ts';
+import { firstLine, outputOf, readFirstLine, readVariable } from '../profiles/secrets.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string | undefined;
@@ -40,8 +40,8 @@ export function createSignPassphraseSource(
   passphrase: (confirm: boolean) => Promise<Uint8Array>,
   configured?: () => Promise<Uint8Array>,
 ): () => Promise<Uint8Array> {
-  const own = environment.SIGN_PASSPHRASE;
-  if (own !== undefined) return async () => firstLine(Buffer.from(own, 'utf8'));
+  if (environment.SIGN_PASSPHRASE !== undefined)
+    return async () => readVariable('SIGN_PASSPHRASE', environment, 'sign-passphrase-file in a profile')!;
   return configured ?? (() => passphrase(false));
 }
 
@@ -63,17 +63,8 @@ async function find(
       'the passphrase command',
     );
   }
-  const fromEnvironment = environment.PASSPHRASE;
-  if (fromEnvironment?.includes('\ufffd')) {
-    // Node has replaced bytes of it: with what is left nobody else would open the archive.
-    throw new BackupError(
-      'usage',
-      'the environment variable PASSPHRASE is not UTF-8; use --passphrase-file, which takes any bytes',
-    );
-  }
-  if (fromEnvironment !== undefined) {
-    return notEmpty(firstLine(Buffer.from(fromEnvironment, 'utf8')), 'the environment variable PASSPHRASE');
-  }
+  const fromEnvironment = readVariable('PASSPHRASE', environment, '--passphrase-file');
+  if (fromEnvironment !== undefined) return notEmpty(fromEnvironment, 'the environment variable PASSPHRASE');
   if (options.configured) return options.configured();
   for (;;) {
     const typed = await ask('Passphrase of the backup: ');

@@ -33,13 +33,13 @@ export async function readSecret(
   async function find(): Promise<Buffer> {
     switch (form) {
       case 'inline':
-        return Buffer.from(value, 'utf8');
+        return bytesOfText(value, origin, 'a file of its own');
       case 'file':
         return readFirstLine(value, origin);
       case 'command':
         return firstLine(await outputOf(value, origin));
       case 'env':
-        return firstLine(Buffer.from(environment[value] ?? '', 'utf8'));
+        return readVariable(value, environment, `a file in place of ${origin}`) ?? Buffer.alloc(0);
       case 'credential': {
         const folder = environment.CREDENTIALS_DIRECTORY;
         if (folder === undefined) {
@@ -66,8 +66,29 @@ export function warnOfReaders(path: string): string | undefined {
 
 export function firstLine(bytes: Buffer): Buffer {
   const end = bytes.indexOf(0x0a);
-  const line = end < 0 ? bytes : bytes.subarray(0, end);
-  return line;
+  return end < 0 ? bytes : bytes.subarray(0, end);
+}
+
+/**
+ * The first line of a variable, as bytes; undefined where it is not set.
+ * @param instead what takes any bytes
+ * @throws BackupError `usage` for one that is not UTF-8
+ */
+export function readVariable(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  instead: string,
+): Buffer | undefined {
+  const text = environment[name];
+  return text === undefined
+    ? undefined
+    : firstLine(bytesOfText(text, `the environment variable ${name}`, instead));
+}
+
+/** Node has replaced bytes that are not UTF-8: with what is left nobody else would open the archive. */
+function bytesOfText(text: string, what: string, instead: string): Buffer {
+  if (!text.includes('\ufffd')) return Buffer.from(text, 'utf8');
+  throw new BackupError('usage', `${what} is not UTF-8; use ${instead}, which takes any bytes`);
 }
 
 /** @throws BackupError `usage` */
