@@ -66,13 +66,11 @@ function wordsOf({ long, kind }: OptionSpec, value: OptionValue, folder: string 
   return values.map(one => `--${long}=${inFolder ? resolve(folder, one) : one}`);
 }
 
-/** The long names of the options among words, as they were typed. */
+/** The long names of the options among regular words, as they were typed. */
 export function namesIn(words: readonly string[]): Set<string> {
-  return new Set(words.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? shortOf(word) ?? []));
-}
-
-function shortOf(word: string): string | undefined {
-  return options.find(({ short }) => short !== undefined && word.startsWith(`-${short}`))?.long;
+  const end = words.indexOf('--');
+  const before = end < 0 ? words : words.slice(0, end);
+  return new Set(before.flatMap(word => /^--([^=]+)/.exec(word)?.[1] ?? []));
 }
 
 /** `TSBACKUP_VOLSIZE=50`; lists have a line for each item. */

@@ -60,8 +60,8 @@ export async function parseCommandLine(
   const words = regularWords(argv);
   const meant = words.action ?? actionMeant(words.positionals);
   const named = actions.find(({ action }) => action === meant);
-  const name = meant === 'run' ? words.positionals[0] : valueIn(words.rest, 'profile');
-  const isRun = meant === 'run' && !words.rest.includes('--dry-run');
+  const name = meant === 'run' ? words.positionals[0] : valueIn(words.options, 'profile');
+  const isRun = meant === 'run' && !words.options.includes('--dry-run');
   const profile = name === undefined ? undefined : await background.loadProfile(name, isRun);
   const parts = { argv, words, named, profile, environment: background.environment };
   try {
@@ -249,10 +249,8 @@ function valuesOf(command: Command): Record<string, OptionValue> {
 
 /** The value of an option among regular words; undefined without it. */
 function valueIn(words: readonly string[], long: string): string | undefined {
-  const at = words.findIndex(word => word === `--${long}` || word.startsWith(`--${long}=`));
-  if (at < 0) return undefined;
-  const equals = words[at]!.indexOf('=');
-  return equals < 0 ? words[at + 1] : words[at]!.slice(equals + 1);
+  const start = `--${long}=`;
+  return words.find(word => word.startsWith(start))?.slice(start.length);
 }
 
 /** Without an action: a URL in front is a restore. */

@@ -50,7 +50,7 @@ const knownOptions: readonly Known[] = [
 export interface Words {
   /** Undefined if none was named: then the arguments tell. */
   readonly action: Action | undefined;
-  /** Options by their full names, and arguments. */
+  /** Options by their full names, in one word with their values, and arguments. */
   readonly rest: readonly string[];
   /** The arguments alone. */
   readonly positionals: readonly string[];
@@ -77,10 +77,10 @@ export function regularWords(argv: readonly string[]): Words {
     const option = fullOption(word);
     const values = argv.slice(i + 1, i + 1 + option.values);
     i += values.length;
-    // Two words are made one: no word of a command line holds a NUL.
-    const whole = values.length === 2 ? [`${option.word}=${values.join('\0')}`] : [option.word, ...values];
-    rest.push(...whole);
-    typed.push(...whole);
+    // Made one, so that a value is never taken for an option. No word of a command line holds a NUL.
+    const whole = values.length === 0 ? option.word : `${option.word}=${values.join('\0')}`;
+    rest.push(whole);
+    typed.push(whole);
   }
   const first = positionals[0];
   const isBeforeArguments = first !== undefined && !rest.slice(0, first.at).includes('--');
@@ -92,11 +92,13 @@ export function regularWords(argv: readonly string[]): Words {
   return { action, rest, positionals: positionals.map(({ word }) => word), options: typed };
 }
 
-/** `--name=value` and unknown words as they are but for the name; the values that follow it in words of their own. */
+/** `--name=value` and unknown words as they are but for the name, and how many words of values follow. */
 function fullOption(word: string): { word: string; values: number } {
   if (!word.startsWith('--')) {
     const short = options.find(option => option.short === word[1]);
-    return { word, values: short && short.kind !== 'flag' && word.length === 2 ? 1 : 0 };
+    if (!short || short.kind === 'flag') return { word, values: 0 };
+    const long = `--${short.long}`;
+    return word.length === 2 ? { word: long, values: 1 } : { word: `${long}=${word.slice(2)}`, values: 0 };
   }
   const equals = word.indexOf('=');
   const name = word.slice(2, equals < 0 ? undefined : equals);

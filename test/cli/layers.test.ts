@@ -40,3 +40,19 @@ test('a profile gives source and URL; where a restore goes is always typed', asy
   await assert.rejects(places('remove-older-than'), /missing required argument 'TIME'/);
   await assert.rejects(places('replicate'), /missing required argument 'URL2'/);
 });
+
+test('what follows an option is its value, whatever it looks like', async t => {
+  const { parse } = withProfile(t, '[options]', 'volsize = 7');
+  const { ordered, values, profile } = await parse('full', '--exclude', '--profile', 'src', 'file:///t');
+  assert.deepEqual(ordered, [{ option: 'exclude', value: '--profile' }]);
+  assert.equal(profile, undefined);
+  assert.equal(values.volsize, undefined);
+
+  const named = await parse('full', '--exclude', '--volsize=3', '-v5', '--profile', 'p');
+  assert.equal(named.values.volsize, 7);
+  assert.equal(named.values.verbosity, 5);
+  const { time } = (await parse('restore', '-t', '1D', '--exclude', '-t', 'file:///t', 'out')).values;
+  assert.equal(time, '1D');
+  const file = await parse('full', '--no-encryption', '--', '--profile=p', 'file:///t');
+  assert.deepEqual(file.arguments, ['--profile=p', 'file:///t']);
+});
