@@ -1,7 +1,7 @@
 /** A profile as the program uses it: found by its name, read, and given types. */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { parseInterval } from '../manifest/time.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
@@ -166,7 +166,7 @@ function profileOf(name: string, file: string, { tables, options }: ParsedProfil
     name,
     file,
     source: text('source')!,
-    target: text('target')!.replace(/(?<=^file:\/\/)~.*/, atHome),
+    target: targetIn(resolve(dirname(file)), text('target')!),
     schedule,
     fullEvery: text('full-every'),
     check: text('check'),
@@ -181,4 +181,13 @@ function profileOf(name: string, file: string, { tables, options }: ParsedProfil
     s3: tables.s3?.[0],
     ...noticeTables(tables),
   };
+}
+
+/** A file URL that is relative begins in the folder; all others stay as they are, as the archive cache is named by them. */
+function targetIn(folder: string, url: string): string {
+  const text = url.replace(/(?<=^file:\/\/)~.*/i, atHome);
+  const [, first, more, tail] = /^file:\/\/([^/?#]+)([^?#]*)(.*)$/is.exec(text) ?? [];
+  if (first === undefined) return text;
+  const literal = (path: string) => path.replace(/[%?#]/g, encodeURIComponent); // what is not decoded where it stands
+  return `file://${join(literal(folder), literal(first) + more)}${tail}`;
 }
