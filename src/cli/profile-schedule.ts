@@ -20,6 +20,7 @@ import {
   type SchedulePlan,
   scheduleKinds,
 } from '../schedule/install.ts';
+import { parseTarget } from '../storage/url.ts';
 import { archiveRequest } from './common-values.ts';
 import { optionNames } from './options.ts';
 import { type Invocation, parseStep } from './parse.ts';
@@ -60,7 +61,7 @@ export async function schedule(
         return exitStatus.done;
       }
       // A service that may write to nothing else can't make them.
-      for (const folder of facts.writes) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      for (const folder of facts.writes) makeFolder(folder);
       for (const message of await installSchedule(plan, name, machine)) {
         host.reporter.report({ level: 'warning', code: 'schedule', message });
       }
@@ -94,6 +95,15 @@ export async function schedule(
     }
     default:
       throw new BackupError('usage', `'schedule' takes install, remove or show, not '${verb}'`);
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const message = `the folder ${folder}, which runs write to, can't be made: ${messageOf(error)}`;
+    throw new BackupError('local-io', message, {}, { cause: error });
   }
 }
 
@@ -140,20 +150,25 @@ function kindNamed(text: string | undefined): ScheduleKind | undefined {
 async function writtenBy(profile: Profile): Promise<string[]> {
   const { values } = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
   const { archiveDir } = await archiveRequest(values);
-  const target = /^file:\/\/(\/.*)$/.exec(profile.target)?.[1];
+  const target = parseTarget(profile.target);
   const files = [values['log-file'] as string | undefined, profile.metricsFile];
   const usesKeys = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key'].some(
     long => values[long] !== undefined,
   );
   return [
-    Buffer.from(archiveDir, 'latin1').toString('utf8'),
+    textOf(archiveDir),
     stateFolder(profile.name, process.env),
-    ...(target === undefined ? [] : [target]),
+    ...(target.scheme === 'file' ? [textOf(target.path)] : []),
     ...files.flatMap(file => (file === undefined ? [] : [dirname(file)])),
     ...(values.tempdir === undefined ? [] : [values.tempdir as string]),
     // gpg locks its keyring, and begins its agent there.
     ...(usesKeys ? [process.env.GNUPGHOME ?? join(homedir(), '.gnupg')] : []),
   ];
+}
+
+/** Paths of units are UTF-8. */
+function textOf(path: string): string {
+  return Buffer.from(path, 'latin1').toString('utf8');
 }
 
 /** See UnitFacts. */

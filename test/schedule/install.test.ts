@@ -21,7 +21,7 @@ import { serviceUnit, timerUnit } from '../../src/schedule/systemd.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { needTool } from '../support/tools.ts';
+import { needRoot, needTool } from '../support/tools.ts';
 
 interface Machine extends ScheduleHost {
   readonly calls: string[];
@@ -162,6 +162,45 @@ test('the service leaves room for what a profile names: its files, the keyring, 
   ]) {
     assert.doesNotMatch(await print(...lines), /NoNewPrivileges|ProtectSystem|CapabilityBoundingSet/);
   }
+});
+
+test('the service may write to the folder that the target means, however its URL is written', async t => {
+  if (!needRoot(t, 'others have no such lines in their units')) return;
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  for (const [url, folder] of [
+    ['file:///mnt/dir%20with/x', '/mnt/dir with/x'],
+    ['file:/mnt/x', '/mnt/x'],
+    ['FILE:///mnt/é?y', '/mnt/é'],
+    ['file://beside/x', `${config}/beside/x`],
+  ] as const) {
+    writeFileSync(join(config, 'p.toml'), `source = "/src"\ntarget = "${url}"\n`);
+    const words = ['schedule', 'install', 'p', '--print', '--kind', 'systemd', '--every', 'daily'];
+    const { stdout } = expectStatus(await program.run(words));
+    const [, writable] = /^ReadWritePaths=(.*)$/m.exec(stdout)!;
+    assert.ok(` ${writable} `.replaceAll('"', '').includes(` -${folder} `), `${url}: ${writable}`);
+  }
+});
+
+test('a folder that can not be made is told in one line, and nothing is installed', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, 'p.toml'), 'source = "/src"\ntarget = "file://../../file/target"\n');
+  writeFileSync(join(program.home, 'file'), '');
+  const tools = tempDir(t);
+  const touched = join(tools, 'touched');
+  const script = `#!/bin/sh\n[ "$1" = - ] && : >${touched}\nexit 0\n`;
+  writeFileSync(join(tools, 'crontab'), script, { mode: 0o755 });
+  const words = ['schedule', 'install', 'p', '--kind', 'crontab', '--every', 'daily'];
+  const { stderr } = expectStatus(await program.run(words, { env: { PATH: tools } }), 1);
+  const folder = join(program.home, 'file/target');
+  assert.match(
+    stderr,
+    new RegExp(`^Error: the folder ${folder}, which runs write to, can't be made: [^\n]*\n$`),
+  );
+  assert.ok(!existsSync(touched));
 });
 
 test('a file in cron.d is whole, quoted, and of root alone to make', async t => {
