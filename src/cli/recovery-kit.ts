@@ -98,13 +98,13 @@ async function factsOf(
   };
 }
 
-/** Of the service, if it is not Amazon's own. */
+/** Of the service, if it is not Amazon's own; with its scheme, which says too whether the connection is encrypted. */
 function endpointOf(target: Target, values: Values): string | undefined {
   if (target.scheme !== 's3') return undefined;
-  const option = values['s3-endpoint-url'] as string | undefined;
-  if (option !== undefined || target.endpoint === undefined) return option;
-  const plain = target.insecure === true || values['s3-unencrypted-connection'] === true;
-  return `${plain ? 'http' : 'https'}://${target.endpoint}`;
+  const endpoint = (values['s3-endpoint-url'] as string | undefined) ?? target.endpoint;
+  if (endpoint === undefined || /^https?:\/\//i.test(endpoint)) return endpoint;
+  const plain = values['s3-unencrypted-connection'] === true || target.insecure === true;
+  return `${plain ? 'http' : 'https'}://${endpoint}`;
 }
 
 /** As the command line finds it, but for the environment and the terminal. */
@@ -150,6 +150,10 @@ function readable(bytes: Uint8Array): string {
 
 /** A private key that can be printed; undefined for a binary one. */
 function armored(path: string): string | undefined {
-  const text = readFileSync(path, 'latin1');
-  return text.startsWith('-----BEGIN PGP') ? text : undefined;
+  try {
+    const text = readFileSync(path, 'latin1');
+    return text.startsWith('-----BEGIN PGP') ? text : undefined;
+  } catch (error) {
+    throw new BackupError('usage', `can't read the private key: ${messageOf(error)}`, {}, { cause: error });
+  }
 }

@@ -132,6 +132,24 @@ test('secrets are in the kit only when they are wanted, in a file that only its 
   );
 });
 
+test('the kit names the service with the scheme that backups use', async t => {
+  const options = (...lines: readonly string[]) =>
+    setUp(t, ['s3-endpoint-url = "minio.lan:9000"', ...lines].join('\n'), 's3://bucket/photos');
+  const plain = await options('s3-unencrypted-connection = true');
+  const kit = expectStatus(await plain.program.run(['recovery-kit', 'photos'])).stdout;
+  assert.match(kit, /^ *duplicity restore --s3-endpoint-url http:\/\/minio\.lan:9000 /m);
+  const encrypted = await options();
+  const other = expectStatus(await encrypted.program.run(['recovery-kit', 'photos'])).stdout;
+  assert.match(other, /^ *duplicity restore --s3-endpoint-url https:\/\/minio\.lan:9000 /m);
+});
+
+test('a private key that is gone is told in one line', async t => {
+  const { program } = await setUp(t, 'encrypt-key = "A"\nencrypt-secret-keyring = "gone.asc"');
+  expectStatus(await program.run(['recovery-kit', 'photos']));
+  const { stderr } = expectStatus(await program.run(['recovery-kit', 'photos', '--with-secrets']), 2);
+  assert.match(stderr, /^Error: can't read the private key: ENOENT[^\n]*gone\.asc'\n$/);
+});
+
 test('pages escape what HTML reads as its own, and words of a shell are quoted', () => {
   const blocks = [
     { kind: 'title', text: '<&">' },
