@@ -40,6 +40,8 @@ async function ask(
   host: Host,
 ): Promise<number> {
   const folder = profileFolder(process.env, process.geteuid?.());
+  if (given !== undefined) requireProfileName(given);
+  requireWritable(folder);
   const freeName = (name: string) => {
     requireProfileName(name);
     if (profileNames(process.env).includes(name)) {
@@ -49,7 +51,6 @@ async function ask(
   };
   const name =
     given === undefined ? await questions.askFor('Name of the profile', 'home', freeName) : freeName(given);
-  requireWritable(folder);
   const source = await questions.askFor('What to back up', process.env.HOME, sourceOf);
   const secrets = new Map<string, string>();
   const keepAs = (what: string) => (text: string) => {

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { BackupError, systemCode } from '../errors.ts';
+import { BackupError, messageOf, systemCode } from '../errors.ts';
 
 export interface Environment {
   readonly [name: string]: string | undefined;
@@ -30,14 +30,18 @@ export function stateFolder(name: string, environment: Environment): string {
   return join(xdg(environment.XDG_STATE_HOME, join('.local', 'state')), 'tsbackup', name);
 }
 
-/** Names of all profiles, sorted. */
+/**
+ * Names of all profiles, sorted.
+ * @throws BackupError `local-io` for a folder that can't be looked into, unless it is another's
+ */
 export function profileNames(environment: Environment): string[] {
   const names = profileFolders(environment).flatMap(folder => {
     try {
       return readdirSync(folder).flatMap(file => (file.endsWith('.toml') ? [file.slice(0, -5)] : []));
     } catch (error) {
       if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EACCES') return [];
-      throw error;
+      const message = `can't look for profiles in ${folder}: ${messageOf(error)}`;
+      throw new BackupError('local-io', message, {}, { cause: error });
     }
   });
   return [...new Set(names)].filter(isProfileName).sort();

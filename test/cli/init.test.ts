@@ -93,6 +93,16 @@ test("init writes root's profiles where those of the machine are, and anybody fi
   assert.match((await program.run(['status'])).stdout, /^photos: it has never run/);
 });
 
+test('a file in place of the folder of profiles is told in one line', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, '.config'));
+  writeFileSync(join(program.home, '.config/tsbackup'), '');
+  const status = expectStatus(await program.run(['status']), 1).stderr;
+  assert.match(status, /^Error: can't look for profiles in .*\.config\/tsbackup: ENOTDIR[^(]*\n$/);
+  const init = expectStatus(await program.run(['init', 'x']), 1).stderr;
+  assert.match(init, /^Error: profiles can't be written to .*\.config\/tsbackup: EEXIST[^(]*\n$/);
+});
+
 test('init says before the first question that it can not write profiles', async t => {
   if (!needRoot(t, 'needs a user of its own')) return;
   const program = createProgram(t, 65534);
