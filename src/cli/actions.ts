@@ -174,7 +174,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME?'],
     summary: 'make a profile: what to back up, where to, when, and who is told',
     detail:
-      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\n\nExample:\n  tsbackup init pictures',
+      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\nOptions that are typed with it are kept in the profile.\n\nExample:\n  tsbackup init pictures',
     dataOnStdout: false,
   },
   {

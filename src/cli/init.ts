@@ -1,6 +1,6 @@
 /** `init [NAME]`: a few questions, the answers tried, and a profile written. */
 
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Host } from '../commands/host.ts';
 import { tryKey } from '../commands/key-trial.ts';
@@ -10,11 +10,13 @@ import { sendMail } from '../notices/mail.ts';
 import { atHome } from '../profiles/home.ts';
 import { SENDMAIL } from '../profiles/notice-settings.ts';
 import { profileFolder, profileNames, requireProfileName } from '../profiles/places.ts';
-import { loadProfile } from '../profiles/profile.ts';
+import { readProfile } from '../profiles/profile.ts';
 import { type Answers, formatProfile, type MailAnswers } from '../profiles/template.ts';
 import { parseCalendar } from '../schedule/calendar.ts';
 import { isTargetUrl, parseTarget } from '../storage/url.ts';
-import { optionNames } from './options.ts';
+import { requireWritable, writeFiles } from './init-files.ts';
+import { placedIn } from './layers.ts';
+import { optionNames, options } from './options.ts';
 import type { OptionValue } from './parse.ts';
 import { createQuestions, type Questions } from './questions.ts';
 import { s3Options } from './s3-values.ts';
@@ -87,12 +89,14 @@ async function ask(
     return answers.mail;
   });
 
-  const options = [...Object.entries(values).filter(([long]) => !ofThisCall.includes(long)), ...needed];
-  const answers: Answers = { source, target, encryption, schedule, mail, s3, options };
+  const answers: Answers = {
+    ...{ source, target, encryption, schedule, mail, s3 },
+    options: [...new Map([...kept(values), ...needed])],
+  };
   const file = join(folder, `${name}.toml`);
-  for (const [path, text] of secrets) write(path, `${text}\n`);
-  write(file, formatProfile(name, answers));
-  loadProfile(name, { names: optionNames }, process.env); // that it can be read is not for the first run to find out
+  const text = formatProfile(name, answers);
+  readProfile(name, file, text, { names: optionNames }); // that it can be read is not for the first run to find out
+  writeFiles([...[...secrets].map(([path, secret]) => [path, `${secret}\n`] as const), [file, text]]);
   questions.say(`Written: ${[file, ...secrets.keys()].join(', ')}`);
 
   questions.say('');
@@ -135,14 +139,16 @@ const ofThisCall = ['verbosity', 'json', 'progress', 'current-time', 'duplicity-
   ...['log-fd', 'log-timestamp'],
 );
 
-/** Before anything is asked that could not be kept. */
-function requireWritable(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    accessSync(folder, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new BackupError('local-io', `profiles can't be written to ${folder}: ${messageOf(error)}`);
-  }
+/** Options for the profile: what was typed here means the same there. */
+function kept(values: Readonly<Record<string, OptionValue>>): (readonly [long: string, value: unknown])[] {
+  return options.flatMap(option => {
+    const value = values[option.long];
+    if (value === undefined || ofThisCall.includes(option.long) || !optionNames.includes(option.long))
+      return [];
+    const placed = (text: string) => placedIn(process.cwd(), option, text);
+    const isText = typeof value === 'string';
+    return [[option.long, isText ? placed(value) : Array.isArray(value) ? value.map(placed) : value]];
+  });
 }
 
 interface TargetAnswers {
@@ -323,16 +329,4 @@ async function tryMail(
   const body = `This is how tsbackup will tell you of the backup ${name} of ${source}.\n`;
   await sendMail({ from, to: [to], subject, body }, transport, signal, []);
   questions.say(`A test mail is on its way to ${to}.`);
-}
-
-/** Secrets and profiles are their owner's alone. */
-function write(path: string, text: string): void {
-  if (existsSync(path))
-    throw new BackupError('usage', `${path} is there already; remove it, or take another name`);
-  try {
-    writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
-    chmodSync(path, 0o600);
-  } catch (error) {
-    throw new BackupError('local-io', `can't write ${path}: ${messageOf(error)}`);
-  }
 }

@@ -59,11 +59,15 @@ export function layered(
     : [...plain, ...words.slice(0, end), ...ordered, ...words.slice(end)];
 }
 
-function wordsOf({ long, kind }: OptionSpec, value: OptionValue, folder: string | undefined): string[] {
-  if (kind === 'flag') return value === true ? [`--${long}`] : [];
+function wordsOf(option: OptionSpec, value: OptionValue, folder: string | undefined): string[] {
+  if (option.kind === 'flag') return value === true ? [`--${option.long}`] : [];
   const values = (Array.isArray(value) ? value : [value]).map(one => atHome(String(one)));
-  const inFolder = folder !== undefined && kind === 'path' && !elsewhere.includes(long);
-  return values.map(one => `--${long}=${inFolder ? resolve(folder, one) : one}`);
+  return values.map(one => `--${option.long}=${folder === undefined ? one : placedIn(folder, option, one)}`);
+}
+
+/** The value of an option; one that names a place on this machine begins in the folder. */
+export function placedIn(folder: string, { long, kind }: OptionSpec, value: string): string {
+  return kind === 'path' && !elsewhere.includes(long) ? resolve(folder, value) : value;
 }
 
 /** The long names of the options among regular words, as they were typed. */

@@ -244,7 +244,8 @@ function convert(spec: OptionSpec, text: string): string | number {
 }
 
 function valuesOf(command: Command): Record<string, OptionValue> {
-  return { ...command.opts() } as Record<string, OptionValue>;
+  const { [FOREIGN]: _, ...values } = command.opts<Record<string, OptionValue>>();
+  return values;
 }
 
 /** The value of an option among regular words; undefined without it. */
@@ -277,9 +278,10 @@ function acceptForeign(
       const option = toOption(spec, long, long === spec.long ? spec.short : undefined).hideHelp();
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
-      command.on(`option:${long}`, () =>
-        passedOver.push(`--${long} means nothing to ${action.action} and is ignored.`),
-      );
+      command.on(`option:${long}`, () => {
+        if (action.action === 'init') throw new BackupError('usage', `--${long} ${notOfInit}`);
+        passedOver.push(`--${long} means nothing to ${action.action} and is ignored.`);
+      });
     }
   }
   for (const { long, takes, fate, reason } of foreignOptions) {
@@ -299,6 +301,8 @@ function acceptForeign(
 /** Passed over, it would do harm. */
 const mustBeMeant = ['dry-run'];
 const FOREIGN = ' foreign';
+/** Passed over, it would be missed in the profile. */
+const notOfInit = 'means nothing to init; write it into the profile that init makes';
 
 /** Three words without an action are often a mistyped action. */
 function hintOnAction(argv: readonly string[]): string {

@@ -62,17 +62,25 @@ export function loadProfile(name: string, known: KnownOptions, environment: Envi
   const own = name.includes('/')
     ? requireProfileName(file.replace(/^.*\//, '').replace(/\.toml$/, ''))
     : name;
-  const names = new Set(known.names);
   try {
-    return profileOf(
-      own,
-      file,
-      parseProfile(text, file, option => names.has(option), known.names),
-    );
+    return readProfile(own, file, text, known);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     throw new ProfileError(own, noticesIn(text, file), error);
   }
+}
+
+/**
+ * A profile from the text of its file, which need not be there yet.
+ * @throws BackupError `usage`
+ */
+export function readProfile(name: string, file: string, text: string, known: KnownOptions): Profile {
+  const names = new Set(known.names);
+  return profileOf(
+    name,
+    file,
+    parseProfile(text, file, option => names.has(option), known.names),
+  );
 }
 
 /** What a profile says of who is to be told, whatever else is wrong with it. */

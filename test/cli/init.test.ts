@@ -1,14 +1,24 @@
 /** `init` as a script answers it; what people see of it is in terminal.test.ts. */
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { writeFiles } from '../../src/cli/init-files.ts';
 import { createGpgHome } from '../keys/support.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram, type Program } from '../support/program.ts';
 import { startS3Server } from '../support/s3-server.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { needRoot, needTool } from '../support/tools.ts';
 
 function sourceOf({ home }: Program): string {
@@ -80,6 +90,65 @@ test('init keeps the options that were typed and those that the target needs', a
     assert.ok(profile.includes(`\n${line}\n`), profile);
   }
   expectStatus(await program.run(['run', 'photos'], { env }));
+});
+
+test('init refuses what it can not keep before it asks, and keeps nothing that is no option', async t => {
+  const program = createProgram(t);
+  const source = sourceOf(program);
+  const input = lines(source, 'target', 'passphrase', 'x', 'x', 'never', '');
+  const init = (...words: readonly string[]) => program.run(['init', ...words, 'photos'], { input });
+  const foreign = expectStatus(await init('--volsize', '3'), 2).stderr;
+  assert.equal(
+    foreign,
+    'Error: --volsize means nothing to init; write it into the profile that init makes\n',
+  );
+  expectStatus(await init('--asynchronous-upload'));
+  assert.doesNotMatch(profileOf(program), /foreign|asynchronous/);
+});
+
+test('writeFiles() leaves nothing of a try that fails, and what was there before', t => {
+  const folder = tempDir(t);
+  const [first, second, inNone] = ['first', 'second', 'none/third'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(second, 'old');
+  assert.throws(
+    () =>
+      writeFiles([
+        [first, 'new'],
+        [second, 'new'],
+      ]),
+    /second is there already/,
+  );
+  assert.throws(
+    () =>
+      writeFiles([
+        [first, 'new'],
+        [inNone, 'new'],
+      ]),
+    /can't write .*none\/third: ENOENT/,
+  );
+  assert.deepEqual(readdirSync(folder), ['second']);
+  assert.equal(readFileSync(second, 'utf8'), 'old');
+  writeFiles([[first, 'new']]);
+  assert.equal(statSync(first).mode & 0o777, 0o600);
+});
+
+test('init keeps paths as they were meant where it was called', async t => {
+  const program = createProgram(t);
+  const input = lines(sourceOf(program), 'target', 'none', 'never', '');
+  const words = ['--archive-dir', 'cache here', '--log-file', '~/run.log', '--name', 'own'];
+  expectStatus(await program.run(['init', 'photos', ...words], { input }));
+  const profile = profileOf(program);
+  for (const [option, value] of [
+    ['archive-dir', join(program.home, 'cache here')],
+    ['log-file', join(program.home, 'run.log')],
+    ['name', 'own'],
+  ] as const) {
+    assert.ok(profile.includes(`\n${option} = "${value}"\n`), profile);
+  }
 });
 
 test("init writes root's profiles where those of the machine are, and anybody finds them there", async t => {
