@@ -36,7 +36,8 @@ export async function tellOfBrokenProfile(error: ProfileError): Promise<void> {
   };
   attempt(() => writeState(folder, { ...after, running: before.running })); // one that began with a sound profile
   attempt(() => {
-    if (notices.metricsFile !== undefined) writeMetrics(notices.metricsFile, formatMetrics(profile, after));
+    if (notices.metricsFile !== undefined)
+      writeMetrics(notices.metricsFile, formatMetrics([[profile, after]]));
   });
   attempt(() => {
     const place = { values: {}, otherwise: join(folder, 'log'), isDuplicity: false, verbosity: NOTICE };

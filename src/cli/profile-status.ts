@@ -7,7 +7,7 @@ import { parseInterval } from '../manifest/time.ts';
 import { formatMetrics, writeMetrics } from '../profiles/metrics.ts';
 import { profileNames, stateFolder } from '../profiles/places.ts';
 import { loadProfile } from '../profiles/profile.ts';
-import { readState } from '../profiles/state.ts';
+import { type ProfileState, readState } from '../profiles/state.ts';
 import { nextRun, parseCalendar } from '../schedule/calendar.ts';
 import { optionNames } from './options.ts';
 import type { Invocation } from './parse.ts';
@@ -23,6 +23,7 @@ export async function statusOfProfiles(
     throw new BackupError('usage', 'there is no profile; make one with tsbackup init NAME');
   }
   const maxAge = ageOf(values['max-age'] as string | undefined);
+  const metrics = new Map<string, [profile: string, state: ProfileState][]>();
   let worst: number = exitStatus.done;
   for (const one of names) {
     let status: ProfileStatus;
@@ -37,7 +38,7 @@ export async function statusOfProfiles(
         nextRun: calendar && nextRun(calendar, host.now()),
       });
       const file = (values['metrics-file'] as string | undefined) ?? profile.metricsFile;
-      if (file !== undefined) publish(file, formatMetrics(profile.name, state), host);
+      if (file !== undefined) metrics.set(file, [...(metrics.get(file) ?? []), [profile.name, state]]);
     } catch (error) {
       if (name !== undefined || !(error instanceof BackupError)) throw error;
       host.reporter.report({ level: 'error', code: error.code, message: messageOf(error) });
@@ -48,6 +49,7 @@ export async function statusOfProfiles(
     const item = { type: 'profile', ...status, lastRun: status.lastRun ?? null };
     await host.print(formatProfileStatus(status, host.now()), () => [item]);
   }
+  for (const [file, states] of metrics) publish(file, formatMetrics(states), host);
   return worst;
 }
 

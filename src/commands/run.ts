@@ -102,7 +102,7 @@ async function lockRun({ profile, stateFolder }: RunRequest): Promise<RunLock> {
 function remember({ stateFolder, metricsFile, profile }: RunRequest, state: ProfileState, host: Host): void {
   try {
     writeState(stateFolder, state);
-    if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics(profile, state));
+    if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics([[profile, state]]));
   } catch (error) {
     warn(host, 'state-unwritten', messageOf(error)); // the backup's result counts more
   }

@@ -1,4 +1,4 @@
-/** A profile's state as a text file for Prometheus's node_exporter (textfile collector; the text-based format 0.0.4). */
+/** The state of profiles as a text file for Prometheus's node_exporter (textfile collector; the text-based format 0.0.4). */
 
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { BackupError, messageOf } from '../errors.ts';
@@ -33,14 +33,17 @@ const metrics: readonly [name: string, help: string, value: (state: ProfileState
   ],
 ];
 
-/** @param profile its name has nothing to escape, see places.ts */
-export function formatMetrics(profile: string, state: ProfileState): string {
+/** Of profiles by their names, which have nothing to escape (see places.ts); a metric's lines stand together. */
+export function formatMetrics(states: Iterable<readonly [profile: string, state: ProfileState]>): string {
+  const all = [...states];
   return metrics
     .flatMap(([name, help, read]) => {
-      const value = read(state);
-      if (value === undefined) return [];
       const full = `tsbackup_${name}`;
-      return [`# HELP ${full} ${help}.`, `# TYPE ${full} gauge`, `${full}{profile="${profile}"} ${value}`];
+      const samples = all.flatMap(([profile, state]) => {
+        const value = read(state);
+        return value === undefined ? [] : [`${full}{profile="${profile}"} ${value}`];
+      });
+      return samples.length === 0 ? [] : [`# HELP ${full} ${help}.`, `# TYPE ${full} gauge`, ...samples];
     })
     .map(line => `${line}\n`)
     .join('');
