@@ -5,6 +5,7 @@
  */
 
 import { dirname, resolve } from 'node:path';
+import { BackupError } from '../errors.ts';
 import { atHome } from '../profiles/home.ts';
 import type { OptionValue } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
@@ -40,15 +41,15 @@ export function layered(
   const given = namesIn(words);
   const layers = [
     { values: fromEnvironment(environment) },
-    { values: profile?.options ?? new Map<string, OptionValue>(), folder: profile && dirname(profile.file) },
+    { values: profile?.options ?? new Map<string, OptionValue>(), file: profile?.file },
   ];
   const plain: string[] = [];
   const ordered: string[] = [];
-  for (const { values, folder } of layers) {
+  for (const { values, file } of layers) {
     for (const [name, value] of values) {
       const option = options.find(({ long, aliases }) => long === name || aliases?.includes(name));
       if (!option || !knows(spec, option) || (given.has(option.long) && !option.ordered)) continue;
-      (option.ordered ? ordered : plain).push(...wordsOf(option, value, folder));
+      (option.ordered ? ordered : plain).push(...wordsOf(option, value, file));
     }
     for (const [name] of values) given.add(name);
   }
@@ -59,10 +60,16 @@ export function layered(
     : [...plain, ...words.slice(0, end), ...ordered, ...words.slice(end)];
 }
 
-function wordsOf(option: OptionSpec, value: OptionValue, folder: string | undefined): string[] {
-  if (option.kind === 'flag') return value === true ? [`--${option.long}`] : [];
+/** @param file of the profile that has it */
+function wordsOf(option: OptionSpec, value: OptionValue, file: string | undefined): string[] {
+  const { long, kind } = option;
+  if ((kind === 'flag') !== (typeof value === 'boolean')) {
+    const wanted = kind === 'flag' ? 'true or false' : 'a value';
+    throw new BackupError('usage', `${file}: options.${long} takes ${wanted}, not ${JSON.stringify(value)}`);
+  }
+  if (kind === 'flag') return value === true ? [`--${long}`] : [];
   const values = (Array.isArray(value) ? value : [value]).map(one => atHome(String(one)));
-  return values.map(one => `--${option.long}=${folder === undefined ? one : placedIn(folder, option, one)}`);
+  return values.map(one => `--${long}=${file === undefined ? one : placedIn(dirname(file), option, one)}`);
 }
 
 /** The value of an option; one that names a place on this machine begins in the folder. */

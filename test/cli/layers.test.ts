@@ -56,3 +56,22 @@ test('what follows an option is its value, whatever it looks like', async t => {
   const file = await parse('full', '--no-encryption', '--', '--profile=p', 'file:///t');
   assert.deepEqual(file.arguments, ['--profile=p', 'file:///t']);
 });
+
+test('a profile says of flags true or false, of all other options what they are', async t => {
+  const { parse } = withProfile(t, '[options]', 'no-compression = true', 'skip-if-no-change = false');
+  const { values } = await parse('full', '--profile', 'p');
+  assert.equal(values['no-compression'], true);
+  assert.equal(values['skip-if-no-change'], undefined);
+  for (const [line, told] of [
+    ['skip-if-no-change = "yes"', 'skip-if-no-change takes true or false, not "yes"'],
+    ['no-compression = 1', 'no-compression takes true or false, not 1'],
+    ['exclude-device-files = ["true"]', 'exclude-device-files takes true or false, not ["true"]'],
+    ['name = true', 'name takes a value, not true'],
+  ] as const) {
+    const wrong = withProfile(t, '[options]', line);
+    await assert.rejects(wrong.parse('backup', '--profile', 'p'), (error: Error) => {
+      assert.equal(error.message, `${join(wrong.folder, 'p.toml')}: options.${told}`);
+      return true;
+    });
+  }
+});
