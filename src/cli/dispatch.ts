@@ -1,22 +1,16 @@
 /** One parsed invocation → one command. Commands are loaded when they are called: start-up matters on a small board. */
 
 import { pathFromText } from '../bytes.ts';
-import type { BackupRequest } from '../commands/backup-setting.ts';
 import { type Host, packerOptions } from '../commands/host.ts';
 import type { RestoreRequest } from '../commands/restore.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { createSelection } from '../files/select.ts';
-import { parseInterval } from '../manifest/time.ts';
 import { commonOptions, sampleOf } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { ranged } from './ranged.ts';
-import { rank } from './reporters.ts';
+import { backupRequest, keepRules, selectionFor } from './requests.ts';
 import { thawTier } from './s3-values.ts';
-import { selectionRules } from './selection.ts';
 import { isUrl } from './urls.ts';
-
-const MIB = 1024 * 1024;
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
@@ -31,39 +25,12 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     time: values.time as string | undefined,
     paths: ((values['path-to-restore'] as readonly string[] | undefined) ?? []).map(relativePath),
   });
-  const selected = (folder: string) => {
-    const rules = selectionRules(invocation, host.now());
-    if (rules.length > 0) createSelection(rules, pathFromText(folder)); // a slip is told before anything is touched
-    return rules;
-  };
   switch (action) {
     case 'full':
     case 'incremental':
     case 'backup': {
       requireOrder(action, second, first);
-      const request: BackupRequest = {
-        ...common,
-        url: second,
-        source: pathFromText(first),
-        selection: selected(first),
-        mode: action === 'backup' ? 'auto' : action,
-        fullIfOlderThan: values['full-if-older-than'] as string | undefined,
-        allowSourceMismatch: values['allow-source-mismatch'] === true,
-        skipIfNoChange: values['skip-if-no-change'] === true,
-        encrypt: values['no-encryption'] !== true,
-        compress: values['no-compression'] !== true && keys.compress !== false,
-        level: ranged(values, 'compression-level', 0, 9) ?? keys.level ?? 'auto',
-        volumeSize: (ranged(values, 'volsize', 1, 1_000_000) ?? 200) * MIB,
-        dryRun: values['dry-run'] === true,
-        sourceErrorsOk: values['source-errors-ok'] === true,
-        printStatistics: values['no-print-statistics'] !== true,
-        tellEntries: ((values.verbosity as number | undefined) ?? 0) >= rank.info,
-        progress: values.progress === true,
-        maxDelete: ranged(values, 'max-delete', 0, 100) ?? 50,
-        allowMassDelete: values['allow-mass-delete'] === true,
-        sourceRetryForMs: (ranged(values, 'source-retry-for', 0, 1_000_000) ?? 300) * 1000,
-        maxBlockLength: ranged(values, 'max-blocksize', 512, 1 << 20) ?? 2048,
-      };
+      const request = backupRequest(invocation, { common, keys }, host.now());
       const work = async () => {
         const { createPacker } = await import('../engine/packing.ts');
         const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
@@ -127,7 +94,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           ...wanted(),
           url: first,
           directory: pathFromText(second),
-          selection: selected(second),
+          selection: selectionFor(invocation, second, host.now()),
           compareData: values['compare-data'] === true,
           numericOwner: values['numeric-owner'] === true,
         },
@@ -150,15 +117,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'prune': {
       const { remove } = await import('../commands/remove.ts');
-      const count = (name: string) => values[`keep-${name}`] as number | undefined;
-      const keep = {
-        ...{ last: count('last'), daily: count('daily'), weekly: count('weekly') },
-        ...{ monthly: count('monthly'), yearly: count('yearly'), fullMin: count('full-min') ?? 1 },
-        within:
-          values['keep-within'] === undefined ? undefined : parseInterval(values['keep-within'] as string),
-      };
       const options = { limit: '', force: values.force === true, dryRun: values['dry-run'] === true };
-      return remove({ ...common, ...options, action, url: first, keep }, host);
+      return remove({ ...common, ...options, action, url: first, keep: keepRules(values) }, host);
     }
     case 'cleanup':
     case 'remove-older-than':

@@ -65,7 +65,7 @@ export function openLogs(settings: LogSettings): Logs | undefined {
   } else if (path !== undefined) {
     const file = openLogFile({
       ...{ path, verbosity, now },
-      maxBytes: sizeOf(values['log-max-size'] as string | undefined),
+      maxBytes: logSizeOf(values),
       keep: Math.max(1, (values['log-keep'] as number | undefined) ?? KEEP),
       onFailure: warn,
     });
@@ -120,7 +120,9 @@ function machineLog(
   };
 }
 
-function sizeOf(text: string | undefined): number {
+/** Bytes that a log file may have. @throws BackupError `usage` */
+export function logSizeOf(values: Readonly<Record<string, OptionValue>>): number {
+  const text = values['log-max-size'] as string | undefined;
   if (text === undefined) return MAX_BYTES;
   const [, digits, unit = ''] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
   if (digits === undefined || Number(digits) === 0) {

@@ -3,13 +3,20 @@
 import { statSync } from 'node:fs';
 import type { Host } from '../commands/host.ts';
 import { BackupError, exitStatus, messageOf } from '../errors.ts';
+import { collectSets } from '../manifest/chains.ts';
+import { planPrune } from '../manifest/prune.ts';
 import type { ProfileTable } from '../profiles/parse.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
 import { readSecret, type SecretSource, warnOfReaders } from '../profiles/secrets.ts';
 import { parseTarget } from '../storage/url.ts';
-import { sampleOf } from './common-values.ts';
+import { actions } from './actions.ts';
+import { commonOptions, sampleOf } from './common-values.ts';
+import { keyValues } from './key-values.ts';
+import { logSizeOf } from './logs.ts';
 import { optionNames } from './options.ts';
-import { type OptionValue, parseStep } from './parse.ts';
+import { type Invocation, type OptionValue, parseStep } from './parse.ts';
+import { pruneWords } from './profile-run.ts';
+import { backupRequest, keepRules } from './requests.ts';
 
 /** @returns the exit status */
 export async function config(verb: string, name: string, host: Host): Promise<number> {
@@ -36,8 +43,8 @@ export async function config(verb: string, name: string, host: Host): Promise<nu
 
 /** Reads all that the profile names, without touching source or target. */
 async function check(profile: Profile, host: Host): Promise<number> {
-  // Finds options that no backup takes, or with a slip.
-  const { values } = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
+  // Finds options with a slip.
+  const backup = parseStep('backup', [profile.source, profile.target], [], profile, process.env);
   const faults: string[] = [];
   for (const source of secretsOf(profile)) {
     if (source.form === 'file') {
@@ -55,14 +62,21 @@ async function check(profile: Profile, host: Host): Promise<number> {
   } catch (error) {
     faults.push(`the source can't be looked at: ${messageOf(error)}`);
   }
-  for (const work of [() => checkMail(profile), () => checkPlaces(profile), () => checkKeys(values, host)]) {
+  const works = [
+    () => checkMail(profile),
+    () => checkPlaces(profile),
+    () => checkKeys(backup.values, host),
+    () => checkRequests(backup, profile, host),
+    () => checkOthers(profile),
+  ];
+  for (const work of works) {
     try {
       await work();
     } catch (error) {
       faults.push(messageOf(error));
     }
   }
-  if (faults.length > 0) throw new BackupError('usage', faults.join('; '));
+  if (faults.length > 0) throw new BackupError('usage', [...new Set(faults)].join('; '));
   const { file, source, target } = profile;
   await host.print(`${file} is well: ${source} goes to ${target}.\n`, () => [
     { type: 'profile', file, source, target },
@@ -73,6 +87,26 @@ async function check(profile: Profile, host: Host): Promise<number> {
 function checkPlaces({ target, check }: Profile): void {
   parseTarget(target);
   if (check !== undefined) sampleOf({ sample: check });
+}
+
+/** What a run finds out before it touches anything. */
+async function checkRequests(backup: Invocation, profile: Profile, host: Host): Promise<void> {
+  const { values } = backup;
+  const common = commonOptions(values);
+  backupRequest(backup, { common, keys: await keyValues(values) }, host.now());
+  logSizeOf(values);
+  if (!profile.prune) return;
+  const prune = parseStep('prune', [profile.target], pruneWords(profile), profile, process.env);
+  planPrune(collectSets([]), keepRules(prune.values));
+}
+
+/** Options that no run has, but some other action with this profile behind it. */
+function checkOthers(profile: Profile): void {
+  for (const { action, positionals } of actions) {
+    if (!positionals.includes('URL')) continue;
+    const places = positionals.map(name => (name === 'URL' ? profile.target : profile.source));
+    parseStep(action, places, [], profile, process.env);
+  }
 }
 
 function checkMail({ mail, smtp }: Profile): void {

@@ -6,6 +6,7 @@ import { createNotifier } from '../notices/notify.ts';
 import { provideCredentials } from '../profiles/credentials.ts';
 import { noticeSettings } from '../profiles/notice-settings.ts';
 import { stateFolder } from '../profiles/places.ts';
+import type { Profile } from '../profiles/profile.ts';
 import { stampOf } from '../text.ts';
 import type { Action } from './actions.ts';
 import { archiveRequest } from './common-values.ts';
@@ -15,6 +16,11 @@ import { teeReporter } from './reporters.ts';
 
 /** What a mail may show of it. */
 const LOG_LINES = 2000;
+
+/** Options of the prune of a run, as they would be typed. */
+export function pruneWords({ prune }: Pick<Profile, 'prune'>): string[] {
+  return ['--force', ...[...(prune ?? [])].map(([key, value]) => `--${key}=${value}`)];
+}
 
 /**
  * @param dispatch does a part as if it had been called alone
@@ -51,13 +57,12 @@ export async function runNamed(
   const backup = step('backup', [source, target], fulls);
   const full = step('full', [source, target]);
   if (values['dry-run'] === true) return backup(host);
-  const rules = [...(prune ?? [])].map(([key, value]) => `--${key}=${value}`);
   const request: RunRequest = {
     profile: profile.name,
     stateFolder: stateFolder(profile.name, process.env),
     ...{ backup, full },
     check: check === undefined ? undefined : step('check', [target], [`--sample=${check}`]),
-    prune: prune && step('prune', [target], ['--force', ...rules]),
+    prune: prune && step('prune', [target], pruneWords(profile)),
     async facts(stepHost) {
       const { archiveFacts } = await import('../commands/archive-facts.ts');
       const archive = await archiveRequest(part('collection-status', [target]).values);

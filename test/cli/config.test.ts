@@ -1,0 +1,43 @@
+/** `config check` calls a profile well only if a run could begin with it. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { expectStatus } from '../support/processes.ts';
+import { createProgram } from '../support/program.ts';
+
+const wrong: readonly (readonly [lines: string, told: RegExp])[] = [
+  ['[options]\nexclude-regexp = "("', /\(/],
+  ['[options]\nexclude = "/elsewhere"', /\/elsewhere/],
+  ['[options]\ninclude-filelist = "absent"', /absent/],
+  ['[options]\nvolsize = 0', /--volsize takes 1 to 1000000, not 0/],
+  ['[options]\ntimeout = 0', /--timeout takes 1 to/],
+  ['[options]\nlog-max-size = "big"', /--log-max-size .*'big'/],
+  ['[options]\nno-compression = "yes"', /options\.no-compression takes true or false, not "yes"/],
+  ['[options]\ncompare-data = "yes"', /options\.compare-data takes true or false/],
+  ['[prune]\nkeep-daily = 7\nkeep-full-min = 0', /at least one chain has to be kept/],
+  ['[prune]', /say what to keep/],
+];
+
+test('config check finds what a run would refuse before it touches anything', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config/tsbackup');
+  mkdirSync(config, { recursive: true });
+  const check = (name: string, lines: string) => {
+    writeFileSync(
+      join(config, `${name}.toml`),
+      `source = "${program.home}"\ntarget = "file:///t"\n${lines}\n`,
+    );
+    return program.run(['config', 'check', name]);
+  };
+  await Promise.all(
+    wrong.map(async ([lines, told], at) => {
+      const { stderr } = expectStatus(await check(`p${at}`, lines), 2);
+      assert.match(stderr, /^Error: [^\n]+\n$/, lines);
+      assert.match(stderr, told, lines);
+    }),
+  );
+  const well = '[options]\nexclude = "**/x"\nvolsize = 1\n[prune]\nkeep-daily = 7';
+  assert.match(expectStatus(await check('well', well)).stdout, /is well/);
+});
