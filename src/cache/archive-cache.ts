@@ -12,6 +12,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { chmod, type FileHandle, lstat, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { bytesOf, displayPath, pathFromText, pathOf } from '../bytes.ts';
 import { BackupError, reasonOf, systemCode } from '../errors.ts';
@@ -95,7 +96,7 @@ export function defaultCacheRoot(
 ): string {
   const base = env.XDG_CACHE_HOME;
   // The XDG specification wants a relative one ignored.
-  return pathFromText(base?.startsWith('/') ? `${base}/tsbackup` : `${home}/.cache/tsbackup`);
+  return pathFromText(resolve(base?.startsWith('/') ? base : `${home}/.cache`, 'tsbackup'));
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Options that every command on an archive has. */
 
-import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { pathFromText } from '../bytes.ts';
+import { defaultCacheRoot } from '../cache/archive-cache.ts';
 import type { CheckRequest } from '../commands/check.ts';
 import type { CommonOptions } from '../commands/host.ts';
 import { BackupError } from '../errors.ts';
@@ -22,12 +23,9 @@ export function commonOptions(values: Readonly<Record<string, OptionValue>>): Co
     const value = text(name);
     return value === undefined ? undefined : pathFromText(value);
   };
+  const archiveDir = text('archive-dir');
   return {
-    archiveDir: pathFromText(
-      resolve(
-        text('archive-dir') ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tsbackup'),
-      ),
-    ),
+    archiveDir: archiveDir === undefined ? defaultCacheRoot() : pathFromText(resolve(archiveDir)),
     name: bytesText('name'),
     tempdir: resolve(text('tempdir') ?? tmpdir()),
     prefixes: prefixesOf(values),
