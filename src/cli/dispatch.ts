@@ -4,13 +4,13 @@ import { pathFromText } from '../bytes.ts';
 import { type Host, packerOptions } from '../commands/host.ts';
 import type { RestoreRequest } from '../commands/restore.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { isTargetUrl } from '../storage/url.ts';
 import { commonOptions, sampleOf } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import type { Invocation, OptionValue } from './parse.ts';
 import { ranged } from './ranged.ts';
 import { backupRequest, keepRules, selectionFor } from './requests.ts';
 import { thawTier } from './s3-values.ts';
-import { isUrl } from './urls.ts';
 
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
@@ -107,7 +107,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     }
     case 'replicate': {
       for (const url of [first, second]) {
-        if (!isUrl(url))
+        if (!isTargetUrl(url))
           throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
       }
       if (first === second) throw new BackupError('usage', 'the two URLs are the same');
@@ -200,17 +200,18 @@ function setIndexOf(values: Readonly<Record<string, OptionValue>>): number | und
 
 /** A slip in the order of arguments must never turn a restore into a backup or the other way round. */
 function requireOrder(action: string, url: string, path: string): void {
-  if (isUrl(path) && !isUrl(url)) {
+  if (isTargetUrl(path) && !isTargetUrl(url)) {
     const order = action !== 'restore' && action !== 'verify' ? 'SOURCE URL' : 'URL DIR';
     throw new BackupError(
       'usage',
       `'${action}' takes its arguments in the order ${order}: '${path}' is a URL`,
     );
   }
-  if (!isUrl(url)) {
+  if (!isTargetUrl(url)) {
     throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
   }
-  if (isUrl(path)) throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
+  if (isTargetUrl(path))
+    throw new BackupError('usage', `'${action}' takes one URL and one folder, not two URLs`);
 }
 
 function renamed(values: Readonly<Record<string, OptionValue>>): (readonly [string, string])[] {

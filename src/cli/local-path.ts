@@ -6,10 +6,10 @@
 import { atHome } from '../profiles/home.ts';
 import type { OptionValue } from '../profiles/parse.ts';
 import type { Environment } from '../profiles/places.ts';
+import { isTargetUrl } from '../storage/url.ts';
 import type { ActionSpec } from './actions.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { options } from './options.ts';
-import { isUrl } from './urls.ts';
 
 export function localPath(text: string, environment: Environment): string {
   const named = /\$(?:(\w+)|\{(\w+)\})/g;
@@ -41,7 +41,7 @@ export function withLocalPaths<Line extends Typed>(
   return {
     ...invocation,
     arguments: invocation.arguments.map((text, at) =>
-      ['SOURCE', 'DIR'].includes(positionals[at]!) && !isUrl(text) ? path(text) : text,
+      ['SOURCE', 'DIR'].includes(positionals[at]!) && !isTargetUrl(text) ? path(text) : text,
     ),
     values: Object.fromEntries(
       Object.entries(invocation.values).map(([name, value]) => [

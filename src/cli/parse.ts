@@ -5,6 +5,7 @@ import { BackupError } from '../errors.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
+import { isTargetUrl } from '../storage/url.ts';
 import { type Action, type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
@@ -13,7 +14,6 @@ import { withLocalPaths } from './local-path.ts';
 import { knows, type OptionSpec } from './option-spec.ts';
 import { optionGroups, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
-import { isUrl } from './urls.ts';
 import { regularWords, type Words } from './words.ts';
 
 export interface Invocation {
@@ -256,7 +256,7 @@ function valueIn(words: readonly string[], long: string): string | undefined {
 
 /** Without an action: a URL in front is a restore. */
 function actionMeant([first = '', second]: readonly string[]): Action | undefined {
-  return isUrl(first) && second !== undefined && !isUrl(second) ? 'restore' : undefined;
+  return isTargetUrl(first) && second !== undefined && !isTargetUrl(second) ? 'restore' : undefined;
 }
 
 /**
