@@ -5,15 +5,19 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
+import { systemError } from './problem.ts';
 
 export interface Twin {
   readonly fd: number;
+  /** Whether this is its only name. */
+  readonly isSingle: boolean;
   /** Whether the next bytes are these; if not, the place stays before them. */
   continuesWith(bytes: Uint8Array): boolean;
+  /** @throws EBUSY if somebody has written to it since it was opened: what was compared may be something else by now */
   isAtEnd(): boolean;
   /** Bytes that were the same. */
   length(): number;
-  /** Writes all that was the same. */
+  /** Writes all that was the same. @throws EBUSY as above */
   copyTo(fd: number): void;
   close(): void;
 }
@@ -33,13 +37,20 @@ export function openTwin(place: string): Twin | undefined {
   } catch {
     return undefined; // it is absent, a link, or not for us to read: it will be replaced
   }
-  if (!fstatSync(fd).isFile()) {
+  const opened = fstatSync(fd, { bigint: true });
+  if (!opened.isFile()) {
     closeSync(fd);
     return undefined;
   }
   let same = 0;
+  const checkQuiet = () => {
+    const { ctimeNs, size } = fstatSync(fd, { bigint: true });
+    if (ctimeNs === opened.ctimeNs && size === opened.size) return;
+    throw systemError('EBUSY', 'what is there is being changed by another program');
+  };
   return {
     fd,
+    isSingle: opened.nlink === 1n,
     continuesWith(bytes) {
       for (let at = 0; at < bytes.length; at += slab.length) {
         const length = Math.min(slab.length, bytes.length - at);
@@ -51,15 +62,19 @@ export function openTwin(place: string): Twin | undefined {
       same += bytes.length;
       return true;
     },
-    isAtEnd: () => fstatSync(fd).size === same,
+    isAtEnd() {
+      checkQuiet();
+      return opened.size === BigInt(same);
+    },
     length: () => same,
     copyTo(to) {
       for (let at = 0; at < same; ) {
         const count = readFully(fd, at, Math.min(slab.length, same - at));
-        if (count === 0) throw new Error('the file that is being compared has changed meanwhile');
+        if (count === 0) break;
         for (let done = 0; done < count; ) done += writeSync(to, slab, done, count - done);
         at += count;
       }
+      checkQuiet();
     },
     close: () => closeSync(fd),
   };
