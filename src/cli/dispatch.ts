@@ -55,6 +55,11 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       if (values.delete === true && values['in-place'] !== true) {
         throw new BackupError('usage', '--delete goes with --in-place only');
       }
+      if (values.delete === true && invocation.ordered.length > 0) {
+        const message =
+          'selection options mean nothing to a restore: --delete would remove what they leave out';
+        throw new BackupError('usage', message);
+      }
       if (invocation.ordered.length > 0) {
         const message = 'Selection options mean nothing to a restore, which takes --path-to-restore.';
         host.reporter.report({ level: 'warning', code: 'option-ignored', message });
@@ -217,6 +222,9 @@ function requireOrder(action: string, url: string, path: string): void {
 function renamed(values: Readonly<Record<string, OptionValue>>): (readonly [string, string])[] {
   return ((values.rename ?? []) as readonly string[]).map(pair => {
     const [from, to] = pair.split('\0').map(relativePath) as [string, string];
+    if (from === '' || to === '') {
+      throw new BackupError('usage', '--rename takes two places below the folder, neither the folder itself');
+    }
     return [from, to];
   });
 }

@@ -279,7 +279,7 @@ function renaming(
 }
 
 /** Where a path of the archive goes below the target: one wanted path becomes the target itself. */
-function createLocator(paths: readonly string[]): (path: string) => string | undefined {
+export function createLocator(paths: readonly string[]): (path: string) => string | undefined {
   const [only, ...others] = paths;
   if (only === undefined) return path => path;
   if (others.length === 0) {

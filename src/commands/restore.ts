@@ -1,18 +1,25 @@
 /** restore: a state of the archive, or a part of it, into a folder. */
 
-import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bytesOf, displayPath } from '../bytes.ts';
+import { displayPath, pathFields } from '../bytes.ts';
 import type { RestoreThread, TreeWriting } from '../engine/restore-thread.ts';
 import { writeHere } from '../engine/write-here.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { deleteOthers } from '../files/delete-others.ts';
-import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
+import { createPlacedList } from '../files/placed-list.ts';
 import { checkTarget } from '../files/target.ts';
 import type { WriteProblem } from '../files/write.ts';
 import { type Archive, openArchive } from './archive.ts';
+import { clear, plannedDeletions } from './clearing.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { noticing, type PlannedSet, planAll, replayInto, type Wanted, wantedSets } from './replaying.ts';
+import {
+  noticing,
+  type PlannedSet,
+  planAll,
+  replayInto,
+  type Wanted,
+  type WantedSet,
+  wantedSets,
+} from './replaying.ts';
 import { requireTarget } from './require-target.ts';
 import { createRestoreProblems } from './restore-problems.ts';
 import { checkCleared } from './source-check.ts';
@@ -49,6 +56,7 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
       const volumes = requiredVolumes(await planAll(sets));
       const text = ['Required volumes to restore:', ...volumes.map(name => `\t${name}`), ''].join('\n');
       await host.print(text, () => [{ type: 'plan', volumes }]);
+      if (request.deleteOthers) await printDeletions(request, sets, archive, host);
       return exitStatus.done;
     }
     await thawVolumes(archive.storage, sets, request, host);
@@ -70,10 +78,12 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
         code: 'restored',
         message: `Restored ${entries} entries to ${displayPath(request.target)}.`,
       });
-      const { written, kept } = await writer.close(); // folders get their times before anything is deleted in them
-      const isWhole = isSound && problems.missing() === 0;
+      const { written, kept, aside } = await writer.close(); // folders get their times before anything is deleted in them
+      let isWhole = isSound && problems.missing() === 0;
       if (request.inPlace) {
-        const deleted = placed ? clear(request, placed, isWhole, host) : 0;
+        const nothing = { deleted: 0, failed: 0 };
+        const { deleted, failed } = placed ? clear(request, placed, aside, isWhole, host) : nothing;
+        isWhole &&= failed === 0;
         const message = `${written} files and links were written, ${kept} were the same already, ${deleted} were deleted.`;
         const facts = { written, kept, deleted };
         reporter.report({ level: 'notice', code: 'restored-in-place', message, facts });
@@ -90,6 +100,20 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
   }
 }
 
+async function printDeletions(
+  request: RestoreRequest,
+  sets: readonly WantedSet[],
+  archive: Archive,
+  host: Host,
+): Promise<void> {
+  await host.print('Not in the backup, to be deleted:\n', () => []);
+  for await (const paths of plannedDeletions(request, sets, archive)) {
+    await host.print(paths.map(path => `\t${displayPath(path)}\n`).join(''), () =>
+      paths.map(path => ({ type: 'deletion', ...pathFields(path) })),
+    );
+  }
+}
+
 /** How long a thread may take to leave a restore that has failed; it may hang at a target that is gone. */
 const PATIENCE_MS = 10_000;
 
@@ -100,12 +124,10 @@ function openWriter(
   onProblem: (problem: WriteProblem) => void,
 ): TreeWriting {
   const { target, numericOwner, ownership, inPlace, deleteOthers } = request;
-  const options = { numericOwner, ownership, inPlace, clearsFolders: deleteOthers };
+  const options = { numericOwner, ownership, inPlace, setsAside: deleteOthers };
   let writing: TreeWriting | undefined;
   const open = () =>
-    thread?.isStarted()
-      ? thread.write(target, options, onProblem)
-      : writeHere(target, { ...options, onProblem });
+    thread?.isStarted() ? thread.write(target, options, onProblem) : writeHere(target, options, onProblem);
   return {
     begin(entry) {
       writing ??= open(); // not before the first volume is proved, on the thread if it is large
@@ -114,37 +136,8 @@ function openWriter(
     data: bytes => writing?.data(bytes),
     finish: () => writing?.finish(),
     abandon: () => writing?.abandon(),
-    close: async () => (await writing?.close()) ?? { written: 0, kept: 0 },
+    close: async () => (await writing?.close()) ?? { written: 0, kept: 0, aside: [] },
   };
-}
-
-/** Removes what is not in the backup; nothing at all if anything that is in it could not be restored. */
-function clear(request: RestoreRequest, placed: PlacedList, isWhole: boolean, { reporter }: Host): number {
-  const target = displayPath(request.target);
-  if (!isWhole) {
-    const message = `Nothing is deleted in ${target}, because not all of the backup could be restored.`;
-    reporter.report({ level: 'warning', code: 'not-deleted', message });
-    return 0;
-  }
-  if (!statSync(bytesOf(request.target)).isDirectory()) return 0;
-  let deleted = 0;
-  deleteOthers(request.target, placed.all(), {
-    within: request.paths.length > 1 ? request.paths : [],
-    onDeleted(path) {
-      deleted++;
-      reporter.report({
-        level: 'info',
-        code: 'deleted',
-        message: `${displayPath(path)} is deleted.`,
-        facts: { path },
-      });
-    },
-    onProblem(path, message) {
-      const text = `${displayPath(path)} can't be deleted: ${message}`;
-      reporter.report({ level: 'warning', code: 'not-deleted', message: text, facts: { path } });
-    },
-  });
-  return deleted;
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {

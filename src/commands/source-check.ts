@@ -34,10 +34,16 @@ export function checkSource(source: string, url: string, selection: Selection): 
 export function checkCleared(folder: string, url: string): void {
   const target = parseTarget(url);
   if (target.scheme !== 'file') return;
-  const [cleared, archive] = [real(folder), real(target.path)];
-  if (cleared === undefined || archive === undefined || !isWithin(archive, cleared)) return;
-  const message = `the archive ${displayPath(archive)} lies in ${displayPath(cleared)}, where it would be deleted`;
-  throw new BackupError('usage', message);
+  if (placeWithin(folder, target.path) === undefined) return;
+  const [cleared, archive] = [folder, target.path].map(displayPath);
+  throw new BackupError('usage', `the archive ${archive} lies in ${cleared}, where it would be deleted`);
+}
+
+/** Where a place lies below a folder, as a path; undefined if it does not. */
+export function placeWithin(folder: string, place: string): string | undefined {
+  const [outer, inner] = [real(folder), real(place)];
+  if (outer === undefined || inner === undefined || !isWithin(inner, outer)) return undefined;
+  return inner.slice(outer.length + 1);
 }
 
 /** Whether a selection leaves a folder out, or one that it lies in. @param path from the root; '' is the root itself */

@@ -37,14 +37,18 @@ export interface WriteRequest {
 }
 
 /** Those that a thread can be told. */
-export type WriteOptions = Required<
-  Pick<TreeWriterOptions, 'ownership' | 'numericOwner' | 'inPlace' | 'clearsFolders'>
->;
+export interface WriteOptions
+  extends Required<Pick<TreeWriterOptions, 'ownership' | 'numericOwner' | 'inPlace'>> {
+  /** Whether folders with content make room; see `onSetAside`. */
+  readonly setsAside: boolean;
+}
 
 /** How many files and links were put in place, and how many were the same already. */
 export interface Placed {
   readonly written: number;
   readonly kept: number;
+  /** Where folders are that had to make room. */
+  readonly aside: readonly string[];
 }
 
 export type RestoreAnswer =

@@ -8,6 +8,7 @@ import { BackupError, messageOf, systemCode, tooManyFiles } from '../errors.ts';
 import type { EntrySink } from '../files/sink.ts';
 import { createTreeWriter } from '../files/write.ts';
 import { createRingReader } from './byte-ring.ts';
+import { countPlaced } from './count-placed.ts';
 import { optimizeLess } from './optimize-less.ts';
 import {
   decodeEntry,
@@ -59,8 +60,8 @@ function createHashing() {
 }
 
 /** The tree under way. After a failure everything up to its end is passed over. */
-function createWriting({ target, options }: WriteRequest) {
-  let [written, kept] = [0, 0];
+function createWriting({ target, options: { setsAside, ...options } }: WriteRequest) {
+  const { placed, tell } = countPlaced(setsAside);
   let hasFailed = false;
   const attempt = (work: () => void) => {
     if (hasFailed) return;
@@ -75,7 +76,7 @@ function createWriting({ target, options }: WriteRequest) {
   };
   const writer: EntrySink = createTreeWriter(target, {
     ...options,
-    onPlaced: wasThere => void (wasThere ? kept++ : written++),
+    ...tell,
     onProblem: problem => send({ type: 'problem', problem }),
   });
   return {
@@ -85,7 +86,7 @@ function createWriting({ target, options }: WriteRequest) {
       hasFailed = false;
       attempt(() => writer.close());
       hasFailed ||= had;
-      return { written, kept };
+      return placed();
     },
   };
 }

@@ -3,19 +3,25 @@
  * was placed, and the folder itself. Directories are entered one by one without following links, and keep their times.
  */
 
-import { fchmodSync, fstatSync, futimesSync, rmdirSync, unlinkSync } from 'node:fs';
+import { fchmodSync, fstatSync, futimesSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { bytesOf, comparePaths, isWithin } from '../bytes.ts';
 import { messageOf, systemCode } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import type { TargetFolder } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
-import { walk } from './walk.ts';
+import { type SourceEntry, walk } from './walk.ts';
 
 export interface DeleteOptions {
   /** Only what lies at or below one of these is touched; all if empty. */
   readonly within: readonly string[];
+  /** Stays in any case, with the folders that it lies in. */
+  readonly kept?: string | undefined;
+  /** Nothing is removed, but told as if it were. */
+  readonly dryRun?: boolean;
   onDeleted(path: string): void;
   onProblem(path: string, message: string): void;
+  /** A folder that another file system is mounted on, which is not looked into. */
+  onMountPoint(path: string): void;
 }
 
 /**
@@ -43,6 +49,7 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
   const doomed: string[] = [];
 
   function remove(path: string, isFolder: boolean): void {
+    if (options.dryRun) return options.onDeleted(path);
     try {
       const { folder, name } = tree.placeOf(path);
       keepTimes(folder);
@@ -61,9 +68,19 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
     }
   }
 
+  const { dev } = statSync(bytesOf(target), { bigint: true });
+  const { kept } = options;
+  /** Of what is mounted below the target nobody knows whether it was there when the backup was made. */
+  function select(entry: SourceEntry): 'take' | 'skip' {
+    if (kept !== undefined && isWithin(entry.path, kept)) return 'skip';
+    if (entry.dev === dev) return 'take';
+    options.onMountPoint(entry.path);
+    return 'skip';
+  }
+
   let wanted = placed.next();
   try {
-    for (const batch of walk(target)) {
+    for (const batch of walk(target, { select })) {
       for (const item of batch) {
         const path = (item.entry ?? item.problem ?? item.skipped).path;
         removeDoomed(path);
@@ -71,7 +88,7 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
         if (path === '' || (!wanted.done && wanted.value === path)) continue;
         const isTouched = options.within.length === 0 || options.within.some(place => isWithin(path, place));
         // A folder on the way to what is wanted stays, whoever described it.
-        if (!isTouched || isOnTheWay(path)) continue;
+        if (!isTouched || isOnTheWay(path) || (kept !== undefined && isWithin(kept, path))) continue;
         if (item.entry?.type === 'directory') doomed.push(path);
         else remove(path, false);
       }

@@ -1,6 +1,6 @@
 /** Things are made under a temporary name beside their place and renamed when they are whole. */
 
-import { existsSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
 import { systemError } from './problem.ts';
@@ -42,11 +42,15 @@ export function placeOfTemporary({ folder, name }: Temporary): string {
 
 /**
  * Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY.
- * @param clears whether one with content makes room as well
+ * @param onSetAside one with content makes room as well: it gets this name beside
  * @throws a system error; one that says so for a name that the file system does not take, as those of other systems
  *   take no colon or question mark
  */
-export function putInPlace(temporary: Temporary, name: string, clears = false): void {
+export function putInPlace(
+  temporary: Temporary,
+  name: string,
+  onSetAside?: ((name: string) => void) | undefined,
+): void {
   const from = bytesOf(placeOfTemporary(temporary));
   const to = bytesOf(`${temporary.folder.base}/${name}`);
   try {
@@ -56,9 +60,20 @@ export function putInPlace(temporary: Temporary, name: string, clears = false): 
     if (code === 'EINVAL' || code === 'EILSEQ' || (code === 'ENOENT' && existsSync(from)))
       throw systemError(code, 'the file system there does not take this name');
     if (code !== 'EISDIR') throw error;
-    if (clears) rmSync(to, { recursive: true });
-    else rmdirSync(to);
+    makeRoom(temporary.folder, to, onSetAside);
     renameSync(from, to);
+  }
+}
+
+function makeRoom(folder: TargetFolder, place: Buffer, onSetAside?: (name: string) => void): void {
+  try {
+    rmdirSync(place);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error;
+    if (!onSetAside) throw systemError('ENOTEMPTY', 'a folder with content is in its place');
+    const aside = makeTemporary(folder, free => mkdirSync(free));
+    renameSync(place, bytesOf(placeOfTemporary(aside)));
+    onSetAside(aside.name);
   }
 }
 

@@ -64,8 +64,8 @@ export interface TreeWriterOptions {
   readonly numericOwner?: boolean;
   /** What is there already and is the same is left as it is; only its attributes are set right. */
   readonly inPlace?: boolean;
-  /** A folder with content makes room for what is no folder. */
-  readonly clearsFolders?: boolean;
+  /** A folder with content, but for the root, makes room for what is no folder: it gets this other path. */
+  onSetAside?(path: string): void;
   /** Something is whole at its place; `kept`: it was there already. Not called for folders. */
   onPlaced?(kept: boolean): void;
   /** Have every file and directory on the disk before going on (slow). */
@@ -130,7 +130,8 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     const code = codeOf(error);
     if (code === undefined) throw error;
     if (!endingCodes.has(code)) {
-      options.onProblem({ path, systemCode: code, message: reasonOf(error), restored, attribute });
+      const hint = path === '' && code === 'ENOTEMPTY' ? '; name the file that it is to become' : '';
+      options.onProblem({ path, systemCode: code, message: reasonOf(error) + hint, restored, attribute });
       return;
     }
     const facts = { path: displayPath(path), target: displayPath(target), systemCode: code };
@@ -186,12 +187,30 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   /** Sets attributes right, if they are not: what is as it should be keeps its ctime too. */
   function redress(current: Stats, hold: Hold, entry: Entry): void {
+    if (!isDressed(current, entry)) dress(hold, entry);
+  }
+
+  function isDressed(current: Stats, entry: Entry): boolean {
     const owner = ownerOf(entry, names, options.numericOwner === true);
-    const isSame =
+    const seconds = Math.max(0, Math.floor(current.mtimeMs / 1000)); // archives know no time before 1970
+    return (
       (entry.type === 'symlink' || (current.mode & 0o7777) === (entry.mode & 0o7777)) &&
-      Math.floor(current.mtimeMs / 1000) === entry.mtimeSeconds &&
-      (!changeOwner || isSameOwner(current, owner));
-    if (!isSame) dress(hold, entry);
+      seconds === entry.mtimeSeconds &&
+      (!changeOwner || isSameOwner(current, owner))
+    );
+  }
+
+  /** Other attributes would be those of its other names, too. */
+  function mayStay(twin: Twin, entry: Entry): boolean {
+    return twin.isSingle || isDressed(fstatSync(twin.fd), entry);
+  }
+
+  /** Renames what is whole; see `onSetAside`. */
+  function place(temporary: Temporary, name: string, { path }: Entry): void {
+    const parent = path.slice(0, path.lastIndexOf('/') + 1);
+    const setAside = options.onSetAside && path !== '' ? options.onSetAside : undefined;
+    putInPlace(temporary, name, setAside && (aside => setAside(parent + aside)));
+    options.onPlaced?.(false);
   }
 
   /** A link or a fifo that is there already; devices are always made anew. */
@@ -216,11 +235,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       else makeSpecial(folder, free, entry);
     });
     try {
-      const place = placeOfTemporary(temporary);
-      if (entry.type === 'symlink') dress(holdLink(bytesOf(place)), entry);
-      else dressSpecial(place, entry);
-      putInPlace(temporary, name, options.clearsFolders);
-      options.onPlaced?.(false);
+      const made = placeOfTemporary(temporary);
+      if (entry.type === 'symlink') dress(holdLink(bytesOf(made)), entry);
+      else dressSpecial(made, entry);
+      place(temporary, name, entry);
     } catch (error) {
       removeTemporary(temporary);
       throw error;
@@ -239,7 +257,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
 
   function seal(current: OpenFile): void {
     const { twin, entry } = current;
-    if (twin?.isAtEnd()) {
+    if (twin?.isAtEnd() && mayStay(twin, entry)) {
       redress(fstatSync(twin.fd), holdOpen(twin.fd), entry);
       twin.close();
       options.onPlaced?.(true);
@@ -251,8 +269,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     if (options.sync) fsyncSync(output.fd);
     output.closed = true;
     content.close();
-    putInPlace(output.temporary, current.name, options.clearsFolders);
-    options.onPlaced?.(false);
+    place(output.temporary, current.name, entry);
   }
 
   function discard(): void {

@@ -21,6 +21,7 @@ const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] =
   [['full', 'file://target', 'source'], /in the order SOURCE URL/],
   [['source', '--', 'file://target', 'x'], /too many arguments/],
   [['restore', 'out', 'file://target'], /in the order URL DIR/],
+  [['restore', '--rename', '.', 'new', 'file://target', 'out'], /--rename takes two places below the folder/],
   [['verify', 'out', 'file://target'], /in the order URL DIR/],
   [['restore', 'file://target', 'file://target'], /one URL and one folder, not two URLs/],
   [['full', 'file://target', 'file://target'], /one URL and one folder, not two URLs/],

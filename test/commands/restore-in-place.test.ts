@@ -1,8 +1,10 @@
 /** `restore --in-place`: what is the same stays untouched; with --delete the folder becomes what the backup is. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -20,8 +22,10 @@ import { createTestArchive } from '../support/archive.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { needTool } from '../support/tools.ts';
 import { makeTree } from '../support/trees.ts';
 
 const both = { inPlace: true, deleteOthers: true };
@@ -128,6 +132,88 @@ test('nothing is deleted when a part of the backup is lost', async t => {
   assert.ok(archive.host.reports.some(({ code }) => code === 'not-deleted'));
 });
 
+test('a folder that a file of the backup takes the place of is not lost when a part of the backup is', async t => {
+  const { base, archive, source, target } = setUp(t);
+  writeFileSync(join(source, 'album'), 'a file');
+  writeFileSync(join(source, 'large'), createRandom(5).bytes(3_000_000));
+  await archive.backup(source, { compress: false });
+  mkdirSync(join(target, 'album'), { recursive: true });
+  writeFileSync(join(target, 'album', 'photo'), 'precious');
+  const damaged = join(base, 'target', readdirSync(join(base, 'target')).find(name => /vol3/.test(name))!);
+  const bytes = readFileSync(damaged);
+  bytes[5000]! ^= 1;
+  writeFileSync(damaged, bytes);
+  assert.equal(await archive.restore(target, both), 1);
+  assert.equal(readFileSync(join(target, 'album'), 'utf8'), 'a file');
+  const told = archive.host.reports.find(({ code }) => code === 'not-deleted')!;
+  const [, aside] = /^Nothing is deleted in .* are now: (.*)\.$/.exec(told.message)!;
+  assert.equal(readFileSync(join(target, aside!, 'photo'), 'utf8'), 'precious');
+
+  bytes[5000]! ^= 1;
+  writeFileSync(damaged, bytes);
+  archive.host.clear();
+  assert.equal(await archive.restore(target, both), 0);
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+});
+
+test('a folder never becomes the one file that is wanted', async t => {
+  const { archive, source, target } = setUp(t);
+  await archive.backup(source);
+  mkdirSync(target);
+  writeFileSync(join(target, 'mine'), 'mine');
+  assert.equal(await archive.restore(target, { ...both, paths: ['folder/same'] }), 1);
+  assert.deepEqual(readdirSync(target), ['mine']);
+  const [told] = archive.host.reports.filter(({ code }) => code === 'not-restored');
+  assert.match(told!.message, /a folder with content is in its place; name the file that it is to become/);
+});
+
+test('the archive cache stays where it lies in the folder', async t => {
+  const base = tempDir(t);
+  const archive = createTestArchive(base, { url: `file://${join(tempDir(t), 'target')}` });
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'a'), 'a');
+  await archive.backup(source);
+  assert.equal(await archive.restore(base, both), 0);
+  assert.deepEqual(readdirSync(base).sort(), ['a', 'our cache']);
+  assert.equal(await archive.restore(base, both), 0);
+});
+
+test('what is mounted below the folder is not looked into', async t => {
+  const { archive, source, target } = setUp(t);
+  if (process.geteuid?.() !== 0 || !needTool(t, 'mount')) return;
+  await archive.backup(source);
+  mkdirSync(join(target, 'nas'), { recursive: true });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', 'none', join(target, 'nas')]);
+  if (mounted.status !== 0) return t.skip('nothing can be mounted here');
+  try {
+    writeFileSync(join(target, 'nas', 'only copy'), 'x');
+    writeFileSync(join(target, 'other'), 'x');
+    assert.equal(await archive.restore(target, both), 0);
+    assert.ok(existsSync(join(target, 'nas', 'only copy')) && !existsSync(join(target, 'other')));
+  } finally {
+    spawnSync('umount', [join(target, 'nas')]);
+  }
+  assert.ok(archive.host.reports.some(({ message }) => /nas: another file system is mounted/.test(message)));
+});
+
+test('names of one file do not get each other’s attributes', async t => {
+  const { archive, source, target } = setUp(t);
+  for (const [name, mode] of [
+    ['a', 0o600],
+    ['b', 0o755],
+  ] as const) {
+    writeFileSync(join(source, name), 'same', { mode });
+    utimesSync(join(source, name), mode, mode);
+  }
+  await archive.backup(source);
+  await archive.restore(target);
+  rmSync(join(target, 'b'));
+  linkSync(join(target, 'a'), join(target, 'b'));
+  assert.equal(await archive.restore(target, { inPlace: true }), 0);
+  assertSameTree(snapshotTree(target), snapshotTree(source));
+});
+
 function readVolume(folder: string): string | undefined {
   if (!statSync(folder).isDirectory()) return undefined;
   const name = readdirSync(folder).find(file => /vol1/.test(file));
@@ -166,6 +252,13 @@ test('the options do what they say from the command line', async t => {
   writeFileSync(join(program.home, 'out', 'b'), 'b');
   const refused = await program.run(['restore', '--delete', 'file://target', 'out']);
   assert.match(expectStatus(refused, 2).stderr, /^Error: --delete goes with --in-place only\n$/);
+  const both = ['restore', '--in-place', '--delete'];
+  const selected = await program.run([...both, '--exclude', '**', 'file://target', 'out']);
+  assert.match(expectStatus(selected, 2).stderr, /^Error: selection options mean nothing to a restore/);
+  const planned = await program.run([...both, '--dry-run', 'file://target', 'out']);
+  assert.match(expectStatus(planned).stdout, /Not in the backup, to be deleted:\n\tb\n$/);
+  const items = expectStatus(await program.run([...both, '--dry-run', '--json', 'file://target', 'out']));
+  assert.match(items.stdout, /\{"type":"deletion","path":"b"\}/);
   const done = await program.run(['restore', '--in-place', '--delete', 'file://target', 'out']);
   assert.match(
     expectStatus(done).stdout,

@@ -179,7 +179,7 @@ test('encodeEntry() carries every entry, also with a NUL in a name', () => {
   assert.equal(encodeEntry(entry('x'.repeat(LARGEST_RECORD), { type: 'directory' })), undefined);
 });
 
-const options = { ownership: true, numericOwner: false, inPlace: false, clearsFolders: false };
+const options = { ownership: true, numericOwner: false, inPlace: false, setsAside: false };
 const none = (problem: WriteProblem) => assert.fail(problem.message);
 
 test('a restore thread writes what a restore writes, one tree after the other, and hashes meanwhile', async t => {
@@ -235,7 +235,7 @@ test('a restore thread tells of problems, and of what ends the run, and takes th
     await bad.data(Buffer.from(path));
     await bad.finish();
   }
-  assert.deepEqual(await bad.close(), { written: 1, kept: 0 });
+  assert.deepEqual(await bad.close(), { written: 1, kept: 0, aside: [] });
   assert.deepEqual(problems.map(({ path, systemCode }) => [path.length, systemCode]).sort(), [
     [3, 'EINVAL'],
     [300_000, 'ENAMETOOLONG'],
@@ -258,7 +258,7 @@ test('a restore thread tells of problems, and of what ends the run, and takes th
   last.begin(entry('', { type: 'directory' }));
   await last.data(Buffer.alloc(1000));
   await last.finish();
-  assert.deepEqual(await last.close(), { written: 0, kept: 0 });
+  assert.deepEqual(await last.close(), { written: 0, kept: 0, aside: [] });
 });
 
 test('a restore thread that is closed in the middle of a file leaves nothing of it', async t => {

@@ -1,0 +1,127 @@
+/** `restore --in-place --delete`: what of the folder is not in the backup goes, or is told with `--dry-run`. */
+
+import { statSync } from 'node:fs';
+import { bytesOf, displayPath } from '../bytes.ts';
+import { type DeleteOptions, deleteOthers } from '../files/delete-others.ts';
+import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
+import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
+import type { Archive } from './archive.ts';
+import type { Host } from './host.ts';
+import { chunksOf } from './reading-chunks.ts';
+import { createLocator, type WantedSet } from './replaying.ts';
+import { placeWithin } from './source-check.ts';
+
+/** Of a restore in place. */
+export interface ClearRequest {
+  /** Of the folder; bytes as a latin1 string, as the next one. */
+  readonly target: string;
+  readonly archiveDir: string;
+  /** Of the archive; everything if empty. */
+  readonly paths: readonly string[];
+  readonly tempdir: string;
+}
+
+export interface Cleared {
+  readonly deleted: number;
+  /** Of what should have gone. */
+  readonly failed: number;
+}
+
+/**
+ * Removes what is not in the backup; nothing at all if anything that is in it could not be restored.
+ * @param aside where folders are that made room in the restore
+ */
+export function clear(
+  request: ClearRequest,
+  placed: PlacedList,
+  aside: readonly string[],
+  isWhole: boolean,
+  { reporter }: Host,
+): Cleared {
+  const target = displayPath(request.target);
+  if (!isWhole) {
+    const places = aside.map(displayPath).join(', ');
+    const made = places === '' ? '' : ` Folders that were where files of the backup are now: ${places}.`;
+    const message = `Nothing is deleted in ${target}, because not all of the backup could be restored.${made}`;
+    reporter.report({ level: 'warning', code: 'not-deleted', message });
+    return { deleted: 0, failed: 0 };
+  }
+  let [deleted, failed] = [0, 0];
+  walkOthers(request, placed, aside, {
+    onDeleted(path) {
+      deleted++;
+      const message = `${displayPath(path)} is deleted.`;
+      reporter.report({ level: 'info', code: 'deleted', message, facts: { path } });
+    },
+    onProblem(path, reason) {
+      failed++;
+      const message = `${displayPath(path)} can't be deleted: ${reason}`;
+      reporter.report({ level: 'warning', code: 'not-deleted', message, facts: { path } });
+    },
+    onMountPoint(path) {
+      const message = `Nothing is deleted in ${displayPath(path)}: another file system is mounted there.`;
+      reporter.report({ level: 'notice', code: 'not-deleted', message, facts: { path } });
+    },
+  });
+  return { deleted, failed };
+}
+
+/**
+ * What `clear` would delete after a restore in which nothing is lost, by the signatures.
+ * @returns paths below the target, some at a time
+ */
+export async function* plannedDeletions(
+  request: ClearRequest,
+  sets: readonly WantedSet[],
+  archive: Archive,
+): AsyncGenerator<string[], void, undefined> {
+  const placed = createPlacedList(request.tempdir);
+  const deletions = createPlacedList(request.tempdir);
+  try {
+    const locate = createLocator(request.paths);
+    const chunkFor = chunksOf(sets.map(({ set }) => set));
+    const sources = [];
+    for (const { set } of sets) {
+      sources.push(readSigtar(await archive.sigtarOf(set, chunkFor(set)), { withSignatures: false }));
+    }
+    for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
+      for (const { path } of records) {
+        const place = locate(path);
+        if (place !== undefined) placed.add(place);
+      }
+    }
+    walkOthers(request, placed, [], {
+      ...{ dryRun: true, onDeleted: path => deletions.add(path) },
+      ...{ onProblem() {}, onMountPoint() {} },
+    });
+    let batch: string[] = [];
+    for (const path of deletions.all()) {
+      batch.push(path);
+      if (batch.length === BATCH) {
+        yield batch;
+        batch = [];
+      }
+    }
+    yield batch;
+  } finally {
+    placed.close();
+    deletions.close();
+  }
+}
+
+const BATCH = 1000;
+
+function walkOthers(
+  { target, paths, archiveDir }: ClearRequest,
+  placed: PlacedList,
+  aside: readonly string[],
+  options: Omit<DeleteOptions, 'within' | 'kept'>,
+): void {
+  if (!isFolder(target)) return;
+  const within = paths.length > 1 ? [...paths, ...aside] : [];
+  deleteOthers(target, placed.all(), { ...options, within, kept: placeWithin(target, archiveDir) });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(bytesOf(path), { throwIfNoEntry: false })?.isDirectory() === true;
+}
