@@ -102,14 +102,14 @@ async function* readAhead(
   }
 }
 
-/** A span through one connection at a time, as many as it takes. */
+/** A span through one connection at a time, as many as it takes. A body that is empty is read too: it holds its socket. */
 async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, opened?: Opened): Chunks {
   const what = { doing: 'read', object: span.name };
   const trial = session.trial();
   let position = span.start;
   let etag = span.etag;
   let current = opened;
-  while (position < span.end) {
+  do {
     current ??= await open(session, { ...span, start: position, etag }, signal);
     if (current === undefined) return;
     etag ??= current.etag;
@@ -140,7 +140,7 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
     }
     current = undefined;
     await session.failed(trial, what, failure, signal);
-  }
+  } while (position < span.end);
 }
 
 /** Asks for a span. @returns undefined where nothing lies, beyond the end */

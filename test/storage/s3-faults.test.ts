@@ -117,6 +117,17 @@ test('get() goes on where a body broke, stalled or ended early, if the object is
   assert.equal(third!.headers.range, `bytes=120000-${SIZE - 1}`);
 });
 
+test('get() of an empty object reads its body, which would keep the connection', async t => {
+  const { storage, proxy } = await behind(t, () => ({
+    kind: 'answer',
+    status: 200,
+    headers: { etag: '"0"', 'content-length': '0' },
+  }));
+  for (const range of [{}, {}, { length: 10 }, {}])
+    assert.equal((await collect(storage.get('empty', range))).length, 0);
+  assert.equal(new Set(proxy.seen.map(({ port }) => port)).size, 1);
+});
+
 test('get() by pieces side by side gets over faults of each', async t => {
   let count = 0;
   const { storage } = await behind(t, seen =>

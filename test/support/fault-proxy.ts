@@ -42,6 +42,8 @@ export interface Seen {
   readonly url: string;
   readonly headers: IncomingMessage['headers'];
   readonly index: number;
+  /** Where the connection comes from; another one, another port. */
+  readonly port: number | undefined;
   /** Bytes of the body that have arrived. */
   received: number;
 }
@@ -78,7 +80,14 @@ export async function startFaultProxy(
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming;
-    const note: Seen = { method, url, headers, index: seen.length, received: 0 };
+    const note: Seen = {
+      method,
+      url,
+      headers,
+      index: seen.length,
+      port: incoming.socket.remotePort,
+      received: 0,
+    };
     seen.push(note);
     incoming.on('data', (chunk: Buffer) => {
       note.received += chunk.length;
