@@ -130,8 +130,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   InternalError: BROKEN,
   ServiceUnavailable: SLOW,
   BadDigest: ALTERED,
+  InvalidDigest: ALTERED,
   IncompleteBody: ALTERED,
   XAmzContentSHA256Mismatch: ALTERED,
+  XAmzContentChecksumMismatch: ALTERED,
   AlteredError: ALTERED,
   StalledError: silent(
     'the connection stalled. Check the network; a slow one needs a longer --timeout. Then run again',
@@ -186,9 +188,11 @@ export function statusOf(error: unknown): number | undefined {
 export function refusesChecksums(error: unknown): boolean {
   const status = statusOf(error);
   if (status === 501) return true;
+  const reason = reasonOf(error);
   return (
     status === 400 &&
-    /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(`${reasonOf(error)} ${messageOf(error)}`)
+    meaningOf(error, reason, status) !== ALTERED && // it has read the checksum, and says so in these words too
+    /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(`${reason} ${messageOf(error)}`)
   );
 }
 

@@ -84,6 +84,7 @@ for (const [what, match, faults] of passing) {
     const { storage } = await behind(t, script(match, ...faults));
     assert.deepEqual(await storage.put('x', lentBytes(SIZE, 65_536)), { size: SIZE });
     assert.ok(content().equals(await collect(storage.get('x'))));
+    assert.equal(storage.checksums(), true);
   });
 }
 
@@ -389,6 +390,21 @@ test('checksum headers are refused to several parts at once without harm, and ke
   await storage.put('large', lentBytes(SIZE, 65_536));
   assert.ok(content().equals(await collect(storage.get('large'))));
   assert.ok(proxy.seen.filter(seen => isPart(seen) && seen.headers['x-amz-checksum-sha256']).length > 1);
+});
+
+test('bytes that arrive altered are sent again with their checksum, which Amazon wants of every part', async t => {
+  const names = ['BadDigest', 'InvalidDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch'];
+  const faults = [...names, 'IncompleteBody'].map(name => s3Error(400, name, {}, 'a checksum did not match'));
+  const once = script(isPart, ...faults);
+  const { storage } = await behind(
+    t,
+    seen =>
+      isPart(seen) && !seen.headers['x-amz-checksum-sha256'] ? s3Error(400, 'InvalidRequest') : once(seen),
+    { numRetries: 9 },
+  );
+  await storage.put('x', lentBytes(SIZE, 65_536));
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  assert.equal(storage.checksums(), true);
 });
 
 test('upload and download limits keep the bytes and spread them over time', async t => {

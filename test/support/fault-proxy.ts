@@ -56,12 +56,17 @@ export interface FaultProxy {
 }
 
 /** An S3 error as services answer it. */
-export function s3Error(status: number, code: string, headers: Record<string, string> = {}): Fault {
+export function s3Error(
+  status: number,
+  code: string,
+  headers: Record<string, string> = {},
+  message = 'as scripted',
+): Fault {
   return {
     kind: 'answer',
     status,
     headers: { 'content-type': 'application/xml', ...headers },
-    body: `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>as scripted</Message></Error>`,
+    body: `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
   };
 }
 
