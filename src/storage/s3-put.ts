@@ -13,10 +13,10 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
-import { AlteredError } from './s3-errors.ts';
+import { AlteredError, type Doing } from './s3-errors.ts';
 import { storageClassOf } from './s3-options.ts';
 import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
-import type { S3Session, SendOptions } from './s3-session.ts';
+import type { S3Session, SendOptions, Sums } from './s3-session.ts';
 import type { PutOptions } from './storage.ts';
 
 /** What puts of one storage share. */
@@ -56,18 +56,12 @@ export async function putObject(
   if (!first.value.last) return putParts(uploads, name, object, first.value, parts, signal);
 
   const { bytes, release } = first.value;
-  const what = { doing: 'store', object: name };
-  const { tries, isProved } = await sendVerified(
-    uploads,
-    first.value,
-    what,
-    signal,
-    (client, body, options) => {
-      const command = new session.sdk.PutObjectCommand({ ...object, ...body });
-      command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
-      return client.send(command, options);
-    },
-  );
+  const about = { what: { doing: 'store', object: name }, sums: newSums(session), signal };
+  const { tries, isProved } = await sendVerified(uploads, first.value, about, (client, body, options) => {
+    const command = new session.sdk.PutObjectCommand({ ...object, ...body });
+    command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
+    return client.send(command, options);
+  });
   if (tries === 1) release();
   if (!isProved) {
     const found = await headAfterPut(session, name, object, signal);
@@ -102,6 +96,7 @@ async function putParts(
   if (outer?.aborted) forward();
   outer?.addEventListener('abort', forward, { once: true });
   const { signal } = abort;
+  const sums = newSums(session);
   const inFlight = new Set<Promise<void>>();
   const done: { PartNumber: number; ETag: string | undefined; ChecksumSHA256?: string }[] = [];
   let size = 0;
@@ -116,11 +111,11 @@ async function putParts(
           new sdk.CreateMultipartUploadCommand({
             ...object,
             Metadata: { [UPLOAD_MARK]: mark },
-            ...(session.checksums() ? { ChecksumAlgorithm: 'SHA256' as const } : {}),
+            ...(sums.sent ? { ChecksumAlgorithm: 'SHA256' as const } : {}),
           }),
           options,
         ),
-      { signal, summed: true },
+      { signal, sums },
     );
     return { Bucket: object.Bucket, Key: object.Key, UploadId };
   };
@@ -131,12 +126,17 @@ async function putParts(
     try {
       const upload = await begun;
       let echo: Echo = {};
-      const { tries } = await sendVerified(uploads, part, what, signal, async (client, body, options) => {
-        const command = new sdk.UploadPartCommand({ ...upload, PartNumber: number, ...body });
-        command.middlewareStack.add(signedWith(part.sha256), { step: 'build' });
-        echo = await client.send(command, options);
-        return echo;
-      });
+      const { tries } = await sendVerified(
+        uploads,
+        part,
+        { what, sums, signal },
+        async (client, body, options) => {
+          const command = new sdk.UploadPartCommand({ ...upload, PartNumber: number, ...body });
+          command.middlewareStack.add(signedWith(part.sha256), { step: 'build' });
+          echo = await client.send(command, options);
+          return echo;
+        },
+      );
       const { ETag, ChecksumSHA256 } = echo;
       done.push({ PartNumber: number, ETag, ...(ChecksumSHA256 === undefined ? {} : { ChecksumSHA256 }) });
       if (tries === 1) part.release();
@@ -294,12 +294,13 @@ function signedWith(sha256: Buffer) {
     };
 }
 
+const newSums = (session: S3Session): Sums => ({ sent: session.checksums(), proved: false });
+
 /** Sends bytes until the service has acknowledged these very bytes, if it tells which it has; `tries` is how often. */
 async function sendVerified(
   uploads: Uploads,
   { bytes, sha256 }: Part,
-  what: { doing: string; object: string },
-  signal: AbortSignal | undefined,
+  { what, sums, signal }: { what: Doing; sums: Sums; signal: AbortSignal | undefined },
   send: (client: S3Client, body: Body, options: SendOptions) => Promise<Echo>,
 ): Promise<{ tries: number; isProved: boolean }> {
   const { session } = uploads;
@@ -312,8 +313,9 @@ async function sendVerified(
     async (client, options) => {
       tries++;
       const body = { Body: bytes, ContentLength: bytes.length };
-      const echo = await send(client, session.checksums() ? { ...body, ChecksumSHA256 } : body, options);
+      const echo = await send(client, sums.sent ? { ...body, ChecksumSHA256 } : body, options);
       if (echo.ChecksumSHA256 !== undefined) {
+        sums.proved = true;
         if (echo.ChecksumSHA256 === ChecksumSHA256) return;
       } else {
         const md5 = uploads.etagsAreMd5 ? md5In(echo) : undefined;
@@ -332,7 +334,7 @@ async function sendVerified(
       }
       throw new AlteredError('the acknowledged checksum is another');
     },
-    { signal, summed: true },
+    { signal, sums },
   );
   return { tries, isProved };
 }

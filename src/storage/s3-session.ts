@@ -38,11 +38,18 @@ export interface SendOptions {
   readonly abortSignal?: AbortSignal;
 }
 
+/** Whether the requests of one put carry checksums. Amazon refuses parts without in an upload that began with them. */
+export interface Sums {
+  sent: boolean;
+  /** One was acknowledged, so they are not what is refused later. */
+  proved: boolean;
+}
+
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   readonly policy?: RetryPolicy;
-  /** Whether it carries a checksum, so that this may be what is refused. */
-  readonly summed?: boolean;
+  /** Of the put that this is for; taken back if the service refuses checksums. */
+  readonly sums?: Sums;
 }
 
 export interface S3Session {
@@ -60,7 +67,7 @@ export interface S3Session {
   readonly downloads: Throttle | undefined;
   readonly reporter: Reporter;
   now(): number;
-  /** Whether checksum headers are sent. */
+  /** Whether checksum headers are sent with what begins now. */
   checksums(): boolean;
 
   /**
@@ -172,19 +179,21 @@ export async function openSession(
     trial: () => createTrial(policy, retryHost),
     failed,
 
-    async request(what, send, { signal, policy: ownPolicy = policy, summed = false } = {}) {
+    async request(what, send, { signal, policy: ownPolicy = policy, sums } = {}) {
       const trial = createTrial(ownPolicy, retryHost);
       for (;;) {
         signal?.throwIfAborted();
-        const mayBeRefused = summed && checksums; // another request may step back meanwhile
+        const wereSent = sums?.sent; // another part may step back meanwhile
         try {
           const result = await send(client, signal ? { abortSignal: signal } : {});
           answered = true;
           return result;
         } catch (error) {
           if (statusOf(error) !== undefined) answered = true;
-          if (mayBeRefused && refusesChecksums(error)) withoutChecksums(error);
-          else await failed(trial, what, error, signal);
+          if (sums && wereSent && !sums.proved && refusesChecksums(error)) {
+            sums.sent = false;
+            withoutChecksums(error);
+          } else await failed(trial, what, error, signal);
         }
       }
     },

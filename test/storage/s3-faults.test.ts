@@ -407,6 +407,20 @@ test('bytes that arrive altered are sent again with their checksum, which Amazon
   assert.equal(storage.checksums(), true);
 });
 
+test('an upload that began with checksums keeps them when those of another put are refused', async t => {
+  const { storage, proxy } = await behind(t, script(isPut, s3Error(400, 'InvalidChecksum')));
+  async function* interrupted() {
+    yield* lentBytes(2 * PART, 65_536);
+    await storage.put('other', Buffer.from('1'));
+    assert.equal(storage.checksums(), false);
+    yield* lentBytes(2 * PART, 65_536);
+  }
+  await storage.put('x', interrupted());
+  const parts = proxy.seen.filter(isPart);
+  assert.equal(parts.length, 4);
+  for (const { headers } of parts) assert.ok(headers['x-amz-checksum-sha256']);
+});
+
 test('upload and download limits keep the bytes and spread them over time', async t => {
   const time = fakeTime();
   const limits = { uploadLimit: 100_000, downloadLimit: 200_000 };
