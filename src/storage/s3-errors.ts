@@ -196,6 +196,13 @@ export function refusesChecksums(error: unknown): boolean {
   );
 }
 
+/** Whether an error of `explain` says that an upload is no more: completed, given up, or never begun. */
+export function isUploadGone(error: unknown): boolean {
+  return error instanceof BackupError && MEANS_GONE.has(error.facts['reason']);
+}
+
+const MEANS_GONE: ReadonlySet<unknown> = new Set(['NoSuchUpload', 'NotFound']);
+
 /** @param knownHost whether the service has ever answered: what was not found is then an outage, else rather a slip */
 export function judge(error: unknown, knownHost: boolean): Verdict {
   const reason = reasonOf(error);

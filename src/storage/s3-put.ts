@@ -13,7 +13,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
-import { AlteredError, type Doing } from './s3-errors.ts';
+import { AlteredError, type Doing, isUploadGone } from './s3-errors.ts';
 import { storageClassOf } from './s3-options.ts';
 import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
 import type { S3Session, SendOptions, Sums } from './s3-session.ts';
@@ -30,7 +30,6 @@ export interface Uploads {
 
 const MOST_PARTS = 10_000;
 const UPLOAD_MARK = 'tsbackup-upload'; // metadata by which a completed upload is known as ours
-const MEANS_GONE: ReadonlySet<unknown> = new Set(['NoSuchUpload', 'NotFound']);
 const CLEANUP = { attempts: 3, budgetMs: 5000 };
 const CLEANUP_MS = 3000; // with a server that is silent; a run that was told to end has no more
 
@@ -213,7 +212,7 @@ async function complete(
     etag = answer.ETag;
   } catch (error) {
     // An earlier attempt may have done it: then there is no such upload any more, but the object.
-    if (!(error instanceof BackupError && MEANS_GONE.has(error.facts['reason']))) throw error;
+    if (!isUploadGone(error)) throw error;
     lost = error;
   }
   const found = await headAfterPut(session, name, upload, signal);
@@ -261,7 +260,7 @@ async function giveUp(session: S3Session, name: string, upload: UploadFields): P
       { policy: CLEANUP, signal: AbortSignal.timeout(CLEANUP_MS) },
     );
   } catch (error) {
-    if (error instanceof BackupError && MEANS_GONE.has(error.facts['reason'])) return;
+    if (isUploadGone(error)) return;
     session.reporter.report({
       level: 'info',
       code: 'storage-upload-left',

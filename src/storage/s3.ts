@@ -6,6 +6,7 @@
  */
 
 import { BackupError, messageOf } from '../errors.ts';
+import { isUploadGone } from './s3-errors.ts';
 import { createPieces, readObject } from './s3-get.ts';
 import { keyOf, nameOf } from './s3-keys.ts';
 import type { S3Options } from './s3-options.ts';
@@ -122,6 +123,19 @@ function createS3Storage(session: S3Session): S3Storage {
     } while (token !== undefined);
   }
 
+  async function abort(upload: StaleUpload, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await session.request(
+        { doing: 'clear up unfinished uploads' },
+        (client, options) =>
+          client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, ...upload }), options),
+        { signal },
+      );
+    } catch (error) {
+      if (!isUploadGone(error)) throw error; // else the answer got lost, or someone else clears up too
+    }
+  }
+
   return {
     description,
     pathStyle: session.pathStyle,
@@ -189,12 +203,7 @@ function createS3Storage(session: S3Session): S3Storage {
       let removed = 0;
       try {
         for await (const upload of staleUploads(session, signal)) {
-          await session.request(
-            { doing: 'clear up unfinished uploads' },
-            (client, options) =>
-              client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, ...upload }), options),
-            { signal },
-          );
+          await abort(upload, signal);
           removed++;
         }
       } catch (error) {
@@ -214,11 +223,16 @@ function createS3Storage(session: S3Session): S3Storage {
   };
 }
 
+interface StaleUpload {
+  readonly Key: string;
+  readonly UploadId: string | undefined;
+}
+
 /** Multipart uploads directly below the prefix that look like ours and began more than a day ago. */
 async function* staleUploads(
   { sdk, bucket, prefix, request, now }: S3Session,
   signal?: AbortSignal | undefined,
-) {
+): AsyncGenerator<StaleUpload, void, undefined> {
   let marker: { KeyMarker: string | undefined; UploadIdMarker: string | undefined } | undefined;
   do {
     const page = await request(

@@ -185,6 +185,21 @@ test('list() of a service that lags shows what was put and not what was deleted'
   ]);
 });
 
+test('removeStale() counts an upload that is gone by now as cleared', async t => {
+  const upload =
+    '<Key>sub/duplicity-full.20261123T005742Z.vol1.difftar.gpg</Key><UploadId>1</UploadId><Initiated>2026-11-23T00:57:42Z</Initiated>';
+  const body = `<ListMultipartUploadsResult><Upload>${upload}</Upload></ListMultipartUploadsResult>`;
+  const proxy = await startFaultProxy(server().port, ({ method }) =>
+    method === 'DELETE' ? s3Error(404, 'NoSuchUpload') : { kind: 'answer', status: 200, body },
+  );
+  const storage = await openTest(proxy.url, {}, { now: () => Date.UTC(2026, 10, 25) }, 'sub');
+  t.after(async () => {
+    await storage.close();
+    await proxy.close();
+  });
+  assert.equal(await storage.removeStale(), 1);
+});
+
 test('permanent errors end at once, in one sentence with a remedy', async t => {
   const cases: [status: number, code: string, expected: Parameters<typeof failing>][] = [
     [403, 'AccessDenied', ['target-denied', 'bucket "bucket"']],
