@@ -185,11 +185,16 @@ function createS3Storage(session: S3Session): S3Storage {
 
     async delete(name, { signal } = {}) {
       const Key = keyIn(name);
-      await session.request(
-        { doing: 'delete', object: name },
-        (client, options) => client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key }), options),
-        { signal },
-      );
+      try {
+        await session.request(
+          { doing: 'delete', object: name },
+          (client, options) => client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key }), options),
+          { signal },
+        );
+      } catch (error) {
+        // Google's API minds, also at another attempt after the answer to the first got lost.
+        if (!(error instanceof BackupError && error.code === 'object-missing')) throw error;
+      }
       known.set(name, undefined);
     },
 

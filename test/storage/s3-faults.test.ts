@@ -200,6 +200,19 @@ test('removeStale() counts an upload that is gone by now as cleared', async t =>
   assert.equal(await storage.removeStale(), 1);
 });
 
+test('delete() of what the service says is not there is no error, of a bucket that is not there it is', async t => {
+  // The answer to the first attempt gets lost, and the service minds at the second, as Google's API does.
+  const faults: Fault[] = [{ kind: 'reset-response', after: -1 }, s3Error(404, 'NoSuchKey')];
+  const { storage } = await behind(
+    t,
+    script(({ method }) => method === 'DELETE', ...faults, s3Error(404, 'NoSuchBucket')),
+  );
+  await storage.put('x', Buffer.from('1'));
+  await storage.delete('x');
+  assert.deepEqual(await listed(storage), []);
+  await assert.rejects(storage.delete('x'), failing('target-denied', 'create the bucket'));
+});
+
 test('permanent errors end at once, in one sentence with a remedy', async t => {
   const cases: [status: number, code: string, expected: Parameters<typeof failing>][] = [
     [403, 'AccessDenied', ['target-denied', 'bucket "bucket"']],
