@@ -159,7 +159,8 @@ async function open(session: S3Session, span: Span, signal?: AbortSignal): Promi
           new session.sdk.GetObjectCommand({
             Bucket: session.bucket,
             Key: key,
-            ...(range === undefined ? {} : { Range: range }),
+            // With a range some services send the checksum of the whole object, which the SDK would hold against it.
+            ...(range === undefined ? { ChecksumMode: 'ENABLED' } : { Range: range }),
             ...(etag === undefined ? {} : { IfMatch: etag }),
           }),
           options,

@@ -117,7 +117,7 @@ export async function openSession(
     ...(place.region === undefined && (await hasNoRegion(sdk)) ? { region: 'us-east-1' } : {}),
     maxAttempts: 1,
     requestChecksumCalculation: async () => (checksums ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'),
-    responseChecksumValidation: 'WHEN_SUPPORTED',
+    responseChecksumValidation: 'WHEN_REQUIRED', // only where s3-get.ts asks for it
     expectContinueHeader: false, // parts are small; the question would cost a round trip each
     requestHandler: { connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0 },
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },

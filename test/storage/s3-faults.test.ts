@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError } from '../../src/errors.ts';
@@ -165,6 +166,35 @@ test('get() notices a flipped bit where the service has a checksum, and leaves i
   await assert.rejects(collect(storage.get('manifest')), failing('target-unreachable', 'checksum'));
   assert.notEqual(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
   assert.equal(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
+});
+
+test('get() holds no range against the checksum of the whole object', async t => {
+  const sum = createHash('sha256').update(content()).digest('base64');
+  const { storage, proxy } = await behind(t, ({ headers }) => {
+    const [, start = 0, last = SIZE - 1] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '')?.map(Number) ?? [];
+    return {
+      kind: 'answer',
+      status: headers.range ? 206 : 200,
+      headers: {
+        'content-length': String(last + 1 - start),
+        'x-amz-checksum-sha256': sum,
+        ...(headers.range ? { 'content-range': `bytes ${start}-${last}/${SIZE}` } : {}),
+      },
+      body: content().subarray(start, last + 1),
+    };
+  });
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  assert.ok(
+    content()
+      .subarray(1, 10)
+      .equals(await collect(storage.get('x', { offset: 1, length: 9 }))),
+  );
+  const asked = proxy.seen.map(({ headers }) => [
+    headers.range === undefined,
+    headers['x-amz-checksum-mode'],
+  ]);
+  assert.ok(asked.length > 5);
+  for (const [isWhole, mode] of asked) assert.equal(mode, isWhole ? 'ENABLED' : undefined);
 });
 
 test('list() of a service that lags shows what was put and not what was deleted', async t => {

@@ -29,7 +29,7 @@ export type Fault =
       readonly kind: 'answer';
       readonly status: number;
       readonly headers?: Record<string, string>;
-      readonly body?: string;
+      readonly body?: string | Uint8Array;
     }
   /** The server does its work, then this error stands in the body of an answer 200. */
   | { readonly kind: 'error-in-200'; readonly code: string; readonly lost?: boolean }
