@@ -18,6 +18,11 @@ export class AlteredError extends Error {
   override readonly name = 'AlteredError';
 }
 
+/** An object ends before what it was promised to hold. */
+export class ReplacedError extends Error {
+  override readonly name = 'ReplacedError';
+}
+
 interface Meaning {
   readonly code: ErrorCode;
   readonly retry: Verdict['retry'];
@@ -50,6 +55,11 @@ const MISSING: Meaning = {
   code: 'object-missing',
   retry: 'never',
   text: 'it is not there. Was it deleted or moved? "check" tells what can still be restored',
+};
+const REPLACED: Meaning = {
+  code: 'target-unreachable',
+  retry: 'never', // the rest of the old object is gone
+  text: 'it was replaced while it was read. Run again',
 };
 const SLOW: Meaning = { ...busy('the service asks to slow down. Run again later'), slowDown: true };
 const BROKEN = busy('the service failed. Run again later; if it stays so, ask its operator');
@@ -115,11 +125,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
     retry: 'never',
     text: 'its unfinished upload was removed there. Run again',
   },
-  PreconditionFailed: {
-    code: 'target-unreachable',
-    retry: 'never', // the rest of the old object is gone
-    text: 'it was replaced while it was read. Run again',
-  },
+  PreconditionFailed: REPLACED,
+  ReplacedError: REPLACED,
   SlowDown: SLOW,
   Throttling: SLOW,
   ThrottlingException: SLOW,

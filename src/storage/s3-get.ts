@@ -12,7 +12,7 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { type Chunks, mapOrdered } from '../streams.ts';
-import { AlteredError } from './s3-errors.ts';
+import { AlteredError, explain, ReplacedError } from './s3-errors.ts';
 import { createSlabs, type Slabs } from './s3-parts.ts';
 import type { S3Session } from './s3-session.ts';
 import type { GetOptions } from './storage.ts';
@@ -102,7 +102,10 @@ async function* readAhead(
   }
 }
 
-/** A span through one connection at a time, as many as it takes. A body that is empty is read too: it holds its socket. */
+/**
+ * A span that is known to be there, through one connection at a time, as many as it takes. A body that is empty is read
+ * too: it holds its socket.
+ */
 async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, opened?: Opened): Chunks {
   const what = { doing: 'read', object: span.name };
   const trial = session.trial();
@@ -111,9 +114,13 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
   let current = opened;
   do {
     current ??= await open(session, { ...span, start: position, etag }, signal);
-    if (current === undefined) return;
+    if (current === undefined || current.end < span.end) {
+      current?.body.destroy();
+      const replaced = new ReplacedError('the object has become shorter');
+      throw explain(replaced, what, session.description, session.bucket);
+    }
     etag ??= current.etag;
-    const end = Math.min(span.end, current.end);
+    const { end } = span;
     let failure: unknown = new AlteredError('the body ended early');
     const { body } = current;
     const stop = () => body.destroy();

@@ -159,6 +159,20 @@ test('get() never mixes two versions of an object', async t => {
   );
 });
 
+test('get() takes no object that became shorter for its end', async t => {
+  let shrunk = s3Error(416, 'InvalidRange');
+  const cut = { headers: { 'content-length': '10', connection: 'close' }, body: '12345' };
+  const { storage } = await behind(t, ({ headers, url }) => {
+    if (headers.range !== undefined) return shrunk;
+    return url.includes('/cut?') ? { kind: 'answer', status: 200, ...cut } : undefined;
+  });
+  await storage.put('pieces', lentBytes(SIZE, 65_536));
+  for (const name of ['cut', 'pieces'])
+    await assert.rejects(collect(storage.get(name)), failing('target-unreachable', 'was replaced'));
+  shrunk = { kind: 'answer', status: 206, headers: { 'content-range': 'bytes 5-6/7' }, body: '67' };
+  await assert.rejects(collect(storage.get('cut')), failing('target-unreachable', 'was replaced'));
+});
+
 test('get() notices a flipped bit where the service has a checksum, and leaves it to the volume SHA-1 elsewhere', async t => {
   const faults: Fault[] = [{ kind: 'flip-response', checksum: true }, { kind: 'flip-response' }];
   const { storage } = await behind(t, script(isGet, ...faults));
