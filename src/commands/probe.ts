@@ -72,14 +72,14 @@ export async function probe({ url, s3 = {} }: ProbeRequest, host: ProbeHost): Pr
   let met = 0; // steps before the target was met are no failures of it
   if (target.scheme === 'file') {
     storage = createFolderStorage(target.path);
-    await exercise(storage, tried, host.signal);
+    await exercise(storage, tried, host);
   } else {
     const bucket = await contact(target, s3, tried, host);
     ({ storage, needed } = bucket);
     met = steps.length;
     try {
       if (needed) {
-        await exercise(storage, tried, host.signal);
+        await exercise(storage, tried, host);
         await exerciseS3(bucket.storage, tried);
       }
     } finally {
@@ -91,6 +91,8 @@ export async function probe({ url, s3 = {} }: ProbeRequest, host: ProbeHost): Pr
   for (const line of formatProbe(result)) host.print(line);
   return result;
 }
+
+const CLEANUP_MS = 3000; // a run that was told to end has no more
 
 type Try = (step: string, work: () => Promise<string>) => Promise<boolean>;
 
@@ -119,10 +121,39 @@ async function attempt(
 /** Thrown by a step that shows nothing which backups need. */
 class Note extends Error {}
 
-/** What every storage must do. Steps that build on a failed one are not tried. */
-async function exercise(storage: Storage, tried: Try, signal?: AbortSignal): Promise<void> {
+/** What every storage must do. */
+async function exercise(storage: Storage, tried: Try, { signal, reporter }: ProbeHost): Promise<void> {
   const name = `tsbackup-probe-${randomBytes(6).toString('hex')}`;
   const large = `${name}-large`;
+  try {
+    await exerciseOn(storage, name, large, tried, signal);
+  } finally {
+    if (signal?.aborted) await clearUp(storage, [name, large], reporter);
+  }
+}
+
+/** Deletes what an interrupted probe may have put. */
+async function clearUp(storage: Storage, names: readonly string[], reporter: Reporter): Promise<void> {
+  const signal = AbortSignal.timeout(CLEANUP_MS);
+  try {
+    await Promise.all(names.map(name => storage.delete(name, { signal })));
+  } catch (error) {
+    reporter.report({
+      level: 'notice',
+      code: 'probe-objects-left',
+      message: `Objects of this probe may be left at the target, their names begin with ${names[0]}: ${messageOf(error)}`,
+    });
+  }
+}
+
+/** Steps that build on a failed one are not tried. */
+async function exerciseOn(
+  storage: Storage,
+  name: string,
+  large: string,
+  tried: Try,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const content = randomBytes(70_000);
   const largeContent = randomBytes(SMALLEST_PART * 2); // two parts
   const cut = signal ? { signal } : {};

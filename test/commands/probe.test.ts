@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatProbe, type ProbeHost, type ProbeRequest, probe } from '../../src/commands/probe.ts';
 import { silentReporter } from '../../src/report.ts';
-import { failing } from '../contract/storage-contract.ts';
+import { failing, listed } from '../contract/storage-contract.ts';
 import { s3Error, startFaultProxy } from '../support/fault-proxy.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { BUCKET } from '../support/s3-server.ts';
-import { fakeTime, sharedServer } from '../support/s3-storage.ts';
+import { fakeTime, openTest, sharedServer } from '../support/s3-storage.ts';
 
 const server = sharedServer();
 
@@ -115,6 +115,21 @@ test('probe() ends with the reason of its signal, and with usage for no URL', as
   const aborted = run({ url: `s3://${BUCKET}/x` }, { signal: AbortSignal.abort(reason) });
   await assert.rejects(aborted, error => error === reason);
   await assert.rejects(run({ url: 'sftp://host/x' }), failing('usage'));
+});
+
+test('probe() that is interrupted deletes what it has put', async t => {
+  const reason = new Error('enough');
+  const abort = new AbortController();
+  const proxy = await startFaultProxy(server().port, ({ url }) => {
+    if (url.includes('partNumber=2')) abort.abort(reason);
+    return undefined;
+  });
+  t.after(() => proxy.close());
+  const request = { url: `s3://${BUCKET}/interrupted`, s3: { endpointUrl: proxy.url } };
+  await assert.rejects(run(request, { signal: abort.signal }), error => error === reason);
+  const storage = await openTest(server().url, {}, {}, 'interrupted');
+  t.after(() => storage.close());
+  assert.deepEqual(await listed(storage), []);
 });
 
 test('tsbackup probe prints its table once', async t => {
