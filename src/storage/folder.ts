@@ -1,10 +1,11 @@
 /**
  * Objects as files of one folder: a disk, a network mount. The folder is made at the first put, not by looking, so
  * that a missing one is noticed at restore. Temporary files carry a foreign prefix: duplicity takes everything that
- * begins like its own names for its own. Links to files are read as what they point to; folders are no objects.
+ * begins like its own names for its own. Links to files are read as what they point to; folders are no objects, nor are
+ * links that lead nowhere.
  */
 
-import { stat, unlink } from 'node:fs/promises';
+import { lstat, stat, unlink } from 'node:fs/promises';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError, type ErrorCode, reasonOf, systemCode } from '../errors.ts';
 import { mapOrdered } from '../streams.ts';
@@ -70,9 +71,16 @@ export function createFolderStorage(
       const found = await stat(inFolder(folder, name));
       return found.isFile() ? found.size : undefined;
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return undefined;
+      if (systemCode(error) === 'ENOENT' || (await leadsNowhere(name, error))) return undefined;
       throw explain('look at', name)(error);
     }
+  }
+
+  /** Whether an error is of the place that a link points to, not of the folder. */
+  async function leadsNowhere(name: string, error: unknown): Promise<boolean> {
+    if (!['ELOOP', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? '')) return false;
+    const found = await lstat(inFolder(folder, name)).catch(() => undefined);
+    return found?.isSymbolicLink() ?? false;
   }
 
   return {

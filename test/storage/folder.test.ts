@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
@@ -50,6 +50,8 @@ test('list() shows links to files, not folders, dangling links, fifos and our te
   await writeFile(join(base, 'file'), 'abc');
   await symlink('file', join(base, 'link'));
   await symlink('nowhere', join(base, 'dangling'));
+  await symlink('loop', join(base, 'loop'));
+  await symlink('file/below', join(base, 'below'));
   await writeFile(join(base, 'tsbackup-tmp-0123'), 'half');
   assert.equal(spawnSync('mkfifo', [join(base, 'fifo')]).status, 0);
   const storage = createFolderStorage(base);
@@ -124,6 +126,28 @@ test('a folder without permission is denied', async t => {
     await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'x'));
   } finally {
     if (isRoot) process.seteuid?.(0);
+  }
+});
+
+test('list() leaves out links to where this user may not look', async t => {
+  if (!needOrdinaryUser(t)) return;
+  const base = tempDir(t);
+  await mkdir(join(base, 'closed'));
+  await writeFile(join(base, 'closed/file'), '');
+  await chmod(join(base, 'closed'), 0);
+  await mkdir(join(base, 'target'));
+  await symlink('../closed/file', join(base, 'target/link'));
+  await chmod(base, 0o755);
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    assert.deepEqual(await listed(createFolderStorage(join(base, 'target'))), []);
+    await assert.rejects(
+      createFolderStorage(join(base, 'closed')).stat('file'),
+      failing('target-denied', 'file'),
+    );
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    await chmod(join(base, 'closed'), 0o700);
   }
 });
 
