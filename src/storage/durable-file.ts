@@ -66,9 +66,11 @@ export async function writeWhole(
     try {
       size = await writeChunks(file, source instanceof Uint8Array ? [source] : source, explain, signal);
       await explained(explain, syncFile(file));
-    } finally {
-      await explained(explain, file.close()); // network file systems report a full disk as late as here
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
     }
+    await explained(explain, file.close()); // network file systems report a full disk as late as here
     signal?.throwIfAborted();
     await explained(explain, rename(temporary, inFolder(folder, name)));
     await explained(explain, syncFolder(folder));

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createFolderStorage, meaningOf } from '../../src/storage/folder.ts';
@@ -206,6 +217,30 @@ test('put() hears of a disk that fails while more is being written, though the s
     t.mock.restoreAll();
     assert.deepEqual(await readdir(base), []);
   }
+});
+
+test('put() tells the first failure, and that of the closing only where there is no other', async t => {
+  const base = tempDir(t);
+  const file = await open(base, 'r');
+  const proto = Object.getPrototypeOf(file) as Pick<FileHandle, 'write' | 'close'>;
+  await file.close();
+  const { write } = proto;
+  t.mock.method(proto, 'write', function (this: typeof proto, ...args: Parameters<typeof write>) {
+    const close = this.close.bind(this);
+    this.close = async () => {
+      await close();
+      throw Object.assign(new Error('ENOSPC: no space left on device, close'), { code: 'ENOSPC' });
+    };
+    return write.apply(this, args);
+  });
+  const storage = createFolderStorage(base);
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(1_000_000);
+    throw new Error('the source broke');
+  }
+  await assert.rejects(storage.put('x', broken()), /the source broke/);
+  await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-full', 'x'));
+  assert.deepEqual(await readdir(base), []);
 });
 
 test('a put that is killed leaves only a temporary file, which removeStale() clears a day later', async t => {
