@@ -123,12 +123,12 @@ export function parseGpgOptions(text: string): ParsedGpgOptions {
     if (name === '') notes.unsupported.push({ option: 'a word without dash', why: 'it is not an option' });
     else if (satisfied.has(name)) continue;
     else if (satisfiedWithValue.has(name)) value();
-    else if (name in ignored) note('ignored', ignored[name]!);
-    else if (name in ignoredWithValue) {
+    else if (Object.hasOwn(ignored, name)) note('ignored', ignored[name]!);
+    else if (Object.hasOwn(ignoredWithValue, name)) {
       value();
       note('ignored', ignoredWithValue[name]!);
-    } else if (name in unsupported) note('unsupported', unsupported[name]!);
-    else if (name in unsupportedWithValue) {
+    } else if (Object.hasOwn(unsupported, name)) note('unsupported', unsupported[name]!);
+    else if (Object.hasOwn(unsupportedWithValue, name)) {
       value();
       note('unsupported', unsupportedWithValue[name]!);
     } else if (handedOn.has(name)) args.push(option);
