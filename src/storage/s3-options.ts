@@ -19,7 +19,7 @@ export interface S3Options {
     | { readonly kind: 'kms'; readonly keyId?: string; readonly grant?: string };
   /** Bytes of a part of a multipart upload, at least 5 MiB; default 5 MiB. */
   readonly multipartChunkSize?: number;
-  /** Parts on their way at once, over all puts; default 4. */
+  /** Parts on their way at once, over all puts; default 3. */
   readonly multipartMaxProcs?: number;
   /** Attempts in total for what the service answers badly; default 5. */
   readonly numRetries?: number;
