@@ -57,6 +57,9 @@ const RESERVE = 65536;
 export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions): Promise<void> {
   const underway: Promise<void>[] = [];
   const { after } = options;
+  // Another run may have begun in the same second, with an archive cache, and so a lock, of its own: the first volume of
+  // a set tells whose it is, in a folder, and no other one is put before it.
+  const isShared = after === undefined && options.storage.localPath !== undefined;
   let lastPlace: Place = after?.end ?? { path: '' };
   let before = Promise.resolve();
   try {
@@ -68,9 +71,11 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
       const first = await cursor.peek();
       const start = first?.first ?? { path: '' };
       const volume = createVolumeStream(cursor, await options.createEnvelope(first), options, lastPlace);
+      const isClaim = isShared && number === 1;
       const put = options.storage.put(options.nameOf(number), volume.chunks, {
         signal: options.signal,
         kind: 'volume',
+        isNew: isClaim,
       });
       const known = Promise.all([put, before]).then(([{ size }]) =>
         options.onStored({ number, start, size, ...volume.ending() }),
@@ -78,7 +83,7 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
       known.catch(() => {}); // it is reported when its turn comes
       before = known;
       underway.push(known);
-      await Promise.race([volume.sealed, put]);
+      await (isClaim ? put : Promise.race([volume.sealed, put]));
       lastPlace = volume.ending().end;
       while (underway.length > options.uploads) await underway.shift();
     }

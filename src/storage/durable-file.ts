@@ -6,7 +6,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
@@ -39,6 +39,7 @@ export function inFolder(folder: string, name: string): Buffer {
  * @param source chunks are lent
  * @param makeFolder called when the folder is not there
  * @param owner whose files `removeStaleFiles` may remove at once; of letters and digits
+ * @param taken what to throw where there is one of that name; it can't be seen where the file system has no links
  * @returns bytes written
  */
 export async function writeWhole(
@@ -50,9 +51,10 @@ export async function writeWhole(
     makeFolder: () => Promise<void>;
     owner?: string | undefined;
     signal?: AbortSignal | undefined;
+    taken?: (() => Error) | undefined;
   },
 ): Promise<number> {
-  const { explain, makeFolder, owner, signal } = options;
+  const { explain, makeFolder, owner, signal, taken } = options;
   signal?.throwIfAborted();
   const temporary = inFolder(folder, temporaryPrefix(owner) + randomBytes(12).toString('hex'));
   const create = () => open(temporary, 'wx', 0o600);
@@ -72,12 +74,28 @@ export async function writeWhole(
     }
     await explained(explain, file.close()); // network file systems report a full disk as late as here
     signal?.throwIfAborted();
-    await explained(explain, rename(temporary, inFolder(folder, name)));
+    const place = inFolder(folder, name);
+    const isLinked = taken !== undefined && (await linkNew(temporary, place, taken));
+    await explained(explain, isLinked ? unlink(temporary) : rename(temporary, place));
     await explained(explain, syncFolder(folder));
     return size;
   } catch (error) {
     await unlink(temporary).catch(() => {}); // the first failure is the one to tell; removeStale gets the rest
     throw error;
+  }
+}
+
+/** @returns false where the file system has no links */
+async function linkNew(from: Buffer, to: Buffer, taken: () => Error): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') return false;
+    // A network file system may have done it and lost the answer.
+    const isDone = await stat(from).then(({ nlink }) => nlink > 1);
+    if (isDone) return true;
+    throw taken();
   }
 }
 

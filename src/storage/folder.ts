@@ -76,6 +76,11 @@ export function createFolderStorage(
     }
   }
 
+  function taken(name: string): BackupError {
+    const message = `Another run is storing ${displayPath(name)} in ${description}. Run again when it has ended.`;
+    return new BackupError('locked', message, { object: name, target: description });
+  }
+
   /** Whether an error is of the place that a link points to, not of the folder. */
   async function leadsNowhere(name: string, error: unknown): Promise<boolean> {
     if (!['ELOOP', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? '')) return false;
@@ -87,13 +92,13 @@ export function createFolderStorage(
     description,
     exists,
 
-    async put(name, source, { signal } = {}) {
+    async put(name, source, { signal, isNew } = {}) {
       checkName(name);
       const size = await writeWhole(folder, name, source, {
         explain: explain('store', name),
         makeFolder: () => explained(explain('make the folder to store', name), makeFolders(folder)),
         owner: await owner?.(),
-        signal,
+        ...{ signal, taken: isNew ? () => taken(name) : undefined },
       });
       return { size };
     },

@@ -25,6 +25,8 @@ export interface CallOptions {
 export interface PutOptions extends CallOptions {
   /** Volumes may be kept where reading takes hours (S3 Glacier); metadata is wanted often. Default: volume. */
   readonly kind?: 'volume' | 'metadata';
+  /** Nobody is to have put it before. A folder sees to that, where its file system has links. */
+  readonly isNew?: boolean;
 }
 
 export interface GetOptions extends CallOptions {
@@ -50,7 +52,7 @@ export interface Storage {
   /**
    * @param source chunks are lent: each is done with before the next is asked for
    * @returns bytes stored
-   * @throws 'target-full', and whatever `source` throws; the name then shows what it showed before
+   * @throws 'target-full', 'locked' for what somebody else has put meanwhile, and whatever `source` throws; the name then shows what it showed before
    */
   put(name: string, source: Chunks | Uint8Array, options?: PutOptions): Promise<{ size: number }>;
 

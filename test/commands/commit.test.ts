@@ -46,3 +46,18 @@ test('a set takes neither time nor names of one that somebody else has not finis
   assert.equal(readFileSync(theirs, 'utf8'), 'of another machine');
   assert.ok(readdirSync(archive.folder).includes('duplicity-full.20231114T221321Z.manifest'));
 });
+
+test('of two runs that begin in the same second one gives way', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'a'), 'content');
+  const [first, second] = ['first', 'second'].map(name => {
+    mkdirSync(join(base, name));
+    return createTestArchive(join(base, name), { url: `file://${join(base, 'target')}` });
+  });
+  const ends = await Promise.allSettled([first!.backup(source), second!.backup(source)]);
+  const [lost, ...others] = ends.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+  assert.ok(others.length === 0 && (lost === undefined || lost.reason.code === 'locked'));
+  assert.equal(await first!.check(), 0, first!.host.output());
+});

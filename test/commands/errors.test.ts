@@ -264,6 +264,23 @@ test('a lock that another run holds ends a backup at once, and does not outlive 
   expectStatus(await program.run([PLAIN, '--name', 'n', source, url]));
 });
 
+test('what another run stores in the same second is never written over', async t => {
+  const { program, base, source, url } = setUp(t);
+  const target = join(base, 'target');
+  // It begins when we have seen what there is, in whatever second of this minute we get to it.
+  const names = Array.from(
+    { length: 60 },
+    (_, i) => `duplicity-full.20231114T2213${10 + i}Z.vol1.difftar.gpg`,
+  );
+  const other = `mkdir -p '${target}'; cd '${target}'; for name in ${names.join(' ')}; do echo theirs > $name; done; echo secret`;
+  const words = ['--current-time', '1700000000', '--passphrase-command', other];
+  assertTold(
+    await program.run(['full', ...words, source, url]),
+    'another one with an archive cache of its own began in the same second',
+  );
+  for (const name of readdirSync(target)) assert.equal(readFileSync(join(target, name), 'utf8'), 'theirs\n');
+});
+
 test('a target in the source, and a source in the target, are refused', async t => {
   const { program, base, source } = setUp(t);
   const inside = join(source, 'new/target');

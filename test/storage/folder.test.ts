@@ -294,3 +294,14 @@ test('removeStale() clears at once what runs of the same owner left, and leaves 
   ]);
   assert.equal(await createFolderStorage(base).removeStale(), 0);
 });
+
+test('put() of what is to be new takes no other one’s place', async t => {
+  const folder = tempDir(t);
+  const storage = createFolderStorage(folder);
+  await storage.put('x', Buffer.from('theirs'), { isNew: true });
+  await assert.rejects(storage.put('x', Buffer.from('ours'), { isNew: true }), failing('locked', 'x'));
+  assert.deepEqual(await readdir(folder), ['x']);
+  assert.equal(await readFile(join(folder, 'x'), 'utf8'), 'theirs');
+  await storage.put('x', Buffer.from('ours'));
+  assert.equal(await readFile(join(folder, 'x'), 'utf8'), 'ours');
+});
