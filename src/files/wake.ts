@@ -45,7 +45,7 @@ const LONGEST_PAUSE_MS = 10_000;
 
 /**
  * @param root latin1 path; a link stands for what it leads to
- * @throws {BackupError} `source-missing`; `source-unavailable` when it can't be read, or stays away
+ * @throws {BackupError} `source-missing`; `source-unavailable` when it can't be read, or stays away; `usage` for a socket
  */
 export async function wakeSource(root: string, options: WakeOptions): Promise<SourceRoot> {
   const begun = options.now();
@@ -70,6 +70,12 @@ async function look(root: string): Promise<SourceRoot> {
   const path = bytesOf(root);
   const listed = await isEmptyFolder(path); // what is mounted when it is looked at is there from here on
   const stats = await stat(path, { bigint: true });
+  if (stats.isSocket()) {
+    throw new BackupError(
+      'usage',
+      `the source ${displayPath(root)} is a socket, of which nothing can be kept`,
+    );
+  }
   const fileSystem = fileSystemOf(await statfs(path, { bigint: true }));
   const isFolder = stats.isDirectory();
   return {

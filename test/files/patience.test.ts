@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { createPatience } from '../../src/files/patience.ts';
 import { systemError } from '../../src/files/problem.ts';
@@ -129,4 +131,13 @@ test('wakeSource() tells what stands at a root, and of one that is not there', a
   for (const path of [root, `${folder}/link`]) {
     await assert.rejects(wakeSource(path, options), { code: 'source-missing' });
   }
+});
+
+test('wakeSource() refuses a socket', async t => {
+  const root = `${scratch(t)}/socket`;
+  const server = createServer().listen(root);
+  await once(server, 'listening');
+  const options = { retryForMs: 0, sleep: async () => {}, now: () => 0, report() {} };
+  await assert.rejects(wakeSource(root, options), { code: 'usage' });
+  server.close();
 });
