@@ -56,11 +56,14 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
   /** Where a gap began: the last path that came before it, or null at the very beginning. */
   let gapAfter: string | null | undefined;
   let cut = false; // the entry under way has lost a part
+  let isRest = false; // it is what comes of an entry after a gap, of which was told before that
   let length = 0; // of the entry under way
   let firstPath: string | undefined; // in the volume under way, unless it only goes on with the one before
 
   const reader = createDifftarReader({
     begin(entry: DifftarEntry) {
+      isRest = entry.continuation && entry.path === lastPath;
+      if (isRest) return;
       lastPath = entry.path;
       firstPath ??= entry.path;
       cut = entry.continuation;
@@ -74,10 +77,10 @@ export async function* readSet(options: SetReaderOptions): AsyncGenerator<readon
     },
     data(bytes: Uint8Array) {
       length += bytes.length;
-      pieces.push({ type: 'data', bytes });
+      if (!isRest) pieces.push({ type: 'data', bytes });
     },
     finish(complete: boolean) {
-      pieces.push({ type: 'finish', complete: complete && !cut });
+      if (!isRest) pieces.push({ type: 'finish', complete: complete && !cut });
     },
   });
   let slice = SLICE;

@@ -498,3 +498,21 @@ test('a lost archive cache is filled again from the target, and the passphrase i
   assert.match(again.stdout, /^DeltaEntries 0$/m);
   assert.ok(existsSync(join(program.home, '.cache/tsbackup')));
 });
+
+test('a file of which a volume in its middle is lost is told of once', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'large'), createRandom(9).bytes(3_000_000));
+  writeFileSync(join(source, 'next'), 'next');
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { volumeSize: MIB, compress: false }), 0);
+  spoil(objectOf(archive.folder, /vol2\./));
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assert.equal(archive.host.reports.filter(({ message }) => /^large is lost/.test(message)).length, 1);
+  assert.deepEqual(readdirSync(join(base, 'out')), ['next']);
+  archive.host.clear();
+  assert.equal(await archive.check(), 1);
+  assert.match(archive.host.output(), /, 2 faults found\.\n$/);
+});
