@@ -30,7 +30,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
     case 'incremental':
     case 'backup': {
       requireOrder(action, second, first);
-      const request = backupRequest(invocation, { common, keys }, host.now());
+      const request = await backupRequest(invocation, { common, keys }, host);
       const work = async () => {
         const { createPacker } = await import('../engine/packing.ts');
         const packer = createPacker(packerOptions(host)); // a thread, which starts while the rest is being loaded
@@ -99,7 +99,7 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           ...wanted(),
           url: first,
           directory: pathFromText(second),
-          selection: selectionFor(invocation, second, host.now()),
+          selection: await selectionFor(invocation, second, host),
           compareData: values['compare-data'] === true,
           numericOwner: values['numeric-owner'] === true,
         },

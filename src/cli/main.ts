@@ -212,13 +212,15 @@ async function createHost(
     }
   };
   const { profile } = invocation;
-  if (profile?.s3 && invocation.action !== 'run') await provideCredentials(profile, process.env);
-  const secret = (source: SecretSource | undefined) => source && (() => readSecret(source, process.env));
+  if (profile?.s3 && invocation.action !== 'run') await provideCredentials(profile, process.env, signal);
+  const secret = (source: SecretSource | undefined) =>
+    source && (() => readSecret(source, process.env, signal));
   const passphrase = createPassphraseSource(
     {
       passphraseFile: values['passphrase-file'] as string | undefined,
       passphraseCommand: values['passphrase-command'] as string | undefined,
       configured: secret(profile?.passphrase),
+      signal,
     },
     process.env,
     askOnTerminal,

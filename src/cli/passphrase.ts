@@ -7,13 +7,16 @@
 import { openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { BackupError } from '../errors.ts';
-import { firstLine, outputOf, readFirstLine, readVariable } from '../profiles/secrets.ts';
+import { outputOf } from '../profiles/input.ts';
+import { firstLine, readFirstLine, readVariable } from '../profiles/secrets.ts';
 
 export interface PassphraseOptions {
   readonly passphraseFile?: string | undefined;
   readonly passphraseCommand?: string | undefined;
   /** Of the profile. */
   readonly configured?: (() => Promise<Uint8Array>) | undefined;
+  /** Ends the waiting for a file or a command; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Asks a question without echo; undefined when there is no terminal. Handed in so that tests can answer. */
@@ -53,13 +56,13 @@ async function find(
 ): Promise<Uint8Array> {
   if (options.passphraseFile !== undefined) {
     return notEmpty(
-      readFirstLine(options.passphraseFile, 'the passphrase file'),
+      await readFirstLine(options.passphraseFile, 'the passphrase file', options.signal),
       `the passphrase file ${options.passphraseFile}`,
     );
   }
   if (options.passphraseCommand !== undefined) {
     return notEmpty(
-      firstLine(await outputOf(options.passphraseCommand, 'the passphrase command')),
+      firstLine(await outputOf(options.passphraseCommand, 'the passphrase command', options.signal)),
       'the passphrase command',
     );
   }

@@ -52,8 +52,9 @@ async function check(profile: Profile, host: Host): Promise<number> {
       if (readers) host.reporter.report({ level: 'warning', code: 'secret-readable', message: readers });
     }
     try {
-      await readSecret(source, process.env);
+      await readSecret(source, process.env, host.signal);
     } catch (error) {
+      host.signal.throwIfAborted();
       faults.push(messageOf(error));
     }
   }
@@ -93,7 +94,7 @@ function checkPlaces({ target, check }: Profile): void {
 async function checkRequests(backup: Invocation, profile: Profile, host: Host): Promise<void> {
   const { values } = backup;
   const common = commonOptions(values);
-  backupRequest(backup, { common, keys: await keyValues(values) }, host.now());
+  await backupRequest(backup, { common, keys: await keyValues(values) }, host);
   logSizeOf(values);
   if (!profile.prune) return;
   const prune = parseStep('prune', [profile.target], pruneWords(profile), profile, process.env);

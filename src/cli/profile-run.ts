@@ -49,7 +49,7 @@ export async function runNamed(
   const step =
     (...words: Parameters<typeof part>): Step =>
     async stepHost => {
-      await provideCredentials(profile, process.env);
+      await provideCredentials(profile, process.env, stepHost.signal);
       return dispatch(part(...words), stepHost);
     };
   const { source, target, prune, check, fullEvery } = profile;

@@ -54,7 +54,7 @@ async function factsOf(
 ): Promise<KitFacts> {
   const text = (name: string) => values[name] as string | undefined;
   const texts = (name: string) => (values[name] ?? []) as readonly string[];
-  const secret = (source: SecretSource | undefined) => kitSecret(source, withSecrets);
+  const secret = (source: SecretSource | undefined) => kitSecret(source, withSecrets, host.signal);
   const target = parseTarget(profile.target);
   const endpoint = endpointOf(target, values);
   const region = text('s3-region-name');
@@ -116,9 +116,13 @@ function passphraseOf(profile: Profile, values: Values): SecretSource | undefine
   return profile.passphrase;
 }
 
-async function kitSecret(source: SecretSource | undefined, withSecrets: boolean): Promise<KitSecret> {
+async function kitSecret(
+  source: SecretSource | undefined,
+  withSecrets: boolean,
+  signal: AbortSignal,
+): Promise<KitSecret> {
   if (!source) return { place: undefined, text: undefined };
-  const text = withSecrets ? readable(await readSecret(source, process.env)) : undefined;
+  const text = withSecrets ? readable(await readSecret(source, process.env, signal)) : undefined;
   return { place: placeOf(source), text };
 }
 

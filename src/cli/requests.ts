@@ -2,7 +2,7 @@
 
 import { pathFromText } from '../bytes.ts';
 import type { BackupRequest } from '../commands/backup-setting.ts';
-import type { CommonOptions } from '../commands/host.ts';
+import type { CommonOptions, Host } from '../commands/host.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import type { KeepRules } from '../manifest/prune.ts';
@@ -15,22 +15,19 @@ import { selectionRules } from './selection.ts';
 
 const MIB = 1024 * 1024;
 
-/**
- * @param now seconds since 1970
- * @throws BackupError `usage`
- */
-export function backupRequest(
+/** @throws BackupError `usage` */
+export async function backupRequest(
   invocation: Invocation,
   { common, keys }: { readonly common: CommonOptions; readonly keys: KeyValues },
-  now: number,
-): BackupRequest {
+  host: Pick<Host, 'now' | 'signal'>,
+): Promise<BackupRequest> {
   const { action, values } = invocation;
   const [source, url] = invocation.arguments as [string, string];
   return {
     ...common,
     url,
     source: pathFromText(source),
-    selection: selectionFor(invocation, source, now),
+    selection: await selectionFor(invocation, source, host),
     mode: action === 'full' || action === 'incremental' ? action : 'auto',
     fullIfOlderThan: values['full-if-older-than'] as string | undefined,
     allowSourceMismatch: values['allow-source-mismatch'] === true,
@@ -53,11 +50,14 @@ export function backupRequest(
 
 /**
  * The selection of a folder's files.
- * @param now seconds since 1970
  * @throws BackupError `usage`
  */
-export function selectionFor(invocation: Invocation, folder: string, now: number): SelectionRule[] {
-  const rules = selectionRules(invocation, now);
+export async function selectionFor(
+  invocation: Invocation,
+  folder: string,
+  { now, signal }: Pick<Host, 'now' | 'signal'>,
+): Promise<SelectionRule[]> {
+  const rules = await selectionRules(invocation, now(), signal);
   if (rules.length > 0) createSelection(rules, pathFromText(folder)); // which finds a slip in them
   return rules;
 }

@@ -1,20 +1,29 @@
 /** Selection options → rules, in the order of the command line. Lists are read here. */
 
-import { readFileSync } from 'node:fs';
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { FilterMode, SelectionRule } from '../files/select-rules.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
+import { readInput } from '../profiles/input.ts';
 import type { Invocation } from './parse.ts';
 
 /**
  * @param now seconds since 1970
+ * @param signal ends the waiting for a list; its reason is thrown
  * @throws BackupError `usage` for a list that can't be read
  */
-export function selectionRules({ ordered, values }: Invocation, now: number): SelectionRule[] {
+export async function selectionRules(
+  { ordered, values }: Invocation,
+  now: number,
+  signal: AbortSignal,
+): Promise<SelectionRule[]> {
   const nullSeparated = values['null-separator'] === true;
-  const list = (file: string | number) => ({ ...readList(file), nullSeparated });
-  return ordered.map(({ option, value }): SelectionRule => {
+  const list = async (file: string | number) => ({ ...(await readList(file, signal)), nullSeparated });
+  const rules: SelectionRule[] = [];
+  for (const { option, value } of ordered) rules.push(await ruleOf(option, value));
+  return rules;
+
+  async function ruleOf(option: string, value: string): Promise<SelectionRule> {
     const include = option.startsWith('include');
     switch (option) {
       case 'include':
@@ -25,12 +34,12 @@ export function selectionRules({ ordered, values }: Invocation, now: number): Se
         return { kind: 'regexp', include, pattern: pathFromText(value) };
       case 'include-filelist':
       case 'exclude-filelist':
-        return { kind: 'filelist', include, ...list(value) };
+        return { kind: 'filelist', include, ...(await list(value)) };
       case 'include-filelist-stdin':
       case 'exclude-filelist-stdin':
-        return { kind: 'filelist', include, ...list(0) };
+        return { kind: 'filelist', include, ...(await list(0)) };
       case 'files-from':
-        return { kind: 'files-from', ...list(value) };
+        return { kind: 'files-from', ...(await list(value)) };
       case 'exclude-if-present':
         return { kind: 'exclude-if-present', name: pathFromText(value) };
       case 'exclude-older-than':
@@ -41,14 +50,18 @@ export function selectionRules({ ordered, values }: Invocation, now: number): Se
       default:
         return { kind: 'filter', mode: option.replace('filter-', '') as FilterMode };
     }
-  });
+  }
 }
 
-function readList(file: string | number): { readonly name: string; readonly bytes: Uint8Array } {
+async function readList(
+  file: string | number,
+  signal: AbortSignal,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
   const name = file === 0 ? 'standard input' : String(file);
   try {
-    return { name, bytes: readFileSync(file) };
+    return { name, bytes: await readInput(file, signal) };
   } catch (error) {
+    signal.throwIfAborted();
     const shown = displayPath(pathFromText(name));
     throw new BackupError(
       'usage',

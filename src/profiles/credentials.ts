@@ -6,17 +6,20 @@ import { readSecret, type SecretSource } from './secrets.ts';
 
 /**
  * @param environment is written to, unless it has credentials of its own
+ * @param signal ends the waiting for them; its reason is thrown
  * @throws BackupError `usage`
  */
 export async function provideCredentials(
   { s3 }: Profile,
   environment: Environment & Record<string, string | undefined>,
+  signal?: AbortSignal,
 ): Promise<void> {
   if (!s3) return;
   const { 'access-key-id': id, 'secret-access-key': secret, profile } = s3;
   if (id !== undefined && secret !== undefined && environment.AWS_ACCESS_KEY_ID === undefined) {
     environment.AWS_ACCESS_KEY_ID = id as string;
-    environment.AWS_SECRET_ACCESS_KEY = (await readSecret(secret as SecretSource, environment)).toString();
+    const read = await readSecret(secret as SecretSource, environment, signal);
+    environment.AWS_SECRET_ACCESS_KEY = read.toString();
   }
   if (profile !== undefined) environment.AWS_PROFILE ??= profile as string;
 }

@@ -3,11 +3,11 @@
  * of systemd. None of them is ever put into a message, onto a command line or into a log.
  */
 
-import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { outputOf, readInput } from './input.ts';
 import type { SecretForm } from './keys.ts';
 
 export interface SecretSource {
@@ -20,11 +20,13 @@ export interface SecretSource {
 
 /**
  * The first line of what the source gives, as bytes, and not empty.
+ * @param signal ends the waiting for it; its reason is thrown
  * @throws BackupError `usage`
  */
 export async function readSecret(
   { form, value, origin }: SecretSource,
   environment: Readonly<Record<string, string | undefined>>,
+  signal?: AbortSignal,
 ): Promise<Buffer> {
   const secret = await find();
   if (secret.length === 0) throw new BackupError('usage', `${origin} gives nothing`);
@@ -35,9 +37,9 @@ export async function readSecret(
       case 'inline':
         return bytesOfText(value, origin, 'a file of its own');
       case 'file':
-        return readFirstLine(value, origin);
+        return readFirstLine(value, origin, signal);
       case 'command':
-        return firstLine(await outputOf(value, origin));
+        return firstLine(await outputOf(value, origin, signal));
       case 'env':
         return readVariable(value, environment, `a file in place of ${origin}`) ?? Buffer.alloc(0);
       case 'credential': {
@@ -48,7 +50,7 @@ export async function readSecret(
             `${origin} names a credential of systemd, but there is no $CREDENTIALS_DIRECTORY: start it as a service`,
           );
         }
-        return readFirstLine(join(folder, value), origin);
+        return readFirstLine(join(folder, value), origin, signal);
       }
     }
   }
@@ -91,31 +93,15 @@ function bytesOfText(text: string, what: string, instead: string): Buffer {
   throw new BackupError('usage', `${what} is not UTF-8; use ${instead}, which takes any bytes`);
 }
 
-/** @throws BackupError `usage` */
-export function readFirstLine(path: string, origin: string): Buffer {
+/**
+ * @param signal ends the waiting for it; its reason is thrown
+ * @throws BackupError `usage`
+ */
+export async function readFirstLine(path: string, origin: string, signal?: AbortSignal): Promise<Buffer> {
   try {
-    return firstLine(readFileSync(path));
+    return firstLine(await readInput(path, signal));
   } catch (error) {
+    signal?.throwIfAborted();
     throw new BackupError('usage', `cannot read ${origin}: ${messageOf(error)}`, {}, { cause: error });
   }
-}
-
-/**
- * What a shell command prints.
- * @throws BackupError `usage` when it fails or takes longer than a minute
- */
-export function outputOf(command: string, origin: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const options = { encoding: 'buffer', timeout: 60_000, maxBuffer: 1 << 20 } as const;
-    const child = execFile('/bin/sh', ['-c', command], options, (error, stdout) => {
-      // The command's own output may hold the secret, so the message says only how it ended.
-      if (error) {
-        const how = error.killed
-          ? 'took longer than 60 seconds'
-          : `ended with status ${error.code ?? error.signal}`;
-        reject(new BackupError('usage', `${origin} ${how}`));
-      } else resolve(stdout);
-    });
-    child.stdin?.end();
-  });
 }
