@@ -6,10 +6,11 @@
 
 import { availableParallelism } from 'node:os';
 import { rawWords } from './cli/raw-words.ts';
+import { cannotWrite } from './cli/standard-output.ts';
 import { isDuplicity, versionIn, versionLine } from './cli/version.ts';
 import { packThreadPlace } from './engine/pack-thread.ts';
 import { restoreThreadPlace } from './engine/restore-start.ts';
-import { messageOf, tooManyFiles } from './errors.ts';
+import { messageOf, systemCode, tooManyFiles } from './errors.ts';
 
 // Whoever closes our output (`| head`) has the right to; a backup goes on without a listener. See also main.ts.
 process.stdout.on('error', () => {});
@@ -42,7 +43,13 @@ const packageFile = new URL('../../package.json', import.meta.url); // two folde
 const program = process.argv[1];
 const shown = versionLine(argv, program, packageFile);
 if (shown === undefined) void run();
-else process.stdout.write(shown);
+else {
+  process.stdout.write(shown, error => {
+    if (!error || systemCode(error) === 'EPIPE') return;
+    process.stderr.write(`Error: ${cannotWrite(error).message}\n`);
+    process.exitCode = 1;
+  });
+}
 
 async function load() {
   const { main } = await import('./cli/main.ts');

@@ -16,14 +16,16 @@ const name = basename(__filename, '.js');
 const [, program, ...words] = process.argv;
 const version =
   name === 'cli' ? versionLine(words, program, join(__dirname, '../../package.json')) : undefined;
-if (version === undefined) {
+if (version === undefined || !isWritten(version)) {
   void import('./load-bundle.ts').then(({ loadBundle }) => loadBundle(name, __dirname, words));
-} else {
+}
+
+/** Whether there is nothing more to do: the program waits for a pipe that is full, and tells of all else. */
+function isWritten(text: string): boolean {
   try {
-    writeSync(1, version);
+    writeSync(1, text);
+    return true;
   } catch (error) {
-    // A pipe that is full, or nobody at its end: the stream waits for the one, and does not mind the other.
-    process.stdout.on('error', () => {});
-    if (systemCode(error) !== 'EPIPE') process.stdout.write(version);
+    return systemCode(error) === 'EPIPE'; // nobody at its end
   }
 }

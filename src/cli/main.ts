@@ -8,15 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
-import {
-  BackupError,
-  describeFailure,
-  exitStatus,
-  messageOf,
-  statusOf,
-  systemCode,
-  tooManyFiles,
-} from '../errors.ts';
+import { BackupError, describeFailure, exitStatus, messageOf, statusOf, tooManyFiles } from '../errors.ts';
 import { provideCredentials } from '../profiles/credentials.ts';
 import { readSecret, type SecretSource } from '../profiles/secrets.ts';
 import type { Reporter } from '../report.ts';
@@ -38,6 +30,7 @@ import {
   type TextReporterOptions,
   teeReporter,
 } from './reporters.ts';
+import { watchOutput } from './standard-output.ts';
 
 const NOTICE = 3;
 const DEBUG = 9;
@@ -89,20 +82,23 @@ export async function main(
     },
     reopenLogs: () => logs?.reopen(),
   });
+  const failedToTell = (loss: BackupError): number => {
+    process.stderr.write(`${mark('error')}${loss.message}\n`);
+    return asDuplicityDoes ? duplicityStatusOf(loss, action) : statusOf(loss);
+  };
+  const output = watchOutput(process.stdout, loss => {
+    if (action && printsData(action)) exit(loss ? failedToTell(loss) : exitStatus.done);
+  });
   try {
     const show = (text: string) => process.stdout.write(text);
     if (argv.includes('--json')) json = createJsonOutput(process.stdout, NOTICE, false);
     const invocation = await parseCommandLine(argv, version, show, background);
-    if (!invocation) return exitStatus.done;
+    if (!invocation) {
+      const loss = await output.loss();
+      return loss ? failedToTell(loss) : exitStatus.done;
+    }
     action = invocation.action;
     asDuplicityDoes ||= invocation.values['duplicity-exit-codes'] === true;
-    if (printsData(action)) {
-      process.stdout.once('error', error => {
-        if (systemCode(error) === 'EPIPE') exit(exitStatus.done); // nobody wants more
-        process.stderr.write(`Error: can't write to standard output: ${messageOf(error)}\n`);
-        exit(exitStatus.failed);
-      });
-    }
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     const now = clockOf(invocation.values['current-time'] as string | undefined);
     if (invocation.values['log-timestamp'] === true) mark = stampMark(now);
@@ -129,15 +125,17 @@ export async function main(
       if (action !== 'run') throw error;
       warn(messageOf(error)); // nobody sits there who could help, and a backup is worth more than its log
     }
-    const output = {
+    const channels = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
       print: heard(json ? printItems(json) : printTo(process.stdout), logs),
     };
-    const host = await createHost(invocation, { ...output, cores }, interruption, watchdog);
+    const host = await createHost(invocation, { ...channels, cores }, interruption, watchdog);
     const status = await dispatch(invocation, host);
     progress?.stop();
-    return await end(interruption.status() ?? status);
+    const told = await end(interruption.status() ?? status);
+    const loss = json || action === 'verify' ? await output.loss() : undefined;
+    return loss && told === exitStatus.done ? failedToTell(loss) : told;
   } catch (error) {
     progress?.stop();
     const interrupted = interruption.status();
@@ -152,6 +150,7 @@ export async function main(
     return await end(statusOf(first), first);
   } finally {
     watchdog?.close();
+    output.close();
     interruption.close();
   }
 }

@@ -52,9 +52,33 @@ test('standard output that can not be written to is told', async t => {
   if (!existsSync('/dev/full')) return t.skip('no /dev/full here');
   const program = setUp(t);
   expectStatus(await shell(program, full));
-  for (const words of ['list-current-files', 'collection-status']) {
-    const result = await shell(program, `tsbackup ${words} file://target > /dev/full`);
-    assertToldOnly(result, 'standard output can not be written to');
+  for (const words of [
+    'list-current-files file://target',
+    'collection-status file://target',
+    'verify file://target source',
+    'restore --json file://target out',
+    'full --json --no-encryption source file://other',
+    '--help',
+    '--version',
+  ]) {
+    const result = await shell(program, `tsbackup ${words} > /dev/full`);
+    assertToldOnly(
+      result,
+      'standard output can not be written to (listings, `check`, `verify`, `--json`, `--help`; a backup or restore goes on)',
+    );
+  }
+  expectStatus(await shell(program, 'tsbackup verify file://other source'));
+  const codes = await shell(
+    program,
+    'tsbackup verify --duplicity-exit-codes file://target source >/dev/full',
+  );
+  expectStatus(codes, 30);
+  for (const silent of [
+    'full --no-encryption source file://third > /dev/full',
+    'verify file://third source >&-',
+  ]) {
+    const { stderr } = expectStatus(await shell(program, `tsbackup ${silent}`));
+    assert.equal(stderr, '');
   }
   expectStatus(await shell(program, 'tsbackup list-current-files file://target >&-'));
 });
