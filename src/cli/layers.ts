@@ -22,15 +22,13 @@ export interface ProfileLayer {
   readonly options: ReadonlyMap<string, OptionValue>;
 }
 
-/** Never from the environment: they have to be meant each time. */
-const typedOnly = ['force', 'allow-mass-delete', 'dry-run', 'current-time', 'profile'];
-
 /** A path that does not begin in the folder of a profile: a program that the shell finds. */
 const elsewhere = ['gpg-binary'];
 
 /**
  * The words of an action with all layers.
  * @param words options by their full names, and arguments
+ * @throws BackupError `usage` for an option that has to be typed, and for a value of the wrong kind
  */
 export function layered(
   spec: ActionSpec,
@@ -49,6 +47,10 @@ export function layered(
     for (const [name, value] of values) {
       const option = options.find(({ long, aliases }) => long === name || aliases?.includes(name));
       if (!option || !knows(spec, option) || (given.has(option.long) && !option.ordered)) continue;
+      if (option.typedOnly && value !== false) {
+        const place = file === undefined ? variableOf(name) : `${file}: options.${name}`;
+        throw new BackupError('usage', `${place} is not allowed: --${name} has to be typed each time`);
+      }
       (option.ordered ? ordered : plain).push(...wordsOf(option, value, file));
     }
     for (const [name] of values) given.add(name);
@@ -93,7 +95,7 @@ function fromEnvironment(environment: Environment): ReadonlyMap<string, OptionVa
   const found = new Map<string, OptionValue>();
   for (const { long, kind, repeatable, ordered } of options) {
     const text = environment[variableOf(long)];
-    if (text === undefined || text === '' || typedOnly.includes(long)) continue;
+    if (text === undefined || text === '') continue;
     if (kind === 'flag') found.set(long, !['0', 'no', 'false'].includes(text.toLowerCase()));
     else found.set(long, repeatable || ordered ? text.split('\n').filter(line => line !== '') : text);
   }

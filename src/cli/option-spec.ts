@@ -24,6 +24,8 @@ export interface OptionSpec {
   readonly help: string;
   /** Not in the help: for tests and for who moves archives. */
   readonly hidden?: boolean;
+  /** It has to be meant each time: neither a profile nor the environment may set it. */
+  readonly typedOnly?: boolean;
   /** Actions that know the option; all if absent. */
   readonly actions?: readonly Action[];
 }

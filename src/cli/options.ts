@@ -28,7 +28,7 @@ export const optionGroups: readonly OptionGroup[] = [
 
 export const options: readonly OptionSpec[] = optionGroups.flatMap(group => group.options);
 
-/** Those that a profile may hold. */
+/** Those that a profile may name, though some are refused there. */
 export const optionNames: readonly string[] = options.flatMap(({ long, kind, aliases = [], hidden }) =>
   hidden || long === 'profile' || kind === 'pair' ? [] : [long, ...aliases],
 );

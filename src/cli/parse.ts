@@ -279,7 +279,10 @@ function acceptForeign(
       option.attributeName = () => FOREIGN;
       command.addOption(option.argParser(() => undefined));
       command.on(`option:${long}`, () => {
-        if (action.action === 'init') throw new BackupError('usage', `--${long} ${notOfInit}`);
+        if (action.action === 'init') {
+          const remedy = spec.typedOnly ? '' : '; write it into the profile that init makes';
+          throw new BackupError('usage', `--${long} means nothing to init${remedy}`);
+        }
         passedOver.push(`--${long} means nothing to ${action.action} and is ignored.`);
       });
     }
@@ -301,8 +304,6 @@ function acceptForeign(
 /** Passed over, it would do harm. */
 const mustBeMeant = ['dry-run'];
 const FOREIGN = ' foreign';
-/** Passed over, it would be missed in the profile. */
-const notOfInit = 'means nothing to init; write it into the profile that init makes';
 
 /** Three words without an action are often a mistyped action. */
 function hintOnAction(argv: readonly string[]): string {

@@ -10,6 +10,7 @@ export interface SchemaOption {
   readonly repeatable?: boolean;
   readonly ordered?: boolean;
   readonly hidden?: boolean;
+  readonly typedOnly?: boolean;
 }
 
 type Schema = Record<string, unknown>;
@@ -64,7 +65,7 @@ function propertiesOf({ key, kind, choices, help }: KeySpec): Schema {
 }
 
 function optionsSchema(options: readonly SchemaOption[]): Schema {
-  const known = options.filter(({ hidden, long }) => !hidden && long !== 'profile');
+  const known = options.filter(({ hidden, typedOnly }) => !hidden && !typedOnly);
   const properties = Object.fromEntries(
     known.map(({ long, kind, help, repeatable, ordered }) => {
       const one =

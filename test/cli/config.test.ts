@@ -15,6 +15,8 @@ const wrong: readonly (readonly [lines: string, told: RegExp])[] = [
   ['[options]\ntimeout = 0', /--timeout takes 1 to/],
   ['[options]\nlog-max-size = "big"', /--log-max-size .*'big'/],
   ['[options]\nno-compression = "yes"', /options\.no-compression takes true or false, not "yes"/],
+  ['[options]\ndry-run = true', /p\d+\.toml: options\.dry-run is not allowed: --dry-run has to be typed/],
+  ['[options]\nforce = true', /p\d+\.toml: options\.force is not allowed/],
   ['[options]\ncompare-data = "yes"', /options\.compare-data takes true or false/],
   ['[prune]\nkeep-daily = 7\nkeep-full-min = 0', /at least one chain has to be kept/],
   ['[prune]', /say what to keep/],

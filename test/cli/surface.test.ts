@@ -194,6 +194,28 @@ test('the home folder of a named user is expanded, where there is such a user', 
   assert.deepEqual(full.arguments, ['~nobody-at-all/x', 'file:///t']);
 });
 
+test('what has to be meant each time is refused in the environment, for actions that know it', async () => {
+  for (const [environment, ...words] of [
+    [{ TSBACKUP_DRY_RUN: '1' }, 'full', 's', 'file://t'],
+    [{ TSBACKUP_FORCE: 'yes' }, 'restore', 'file://t', 'd'],
+    [{ TSBACKUP_ALLOW_MASS_DELETE: '1' }, 's', 'file://t'],
+    [{ TSBACKUP_PROFILE: 'p' }, 'full', 's', 'file://t'],
+  ] as const) {
+    const [name] = Object.keys(environment) as [string];
+    await assert.rejects(parseIn(environment, ...words), (error: Error) => {
+      assert.match(
+        error.message,
+        new RegExp(`^${name} is not allowed: --[a-z-]+ has to be typed each time$`),
+      );
+      return true;
+    });
+  }
+  const harmless = { TSBACKUP_DRY_RUN: '0', TSBACKUP_FORCE: '1' };
+  assert.equal((await parseIn(harmless, 'full', 's', 'file://t')).values['dry-run'], undefined);
+  const typed = await parseIn({ TSBACKUP_DRY_RUN: '1' }, 'full', '--dry-run', 's', 'file://t');
+  assert.equal(typed.values['dry-run'], true);
+});
+
 test('home folders and variables that no shell has expanded are, in paths of this machine alone', async () => {
   const home = homedir();
   const environment = { WHERE: '/mnt/x y', TSBACKUP_TEMPDIR: '$WHERE/tmp' };

@@ -51,6 +51,7 @@ export const backupOptions: readonly OptionSpec[] = [
   {
     long: 'allow-mass-delete',
     kind: 'flag',
+    typedOnly: true,
     help: 'go on although the source is empty or moved, or most of it is gone: that is on purpose',
     actions: backups,
   },

@@ -5,6 +5,7 @@ export const placeOptions: readonly OptionSpec[] = [
   {
     long: 'profile',
     kind: 'text',
+    typedOnly: true,
     value: 'NAME',
     help: 'take source, URL and options that are not given from this profile (see tsbackup init)',
     actions: placed,

@@ -5,12 +5,14 @@ export const runningOptions: readonly OptionSpec[] = [
   {
     long: 'force',
     kind: 'flag',
+    typedOnly: true,
     help: 'really remove; or restore into a folder that is not empty',
     actions: ['restore', ...removals],
   },
   {
     long: 'dry-run',
     kind: 'flag',
+    typedOnly: true,
     help: 'only show what would be done: nothing is stored, restored or removed',
     actions: [...backups, ...removals, ...readers, 'collection-status', 'replicate'],
   },
@@ -78,5 +80,6 @@ export const runningOptions: readonly OptionSpec[] = [
     value: 'EPOCH',
     help: '',
     hidden: true,
+    typedOnly: true,
   },
 ];
