@@ -37,6 +37,7 @@ const contentWithNothing: ReadonlySet<Action> = new Set<Action>([
 /** What duplicity would end with after an error. @param action undefined if none was understood */
 export function duplicityStatusOf(error: unknown, action: Action | undefined): number {
   if (!(error instanceof BackupError)) return UNFORESEEN;
+  if (typeof error.facts.duplicityExit === 'number') return error.facts.duplicityExit; // of selections
   if (error.facts.isAbsent && action && contentWithNothing.has(action)) return exitStatus.done;
   if (error.code === 'source-mismatch' && error.facts.field === 'hostname') return 3;
   return statuses[error.code] ?? UNFORESEEN;

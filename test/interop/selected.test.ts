@@ -110,3 +110,23 @@ for (const [options, message] of [
     assert.match(result.stderr, message);
   });
 }
+
+const slips: readonly (readonly string[])[] = [
+  ['--exclude', '/elsewhere/x'],
+  ['--exclude', 's//x'],
+  ['--include', 's/a'],
+  ['--exclude-regexp', '('],
+];
+
+test('a selection that is a slip ends as duplicity does with --duplicity-exit-codes', async t => {
+  if (!needTool(t, 'duplicity')) return;
+  const { program } = setUp(t);
+  const duplicity = createDuplicity(t);
+  for (const slip of slips) {
+    const words = ['full', '--no-encryption', ...slip, 's', `file://${join(program.home, 'target')}`];
+    const theirs = await duplicity.run(words, { cwd: program.home });
+    assert.ok([14, 15, 16, 30].includes(theirs.status!), slip.join(' '));
+    expectStatus(await program.run(['--duplicity-exit-codes', ...words]), theirs.status!);
+    expectStatus(await program.run(words), 2);
+  }
+});
