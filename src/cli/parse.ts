@@ -6,7 +6,7 @@ import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
 import { isTargetUrl } from '../storage/url.ts';
-import { type Action, type ActionSpec, actions } from './actions.ts';
+import { type Action, type ActionSpec, actions, type Positional } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, namesIn, withPlaces } from './layers.ts';
@@ -63,7 +63,7 @@ export async function parseCommandLine(
   const name = meant === 'run' ? words.positionals[0] : valueIn(words.options, 'profile');
   const isRun = meant === 'run' && !words.options.includes('--dry-run');
   const profile = name === undefined ? undefined : await background.loadProfile(name, isRun);
-  const parts = { argv, words, named, profile, environment: background.environment };
+  const parts = { words, named, profile, environment: background.environment };
   try {
     return parse(parts, version, show);
   } catch (error) {
@@ -76,7 +76,6 @@ export async function parseCommandLine(
 }
 
 interface Parts {
-  readonly argv: readonly string[];
   readonly words: Words;
   readonly named: ActionSpec | undefined;
   readonly profile: Profile | undefined;
@@ -93,11 +92,11 @@ export function parseStep(
 ): Invocation {
   const named = actions.find(spec => spec.action === action)!;
   const words = { action, rest: typed, positionals, options: typed };
-  return parse({ argv: [], words, named, profile, environment }, '', () => {})!;
+  return parse({ words, named, profile, environment }, '', () => {})!;
 }
 
 function parse(
-  { argv, words, named, profile, environment }: Parts,
+  { words, named, profile, environment }: Parts,
   version: string,
   show: (text: string) => void,
 ): Invocation | undefined {
@@ -131,6 +130,9 @@ function parse(
     command.configureOutput(quiet).action((...received: unknown[]) => {
       const self = received.at(-1) as Command;
       const { action } = spec;
+      const empty = self.args.indexOf('');
+      if (empty >= 0)
+        throw new BackupError('usage', `${called(spec.positionals[empty]!)} is empty; see tsbackup --help`);
       const values = valuesOf(self);
       const parsed = {
         action,
@@ -150,11 +152,13 @@ function parse(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    const text = error.message
+    const skipped = error.code === 'commander.missingArgument' && skippedBefore(main, words.positionals);
+    const message = skipped ? `missing required argument '${skipped}'` : error.message;
+    const text = message
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
       .replace(/\.$/, '');
-    const hint = error.code === 'commander.excessArguments' ? hintOnAction(argv) : '';
+    const hint = error.code === 'commander.excessArguments' ? hintOnAction(words) : '';
     throw new BackupError('usage', `${text}${hint}; see tsbackup --help`, {}, { cause: error });
   }
   return invocation;
@@ -182,7 +186,7 @@ function describe(
     .summary(spec.summary)
     .description(`${spec.summary[0]!.toUpperCase()}${spec.summary.slice(1)}.\n\n${spec.detail}`);
   for (const name of spec.positionals) {
-    command.argument(name.endsWith('?') ? `[${name.slice(0, -1)}]` : `<${name}>`);
+    command.argument(name.endsWith('?') ? `[${called(name)}]` : `<${name}>`);
   }
   command.allowExcessArguments(false).showSuggestionAfterError();
   const last = optionGroups.findLast(({ options: grouped }) => grouped.some(({ actions }) => !actions))!;
@@ -199,6 +203,10 @@ function describe(
       }
     }
   }
+}
+
+function called(name: Positional): string {
+  return name.replace('?', '');
 }
 
 function toOption(spec: OptionSpec, long: string, short?: string): Option {
@@ -305,9 +313,13 @@ function acceptForeign(
 const mustBeMeant = ['dry-run'];
 const FOREIGN = ' foreign';
 
+/** The argument in whose place a URL stands. */
+function skippedBefore({ positionals }: ActionSpec, typed: readonly string[]): Positional | undefined {
+  const name = positionals[typed.findIndex(isTargetUrl)];
+  return name?.startsWith('URL') ? undefined : name;
+}
+
 /** Three words without an action are often a mistyped action. */
-function hintOnAction(argv: readonly string[]): string {
-  const first = argv.find(word => !word.startsWith('-'));
-  const isAction = first === undefined || actions.some(({ action }) => action === first);
-  return isAction ? '' : `, and '${first}' is no action`;
+function hintOnAction({ action, positionals: [first] }: Words): string {
+  return action !== undefined || first === undefined ? '' : `, and '${first}' is no action`;
 }
