@@ -259,8 +259,7 @@ function check(name: string): void {
 function explainAt(folder: string, name?: string): (error: unknown) => BackupError {
   const path = name === undefined ? folder : `${folder}/${name}`;
   return error => {
-    const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '');
-    const remedy = full ? 'Make room there or choose another place' : 'Check the place or choose another one';
+    const remedy = remedyFor(systemCode(error));
     return new BackupError(
       'local-io',
       `The archive cache fails at ${displayPath(path)}: ${reasonOf(error)}. ${remedy} with --archive-dir.`,
@@ -268,4 +267,16 @@ function explainAt(folder: string, name?: string): (error: unknown) => BackupErr
       { cause: error },
     );
   };
+}
+
+function remedyFor(reason: string | undefined): string {
+  switch (reason) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'Make room there or choose another place';
+    case 'EFBIG':
+      return 'The file system takes no file of that size: choose another place';
+    default:
+      return 'Check the place or choose another one';
+  }
 }

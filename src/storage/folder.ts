@@ -161,8 +161,9 @@ export function meaningOf(reason: string): [ErrorCode, string] {
   switch (reason) {
     case 'ENOSPC':
     case 'EDQUOT':
-    case 'EFBIG':
       return ['target-full', 'Make room there, for example by removing old backups, then run again.'];
+    case 'EFBIG': // FAT's limit of 4 GiB, or ulimit -f
+      return ['target-full', 'The file system takes no file of that size: use a smaller --volsize.'];
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

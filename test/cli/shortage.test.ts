@@ -97,13 +97,18 @@ test('a target that is mounted read-only is told', async t => {
   assertToldOnly(result, 'the target is mounted read-only');
 });
 
-test('a quota that is used up is told', async t => {
+test('a quota that is used up, and a file system that takes no large files, are told', async t => {
   const program = setUp(t);
   const { options, fail } = createSleepingSource(program);
   mkdirSync(join(program.home, 'target'));
-  fail({ code: 'EDQUOT', match: join(program.home, 'target'), calls: ['open'] });
   const words = ['full', '--no-encryption', 'source', `file://${program.home}/target`];
-  assertToldOnly(await program.run(words, options), 'the quota at the target is used up');
+  for (const [code, what] of [
+    ['EDQUOT', 'the quota at the target is used up'],
+    ['EFBIG', 'the target takes no file as large as a volume (FAT: 4 GiB)'],
+  ] as const) {
+    fail({ code, match: join(program.home, 'target'), calls: ['open'] });
+    assertToldOnly(await program.run(words, options), what);
+  }
 });
 
 test('--duplicity-exit-codes gives the statuses that scripts know', async t => {

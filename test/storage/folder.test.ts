@@ -164,7 +164,7 @@ test('list() leaves out links to where this user may not look', async t => {
 
 test('meaningOf() tells what can be tried again from what cannot', () => {
   const names = {
-    'target-full': ['ENOSPC', 'EDQUOT'],
+    'target-full': ['ENOSPC', 'EDQUOT', 'EFBIG'],
     'target-denied': ['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG'],
     'target-unreachable': ['ESTALE', 'EIO', 'ENOTCONN', 'EHOSTDOWN', 'ETIMEDOUT', 'EWHATEVER'],
   };
