@@ -115,7 +115,7 @@ export function createSelection(rules: readonly SelectionRule[], source: string)
     );
   }
 
-  const top = root === '/' ? '/' : `${root}/`;
+  const top = below(root);
   return {
     select(entry) {
       if (noDevices && (entry.type === 'chardev' || entry.type === 'blockdev')) return 'skip';
@@ -144,6 +144,11 @@ function normalized(source: string): string {
   return source.startsWith('/') ? `/${parts.join('/')}` : parts.join('/') || '.';
 }
 
+/** What paths in it begin with. */
+function below(root: string): string {
+  return root === '/' ? '/' : `${root}/`;
+}
+
 /** @param root the source argument, normalized: what the pattern must be able to match or lead from */
 function compile(pattern: string, syntax: Modes['syntax'], ignoreCase: boolean, root: string): PathMatcher {
   if (syntax === 'regexp') return compileRegExp(pattern, ignoreCase);
@@ -152,7 +157,7 @@ function compile(pattern: string, syntax: Modes['syntax'], ignoreCase: boolean, 
   if (!matcher.covers(root, true) && !matcher.leadsTo(root, true)) {
     throw ruleError(
       'outside',
-      `The pattern ${quoted(pattern)} can't match anything in ${quoted(root)}: begin it as the source is written, or with '**'.`,
+      `The pattern ${quoted(pattern)} can't match anything in ${quoted(root)}: begin it with ${quoted(below(root))} or '**'.`,
       pattern,
     );
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { createSelection } from '../../src/files/select.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
@@ -95,7 +96,7 @@ test('a target in the source may be left out by an --exclude', async t => {
 for (const [options, message] of [
   [
     ['--exclude', 'elsewhere'],
-    /^Error: The pattern 'elsewhere' can't match anything in .*: begin it as the source is written/m,
+    /^Error: The pattern 'elsewhere' can't match anything in '(.*)': begin it with '\1\/' or '\*\*'\.$/m,
   ],
   [['--include', '**.txt'], /^Error: The last selection includes '\*\*\.txt', which changes nothing/m],
   [['--exclude-filelist', 'nowhere'], /^Error: cannot read the list nowhere: ENOENT/m],
@@ -110,6 +111,20 @@ for (const [options, message] of [
     assert.match(result.stderr, message);
   });
 }
+
+test('a pattern that begins with a ./ of the source is told what would work', () => {
+  for (const [source, pattern, beginning] of [
+    ['./pos', './pos/empty', 'pos/'],
+    ['/a/./b', '/a/./b/c', '/a/b/'],
+  ] as const) {
+    const selected = (pattern: string) =>
+      createSelection([{ kind: 'pattern', include: false, pattern }], source);
+    assert.throws(() => selected(pattern), {
+      message: new RegExp(`: begin it with '${beginning}' or '\\*\\*'\\.$`),
+    });
+    selected(`${beginning}c`);
+  }
+});
 
 const slips: readonly (readonly string[])[] = [
   ['--exclude', '/elsewhere/x'],
