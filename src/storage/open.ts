@@ -17,8 +17,10 @@ export async function openStorage(
   owner?: () => Promise<string>,
 ): Promise<Storage> {
   const target = parseTarget(url);
-  if (target.notice) reporter.report({ level: 'notice', code: 'url', message: target.notice });
-  if (target.scheme === 'file') return createFolderStorage(target.path, { owner });
+  const isFolder = target.scheme === 'file';
+  const level = isFolder ? 'warning' : 'notice'; // half of a folder's name is a folder that nobody meant
+  if (target.notice) reporter.report({ level, code: 'url', message: target.notice });
+  if (isFolder) return createFolderStorage(target.path, { owner });
   const { openS3 } = await import('./s3.ts');
   return openS3(target, s3, { reporter });
 }

@@ -3,7 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { pathFromText } from '../bytes.ts';
+import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 
 export interface FileTarget {
@@ -86,8 +86,7 @@ function parseFile(rest: string): FileTarget {
     );
   }
   if (end < 0) return { scheme: 'file', path: folder };
-  const notice =
-    'In a file URL "?" and "#" end the path. If they belong to the folder\'s name write %3F and %23.';
+  const notice = `In a file URL "?" and "#" end the path: this one is the folder '${displayPath(folder)}'. If they belong to its name write %3F and %23.`;
   return { scheme: 'file', path: folder, notice };
 }
 

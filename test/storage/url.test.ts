@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bytesOf, pathFromText } from '../../src/bytes.ts';
+import type { Report } from '../../src/report.ts';
+import { openStorage } from '../../src/storage/open.ts';
 import { cacheNameFor, isTargetUrl, parseTarget } from '../../src/storage/url.ts';
 import { failing } from '../contract/storage-contract.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -40,6 +42,17 @@ test('parseTarget() reads file URLs', () => {
     assert.equal(target.scheme === 'file' && target.path, pathFromText(folder.replace('@/', '/base/')), url);
     assert.equal(target.notice !== undefined, /[?#]/.test(url), url);
   }
+});
+
+test('openStorage() warns of a file URL that ends before its folder does', async () => {
+  const told: string[] = [];
+  const report = ({ level, message }: Report) => void told.push(`${level}: ${message}`);
+  const storage = await openStorage('file:///mnt/disk #2/b', {}, { report, progress() {} });
+  await storage.close();
+  assert.match(
+    told.join(),
+    /^warning: In a file URL .* this one is the folder '\/mnt\/disk '\. .* write %3F and %23\.$/,
+  );
 });
 
 test('parseTarget() finds the folder that duplicity writes to', t => {
