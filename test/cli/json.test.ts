@@ -91,6 +91,16 @@ function setUp(t: TestContext) {
 
 const PLAIN = '--no-encryption';
 
+test('docs/json.md has every type of line', () => {
+  const table = readFileSync(file.replace('json.schema.json', 'json.md'), 'utf8');
+  const rows = table.split('\n').filter(line => line.startsWith('| `'));
+  const told = rows.flatMap(row =>
+    [...row.split(' | ')[0]!.matchAll(/`([a-z-]+)`/g)].map(([, type]) => type),
+  );
+  const known = schema.oneOf!.map(({ properties }) => String(properties!.type!.const));
+  assert.deepEqual(told.sort(), [...new Set(known)].sort());
+});
+
 test('every command that works tells its results in lines of the schema', async t => {
   const { program, source, url, run } = setUp(t);
   const [statistics] = (await run(0, 'full', PLAIN, source, url, '--progress')).filter(
