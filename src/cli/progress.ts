@@ -14,6 +14,11 @@ export interface ProgressDisplay {
 
 const LINE_INTERVAL_MS = 60_000;
 const PATH_WIDTH = 40;
+/** What is beside the bar, and some of the path. */
+const BESIDE_BAR = 60;
+const MOST_BAR = 40;
+/** A shorter one tells nothing. */
+const LEAST_BAR = 10;
 
 /**
  * @param stream where the bar or the lines go
@@ -45,11 +50,13 @@ async function createBar(stream: NodeJS.WriteStream, now: () => number): Promise
         path: shorten(path ?? ''),
       };
       if (!bar) {
+        const barsize = Math.min(MOST_BAR, (stream.columns || 80) - BESIDE_BAR);
         const format =
           bytesTotal === undefined
             ? '{done}  {rate}  {entries} entries  {path}'
-            : '[{bar}] {percentage}%  {done} of {all}  {rate}  ETA {left}  {path}';
-        bar = new cliProgress.SingleBar({ format, stream, clearOnComplete: true, hideCursor: true, fps: 5 });
+            : `${barsize < LEAST_BAR ? '' : '[{bar}] '}{percentage}%  {done} of {all}  {rate}  ETA {left}  {path}`;
+        const look = { clearOnComplete: true, hideCursor: true, fps: 5 };
+        bar = new cliProgress.SingleBar({ format, barsize: Math.max(0, barsize), stream, ...look });
         bar.start(bytesTotal ?? 0, bytesDone, payload);
       } else {
         if (bytesTotal !== undefined) bar.setTotal(bytesTotal);

@@ -37,7 +37,7 @@ test('createPace() tells rate and time left from the last half minute', () => {
 });
 
 /** A stream that keeps what it is given. */
-function screen(isTTY: boolean) {
+function screen(isTTY: boolean, columns = 120) {
   const chunks: Buffer[] = [];
   const stream = new Writable({
     write(chunk, _, done) {
@@ -45,7 +45,7 @@ function screen(isTTY: boolean) {
       done();
     },
   });
-  const tools = { isTTY, columns: 120, cursorTo: () => true, clearLine: () => true, moveCursor: () => true };
+  const tools = { isTTY, columns, cursorTo: () => true, clearLine: () => true, moveCursor: () => true };
   return {
     stream: Object.assign(stream, tools) as unknown as NodeJS.WriteStream,
     text: () => String(Buffer.concat(chunks)),
@@ -67,6 +67,21 @@ test('off a terminal, and on a dumb one, progress is a plain line a minute', asy
     const first = 'backup: 57.2 MB of 477 MB (12%), 3 entries, 977 KB/s, ETA 7:20, at docs/a\n';
     assert.equal(text().split('\n').length, 3);
     assert.ok(text().startsWith(first), text());
+  }
+});
+
+test('a narrow terminal shows the numbers before a bar', async () => {
+  for (const [columns, bar] of [
+    [120, 40],
+    [80, 20],
+    [40, 0],
+  ] as const) {
+    const { stream, text } = screen(true, columns);
+    const display = await createProgressDisplay(stream, () => 0, 'xterm');
+    display.show(at(50 * MIB, { bytesTotal: 100 * MIB, path: 'docs/a' }));
+    display.stop();
+    assert.match(text(), /50% {2}50\.0 MB of 100 MB {2}0 bytes\/s/, text());
+    assert.equal((/\[([=-]+)\]/.exec(text())?.[1] ?? '').length, bar);
   }
 });
 
