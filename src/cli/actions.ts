@@ -41,6 +41,8 @@ export interface ActionSpec {
   readonly action: Action;
   /** Positional arguments in order. */
   readonly positionals: readonly Positional[];
+  /** All that its first argument may be. */
+  readonly choices?: readonly string[];
   /** Actions whose options it takes as well: it has them done. */
   readonly does?: readonly Action[];
   readonly summary: string;
@@ -189,6 +191,7 @@ export const actions: readonly ActionSpec[] = [
   {
     action: 'schedule',
     positionals: ['VERB', 'NAME'],
+    choices: ['install', 'remove', 'show'],
     summary: 'install, remove or show what runs the profile NAME at its time',
     detail:
       'A timer of systemd, a file in /etc/cron.d, or an entry in the crontab of the user, whichever there is.\n\nExamples:\n  tsbackup schedule install pictures --every "Mon 21:15"\n  tsbackup schedule show pictures\n  tsbackup schedule remove pictures',
@@ -205,6 +208,7 @@ export const actions: readonly ActionSpec[] = [
   {
     action: 'config',
     positionals: ['VERB', 'NAME'],
+    choices: ['check', 'show', 'schema'],
     summary: 'check or show the profile NAME',
     detail:
       'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema\n(with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
@@ -221,6 +225,7 @@ export const actions: readonly ActionSpec[] = [
   {
     action: 'completion',
     positionals: ['SHELL'],
+    choices: ['bash', 'zsh', 'fish'],
     summary: 'print a completion script for bash, zsh or fish',
     detail: 'Example:\n  . <(tsbackup completion bash)',
     dataOnStdout: true,

@@ -28,6 +28,7 @@ const names = actions.map(({ action }) => action);
 const takesProfile = actions
   .filter(({ positionals }) => positionals.some(name => name.startsWith('NAME')))
   .map(({ action }) => action);
+const choosing = actions.flatMap(({ action, choices }) => (choices ? [{ action, choices }] : []));
 /** Prints the names of profiles, in any shell. */
 const PROFILES = `sh -c 'ls "\${XDG_CONFIG_HOME:-$HOME/.config}/tsbackup" "\${TSBACKUP_SYSTEM_CONFIG:-/etc/tsbackup}" 2>/dev/null | sed -n s/[.]toml\\$//p'`;
 
@@ -35,14 +36,23 @@ const flagsOf = (spec: ActionSpec) =>
   optionsOf(spec).flatMap(({ long, short }) => [...(short ? [`-${short}`] : []), `--${long}`]);
 
 function bash(): string {
-  const withValue = options.filter(({ kind, hidden }) => !hidden && kind !== 'flag' && kind !== 'path');
-  const words = withValue.flatMap(({ long, short }) => [`--${long}`, ...(short ? [`-${short}`] : [])]);
+  const withValue = options.filter(({ kind, hidden }) => !hidden && kind !== 'flag');
+  const wordsOf = (specs: readonly OptionSpec[]) =>
+    specs.flatMap(({ long, short }) => [`--${long}`, ...(short ? [`-${short}`] : [])]);
+  const words = wordsOf(withValue.filter(({ kind }) => kind !== 'path'));
   return `# bash completion of tsbackup: . <(tsbackup completion bash)
 _tsbackup() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} action=backup word
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} action= word value= arguments=0
   COMPREPLY=()
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in ${names.join('|')}) action=$word; break ;; esac
+    case $value$word in
+      =|value=) value=value ;;
+      value*) value= ;;
+      ${wordsOf(withValue).join('|')}) value=value ;;
+      -*) ;;
+      ${names.join('|')}) if [[ $action ]]; then ((arguments++)); else action=$word; fi ;;
+      *) action=\${action:-backup}; ((arguments++)) ;;
+    esac
   done
   case $prev in
     --profile) COMPREPLY=($(compgen -W "$(${PROFILES})" -- "$cur")); return ;;
@@ -50,16 +60,19 @@ _tsbackup() {
   esac
   case $cur in
     -*)
-      case $action in
+      case \${action:-backup} in
 ${actions.map(spec => `        ${spec.action}) word='${flagsOf(spec).join(' ')}' ;;`).join('\n')}
       esac
       COMPREPLY=($(compgen -W "$word --help" -- "$cur"))
       return ;;
   esac
+  case $action$arguments in
+    '0') COMPREPLY=($(compgen -W '${names.join(' ')}' -- "$cur")); return ;;
+${choosing.map(({ action, choices }) => `    ${action}0) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$cur")); return ;;`).join('\n')}
+  esac
   case $action in
     ${takesProfile.join('|')}) COMPREPLY=($(compgen -W "$(${PROFILES})" -- "$cur")); return ;;
   esac
-  if ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W '${names.join(' ')}' -- "$cur")); fi
 }
 complete -o default -F _tsbackup tsbackup
 `;
@@ -102,7 +115,9 @@ ${actions
   .map(spec => {
     const isNamed = takesProfile.includes(spec.action);
     const rest = isNamed ? "'*:profile:_tsbackup_profiles'" : "'*:file:_files'";
-    return `    ${spec.action}) _arguments ${optionsOf(spec).map(optionWord).join(' ')} ${rest} ;;`;
+    // The action is the first argument.
+    const choice = spec.choices ? `'2:${spec.positionals[0]}:(${spec.choices.join(' ')})' ` : '';
+    return `    ${spec.action}) _arguments ${optionsOf(spec).map(optionWord).join(' ')} ${choice}${rest} ;;`;
   })
   .join('\n')}
   esac
@@ -119,6 +134,10 @@ function fish(): string {
     ...actions.map(
       ({ action, summary }) =>
         `complete -c tsbackup -n "not __fish_seen_subcommand_from $actions" -a ${action} -d ${quoted(summary)}`,
+    ),
+    ...choosing.map(
+      ({ action, choices }) =>
+        `complete -c tsbackup -f -n '__fish_seen_subcommand_from ${action}; and not __fish_seen_subcommand_from ${choices.join(' ')}' -a ${quoted(choices.join(' '))}`,
     ),
     `complete -c tsbackup -f -n '__fish_seen_subcommand_from ${takesProfile.join(' ')}' -a ${quoted(`(${PROFILES})`)}`,
   ];

@@ -29,6 +29,14 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsbackup; printf '%s\\n' "\${COMPREP
   assert.deepEqual(complete('tsbackup', 'full', '--vol'), ['--volsize']);
   assert.deepEqual(complete('tsbackup', 'restore', '--vol'), [], 'that is an option of backups');
   assert.deepEqual(complete('tsbackup', 'full', '--archive-dir', ''), [], 'bash itself completes files');
+  assert.deepEqual(complete('tsbackup', '--archive-dir', 'x', 'resto'), ['restore']);
+  assert.deepEqual(complete('tsbackup', '--volsize', '=', '5', '--progress', 'resto'), ['restore']);
+  assert.deepEqual(complete('tsbackup', '--name', 'full', 'resto'), ['restore']);
+  assert.deepEqual(complete('tsbackup', 'source', 'resto'), [], 'that is a backup, and a file');
+  assert.deepEqual(complete('tsbackup', 'schedule', ''), ['install', 'remove', 'show']);
+  assert.deepEqual(complete('tsbackup', 'config', '--json', 'sc'), ['schema']);
+  assert.deepEqual(complete('tsbackup', 'config', 'check', 'pi'), ['pics']);
+  assert.deepEqual(complete('tsbackup', 'completion', 'f'), ['fish']);
   assert.deepEqual(complete('tsbackup', 'run', 'pi'), ['pics']);
   assert.deepEqual(complete('tsbackup', 'restore', '--profile', 'pic'), ['pics']);
 });
