@@ -8,8 +8,10 @@ import type { CheckRequest } from '../commands/check.ts';
 import type { CommonOptions } from '../commands/host.ts';
 import { BackupError } from '../errors.ts';
 import type { Prefixes } from '../manifest/names.ts';
+import { checkName } from '../storage/storage.ts';
 import { keyValues } from './key-values.ts';
 import type { OptionValue } from './parse.ts';
+import { ranged } from './ranged.ts';
 import { s3Options } from './s3-values.ts';
 
 /** What every command on an archive takes. @throws BackupError `usage` */
@@ -17,6 +19,7 @@ export async function archiveRequest(values: Readonly<Record<string, OptionValue
   return { ...commonOptions(values), keys: (await keyValues(values)).choice };
 }
 
+/** @throws BackupError `usage` */
 export function commonOptions(values: Readonly<Record<string, OptionValue>>): CommonOptions {
   const text = (name: string) => values[name] as string | undefined;
   const bytesText = (name: string) => {
@@ -24,11 +27,14 @@ export function commonOptions(values: Readonly<Record<string, OptionValue>>): Co
     return value === undefined ? undefined : pathFromText(value);
   };
   const archiveDir = text('archive-dir');
+  const [name, prefixes] = [bytesText('name'), prefixesOf(values)];
+  if (name !== undefined) checkName(name);
+  for (const prefix of Object.values(prefixes)) checkName(`${prefix}duplicity`); // as names of objects begin
   return {
     archiveDir: archiveDir === undefined ? defaultCacheRoot() : pathFromText(resolve(archiveDir)),
-    name: bytesText('name'),
+    name,
     tempdir: resolve(text('tempdir') ?? tmpdir()),
-    prefixes: prefixesOf(values),
+    prefixes,
     s3: s3Options(values),
   };
 }
@@ -39,6 +45,13 @@ function prefixesOf(values: Readonly<Record<string, OptionValue>>): Prefixes {
     return text === undefined ? [] : [[kind, pathFromText(text as string)] as const];
   });
   return Object.fromEntries(given);
+}
+
+const STALL_TIMEOUT_SECONDS = 1800;
+
+/** @throws BackupError `usage` */
+export function stallTimeoutMs(values: Readonly<Record<string, OptionValue>>): number {
+  return (ranged(values, 'stall-timeout', 0, 1_000_000) ?? STALL_TIMEOUT_SECONDS) * 1000;
 }
 
 /** How much a check reads. @throws BackupError `usage` */

@@ -13,6 +13,7 @@ import { provideCredentials } from '../profiles/credentials.ts';
 import { readSecret, type SecretSource } from '../profiles/secrets.ts';
 import type { Reporter } from '../report.ts';
 import { type Action, actions } from './actions.ts';
+import { stallTimeoutMs } from './common-values.ts';
 import { dispatch } from './dispatch.ts';
 import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
 import { createJsonOutput, type JsonOutput } from './json-output.ts';
@@ -21,7 +22,6 @@ import { optionNames } from './options.ts';
 import { type Background, type Invocation, parseCommandLine } from './parse.ts';
 import { askOnTerminal, createPassphraseSource, createSignPassphraseSource } from './passphrase.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { ranged } from './ranged.ts';
 import {
   createTextReporter,
   journalMark,
@@ -111,7 +111,7 @@ export async function main(
       const { createProgressDisplay } = await import('./progress.ts');
       progress = await createProgressDisplay(process.stderr, Date.now, process.env.TERM);
     }
-    watchdog = createWatchdog(stallTimeoutMs(invocation));
+    watchdog = createWatchdog(stallTimeoutMs(invocation.values));
     watchdog.signal.addEventListener('abort', () => killAfter(END_IN_ORDER_MS));
     const plain = json?.reporter ?? textReporter(action, { verbosity, progress, mark });
     const warn = (message: string) => plain.report({ level: 'warning', code: 'log-failed', message });
@@ -171,13 +171,8 @@ const background: Background = {
   },
 };
 
-const STALL_TIMEOUT_SECONDS = 1800;
 /** How long a run that is ended because it hangs may take to do so in order. */
 const END_IN_ORDER_MS = 150_000;
-
-function stallTimeoutMs({ values }: Invocation): number {
-  return (ranged(values, 'stall-timeout', 0, 1_000_000) ?? STALL_TIMEOUT_SECONDS) * 1000;
-}
 
 /** An argument for the log: what somebody has put into a URL is refused, and not to be kept. */
 function withoutCredentials(argument: string): string {

@@ -10,13 +10,14 @@ import { loadProfile, type Profile } from '../profiles/profile.ts';
 import { readSecret, type SecretSource, warnOfReaders } from '../profiles/secrets.ts';
 import { parseTarget } from '../storage/url.ts';
 import { actions } from './actions.ts';
-import { commonOptions, sampleOf } from './common-values.ts';
+import { commonOptions, sampleOf, stallTimeoutMs } from './common-values.ts';
 import { keyValues } from './key-values.ts';
 import { logSizeOf } from './logs.ts';
 import { optionNames } from './options.ts';
 import { type Invocation, type OptionValue, parseStep } from './parse.ts';
 import { pruneWords } from './profile-run.ts';
 import { backupRequest, keepRules } from './requests.ts';
+import { thawTier } from './s3-values.ts';
 
 /** @returns the exit status */
 export async function config(verb: string, name: string, host: Host): Promise<number> {
@@ -96,6 +97,7 @@ async function checkRequests(backup: Invocation, profile: Profile, host: Host): 
   const common = commonOptions(values);
   await backupRequest(backup, { common, keys: await keyValues(values) }, host);
   logSizeOf(values);
+  stallTimeoutMs(values);
   if (!profile.prune) return;
   const prune = parseStep('prune', [profile.target], pruneWords(profile), profile, process.env);
   planPrune(collectSets([]), keepRules(prune.values));
@@ -106,7 +108,9 @@ function checkOthers(profile: Profile): void {
   for (const { action, positionals } of actions) {
     if (!positionals.includes('URL')) continue;
     const places = positionals.map(name => (name === 'URL' ? profile.target : profile.source));
-    parseStep(action, places, [], profile, process.env);
+    const { values } = parseStep(action, places, [], profile, process.env);
+    commonOptions(values);
+    thawTier(values);
   }
 }
 
