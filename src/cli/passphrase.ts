@@ -24,9 +24,9 @@ export type AskHidden = (question: string) => Promise<Uint8Array | undefined>;
 
 /**
  * The passphrase, asked for at most once per run.
- * @param confirm whether a typed passphrase must be typed twice (a backup, where a slip would lock the user out)
- * @throws BackupError `passphrase-missing` without any source of one, `usage` for an empty one or a file or command
- *   that gives none
+ * @param confirm for a new archive: a typed one must be typed twice, as a slip would lock the user out
+ * @throws BackupError `passphrase-missing` without any source of one, `usage` for an empty one, a file or command
+ *   that gives none, and one for a new archive that nobody could type
  */
 export function createPassphraseSource(
   options: PassphraseOptions,
@@ -34,8 +34,27 @@ export function createPassphraseSource(
   ask: AskHidden,
 ): (confirm: boolean) => Promise<Uint8Array> {
   let known: Promise<Uint8Array> | undefined;
-  return confirm => (known ??= find(options, environment, ask, confirm));
+  return confirm => {
+    known ??= find(options, environment, ask, confirm).then(found => (confirm ? typable(found) : found));
+    return known;
+  };
 }
+
+/** For a new archive, which other programs and people are to open too. */
+function typable(passphrase: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(passphrase);
+  const what = bytes.includes(0)
+    ? 'has a NUL byte, where it ends for gpg and duplicity'
+    : bytes.at(-1) === 0x0d
+      ? 'ends with a carriage return, as the lines of Windows do'
+      : bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)
+        ? 'begins with a byte order mark, which editors of Windows write'
+        : undefined;
+  if (what === undefined) return passphrase;
+  throw new BackupError('usage', `the passphrase ${what}: nobody could type it; remove that first`);
+}
+
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf);
 
 /** Of the key that signs: the environment variable SIGN_PASSPHRASE, else that of the profile, else the other one. */
 export function createSignPassphraseSource(

@@ -39,6 +39,25 @@ test('--passphrase-file gives the first line of a file, whatever ends it', async
   await assertOpens(program, url, SECRET);
 });
 
+test('a passphrase that nobody could type begins no archive, but opens what there is', async t => {
+  const { program, url } = setUp(t);
+  const file = join(program.home, 'pass');
+  const words = ['--passphrase-file', 'pass', 'source', url];
+  for (const [text, told] of [
+    ['sec\0ret\n', /has a NUL byte/],
+    ['secret\r\n', /ends with a carriage return/],
+    ['\ufeffsecret\n', /begins with a byte order mark/],
+  ] as const) {
+    writeFileSync(file, text);
+    assert.match(expectStatus(await program.run(['full', ...words]), 2).stderr, told);
+  }
+  expectStatus(await program.run(['full', 'source', url], { passphrase: 'secret\r' }), 2);
+  writeFileSync(file, 'secret\n');
+  expectStatus(await program.run(['full', ...words]));
+  writeFileSync(file, 'secret\r\n');
+  expectStatus(await program.run(words), 12);
+});
+
 test('a key that is not there is told before anybody is asked for a passphrase', async t => {
   if (!needTool(t, 'gpg')) return;
   const { program, url } = setUp(t);
