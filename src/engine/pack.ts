@@ -265,6 +265,7 @@ function createPacker(options: PackOptions) {
     let file: ReadableFile | undefined;
     let made: Content | undefined;
     let part = 0; // parts that are in the batches
+    let isContinued = false; // the first ones are in those of an earlier run
     let size = 0;
     let entry = listed;
     let recorded = listed;
@@ -284,6 +285,7 @@ function createPacker(options: PackOptions) {
       if (cut) {
         part = passOver(cut, made, file, fingerprint);
         size = part * PART_SIZE;
+        isContinued = true;
         cut = undefined;
       }
       for (let length = PART_SIZE; length === PART_SIZE; size += length) {
@@ -299,7 +301,7 @@ function createPacker(options: PackOptions) {
       }
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      const isLost = part === 0 || builder.holds(mark);
+      const isLost = part === 0 || (!isContinued && builder.holds(mark));
       const fate = kind === 'new' ? leavesOut : keeps;
       warn(error.problem, isLost ? fate : 'only its beginning is in this backup');
       if (isLost) {

@@ -12,11 +12,11 @@ import fs, {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestArchive } from '../support/archive.ts';
+import { replaceCalls } from '../support/node-calls.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
@@ -83,24 +83,6 @@ test('backup of a source that changes under its hands ends well, and the next on
   expectStatus(await program.run(['restore', url, 'out'], secret));
   assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
 });
-
-type Call = (...given: unknown[]) => unknown;
-
-/** Replaces calls of node:fs in this process until the test ends. */
-function replaceCalls(t: TestContext, names: readonly string[], by: (original: Call) => Call): void {
-  const functions = fs as unknown as Record<string, Call>;
-  const originals = names.map(name => functions[name]!);
-  names.forEach((name, index) => {
-    functions[name] = by(originals[index]!);
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    names.forEach((name, index) => {
-      functions[name] = originals[index]!;
-    });
-    syncBuiltinESMExports();
-  });
-}
 
 /** Does something just before a file of that name is opened. */
 function beforeOpening(t: TestContext, name: string, work: () => void): void {
