@@ -8,6 +8,10 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -178,23 +182,44 @@ test('what duplicity left unfinished in a shared archive cache is removed before
   assertSameTree(snapshotTree(theirs), snapshotTree(source));
 });
 
-test('a file cut by the interruption is stored anew if somebody has written to it', async t => {
-  const base = tempDir(t);
-  const source = join(base, 'source');
-  makeFiles(source, 3, 700_000);
-  makeFiles(join(source, 'large'), 1, 3_000_000);
-  const archive = createTestArchive(base);
-  archive.host.interruptAfter(6);
-  await assert.rejects(archive.backup(source, { volumeSize: 100_000 }));
-  appendFileSync(join(source, 'large', 'file 10'), 'more');
-  archive.host.interruptAfter(undefined);
-  archive.host.clear();
-  assert.equal(await archive.backup(source, { volumeSize: 100_000 }), 0);
-  const codes = archive.host.reports.map(({ code }) => code);
-  assert.ok(codes.includes('continuing') && codes.includes('cut-file-changed'), codes.join());
-  assert.equal(await archive.restore(join(base, 'out')), 0);
-  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
-});
+const touches: Readonly<Record<string, (file: string) => void>> = {
+  'has been written to': file => appendFileSync(file, 'more'),
+  'has shrunk to within what is stored': file => truncateSync(file, 100_000),
+  'has shrunk to what is not stored yet': file => truncateSync(file, 2_900_000),
+  'is gone': file => rmSync(file),
+  'is another one of the same length and time': file => {
+    const { atime, mtime } = statSync(file);
+    writeFileSync(`${file} new`, Buffer.alloc(3_000_000, 1));
+    utimesSync(`${file} new`, atime, mtime);
+    renameSync(`${file} new`, file);
+  },
+  'is a folder by now': file => {
+    rmSync(file);
+    makeFiles(file, 1, 1000);
+  },
+};
+
+for (const [what, touch] of Object.entries(touches)) {
+  test(`a file cut by the interruption is stored anew if it ${what}`, async t => {
+    const base = tempDir(t);
+    const source = join(base, 'source');
+    makeFiles(source, 3, 700_000);
+    makeFiles(join(source, 'large'), 1, 3_000_000);
+    const archive = createTestArchive(base);
+    archive.host.interruptAfter(6);
+    await assert.rejects(archive.backup(source, { volumeSize: 100_000 }));
+    touch(join(source, 'large', 'file 10'));
+    archive.host.interruptAfter(undefined);
+    archive.host.clear();
+    assert.equal(await archive.backup(source, { volumeSize: 100_000 }), 0);
+    const codes = archive.host.reports.map(({ code }) => code);
+    assert.ok(codes.includes('continuing') && codes.includes('cut-file-changed'), codes.join());
+    assert.equal(await archive.restore(join(base, 'out')), 0);
+    assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source), {
+      without: ({ path }) => path === 'large', // its time is that of before the interruption
+    });
+  });
+}
 
 test('finished files are not read again', async t => {
   const base = tempDir(t);
