@@ -310,8 +310,9 @@ function createPacker(options: PackOptions) {
       }
       // Its first parts have left already: it ends here, and says so to whoever restores it.
       made!.cut();
-      while (builder.part(made!.member, entry, ++part, true, made!.fill) === PART_SIZE) {
+      for (let length = PART_SIZE; length === PART_SIZE; ) {
         if (builder.isFull) yield builder.take();
+        length = builder.part(made!.member, entry, ++part, true, made!.fill);
       }
       builder.cutShort(entry.path);
       recorded = { ...entry, mtimeSeconds: entry.mtimeSeconds === 0 ? 1 : 0 }; // so that the next incremental, whoever makes it, stores it anew
