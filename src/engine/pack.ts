@@ -266,6 +266,7 @@ function createPacker(options: PackOptions) {
     let made: Content | undefined;
     let part = 0; // parts that are in the batches
     let isContinued = false; // the first ones are in those of an earlier run
+    let length = PART_SIZE; // of the last part
     let size = 0;
     let entry = listed;
     let recorded = listed;
@@ -288,7 +289,7 @@ function createPacker(options: PackOptions) {
         isContinued = true;
         cut = undefined;
       }
-      for (let length = PART_SIZE; length === PART_SIZE; size += length) {
+      for (; length === PART_SIZE; size += length) {
         if (part > 0 && made.prepare) yield* made.prepare();
         builder.left = Math.max(0, entry.size - made.passed());
         if (part > 0 && builder.isFull) yield builder.take();
@@ -310,7 +311,7 @@ function createPacker(options: PackOptions) {
       }
       // Its first parts have left already: it ends here, and says so to whoever restores it.
       made!.cut();
-      for (let length = PART_SIZE; length === PART_SIZE; ) {
+      while (length === PART_SIZE) {
         if (builder.isFull) yield builder.take();
         length = builder.part(made!.member, entry, ++part, true, made!.fill);
       }
