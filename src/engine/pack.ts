@@ -313,6 +313,8 @@ function createPacker(options: PackOptions) {
       made!.cut();
       while (length === PART_SIZE) {
         if (builder.isFull) yield builder.take();
+        // The end of a delta is not what it has there if more of the file can be read: nobody may go on within it.
+        builder.setOpen({ fingerprint: doubtful(fingerprint), member: made!.member });
         length = builder.part(made!.member, entry, ++part, true, made!.fill);
       }
       builder.cutShort(entry.path);

@@ -9,7 +9,7 @@ import type { ReadableFile } from '../../src/files/read.ts';
 import type { SourceEntry } from '../../src/files/walk.ts';
 import { createKernel } from '../../src/rsync/kernel.ts';
 import { createTarReader } from '../../src/volumes/tar-reader.ts';
-import { signatureOf } from '../rsync/support.ts';
+import { patched, signatureOf } from '../rsync/support.ts';
 import { createRandom } from '../support/random.ts';
 
 const LENGTH = 2_500_000;
@@ -78,6 +78,30 @@ function dataOf(batches: readonly PackBatch[]): Buffer[] {
   for (const { difftar } of batches) reader.push(difftar);
   return members.map(pieces => Buffer.concat(pieces));
 }
+
+test('a delta that ended early is not continued as if the file had been read to its end', async () => {
+  let refused = 0;
+  let continued = 0;
+  for (let goodLength = 1_100_000; goodLength < 2_000_000; goodLength += 131_072) {
+    const batches = await packed(goodLength);
+    for (let taken = 1; taken < batches.length; taken++) {
+      const { last, open, counts } = batches[taken - 1]!;
+      if (open === undefined) continue; // it is over
+      const before = dataOf(batches.slice(0, taken));
+      const cut = { ...open, path: 'film', parts: last!.block! };
+      const rest = await packed(LENGTH + 1, { counts, sigtarLength: 0, cut }).catch(error => {
+        assert.equal(error.code, 'cut-file-changed');
+        return undefined;
+      });
+      if (rest) {
+        const delta = Buffer.concat([...before, ...dataOf(rest)]);
+        assert.ok(content.equals(patched(basis, delta)), `${goodLength} bytes, batch ${taken}`);
+        continued++;
+      } else refused++;
+    }
+  }
+  assert.ok(continued > 0 && refused > 0, `${continued} continued, ${refused} refused`);
+});
 
 test("a file that is read whole has no more parts when its times can't be read", async () => {
   const batches = await packed(LENGTH);
