@@ -6,7 +6,6 @@
 
 import { displayPath } from '../bytes.ts';
 import type { SqliteDatabase } from '../cache/sqlite.ts';
-import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
 import { columns } from './schema.ts';
 import { createTreeReader, folderOf, nameOf, ROOT_PARENT } from './tree-reader.ts';
@@ -22,8 +21,11 @@ export interface Catalog {
   entries(from?: TreePlace): Generator<CatalogEntry, void, undefined>;
   /** Begins a set (the only pending one). */
   beginSet(time: number): void;
-  /** Writing goes on at a place in the middle of the tree. @returns what the path is as of the pending set */
-  goOn(from: TreePlace): EntryType | undefined;
+  /**
+   * Writing goes on at a place in the middle of the tree.
+   * @returns the first on the way to it, and unless it is included itself, that is no folder as of the pending set
+   */
+  goOn(from: TreePlace): string | undefined;
   /**
    * A new version of a path; its folder must have been put or entered before. Calls come in walk order.
    * @param stat fingerprint of what lstat said, if it is known
@@ -132,8 +134,7 @@ export function createCatalog(db: SqliteDatabase): Catalog {
       const folders = from.inclusive ? way.slice(0, -1) : way;
       open.length = 0;
       for (const { path, folder } of folders) openFolder(path, folder);
-      const { parent, name } = way.at(-1)!;
-      return typeOf.get(parent, name) as EntryType | undefined;
+      return folders.find(({ parent, name }) => typeOf.get(parent, name) !== 'directory')?.path;
     },
     put(version, stat, signatureOffset) {
       begin();

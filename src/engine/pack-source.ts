@@ -7,7 +7,7 @@ import { catalogFailure } from '../catalog/failure.ts';
 import { fingerprintOf, hasStableInodes } from '../catalog/fingerprint.ts';
 import { learnPending, type PendingSet } from '../catalog/pending.ts';
 import { createSignatureReader } from '../catalog/signatures.ts';
-import type { Piece } from '../catalog/versions.ts';
+import type { Piece, TreePlace } from '../catalog/versions.ts';
 import { BackupError } from '../errors.ts';
 import { createAnchors } from '../files/anchors.ts';
 import { createIdNames } from '../files/ids.ts';
@@ -82,13 +82,13 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
   const ahead = host.readAhead && createReadAhead(source, host.readAhead);
 
   async function* batches(): AsyncGenerator<PackBatch, void, undefined> {
-    const from = await begin(catalog, job).catch(explain);
+    const { place, from } = await begin(catalog, job).catch(explain);
     const patience = createPatience(source, device, { ...host, retryForMs, now: monotonicMs });
     const stableInodes = hasStableInodes(fileSystemTypeOf(source, patience));
     const names = createIdNames();
     const anchors = createAnchors(source);
     const selection = job.selection.length > 0 ? createSelection(job.selection, source) : undefined;
-    const plan = collate(walk(source, { ...selection, names, patience, from }), catalog.entries(from), {
+    const plan = collate(walk(source, { ...selection, names, patience, from }), catalog.entries(place), {
       stableInodes,
       timeOfSet: catalog.timeOfSet,
       localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
@@ -148,15 +148,23 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
   };
 }
 
-/** Begins the set; if a run that broke off has stored some of it, the catalog learns that. @returns where to walk on */
-async function begin(catalog: Catalog, { time, resume }: PackJob): Promise<WalkStart | undefined> {
+/**
+ * Begins the set; if a run that broke off has stored some of it, the catalog learns that.
+ * @returns where that ends, and where to walk on
+ */
+async function begin(
+  catalog: Catalog,
+  { time, resume }: PackJob,
+): Promise<{ readonly place?: TreePlace; readonly from?: WalkStart }> {
   catalog.beginSet(time);
-  if (!resume) return undefined;
+  if (!resume) return {};
   const { end, open, pending } = resume;
   await learnPending(catalog, pending);
   const place = { path: end.path, inclusive: open !== undefined };
-  // What was no folder when it was stored has nothing in it for this set, whatever it may be by now.
-  return { ...place, enter: catalog.goOn(place) === 'directory' };
+  const noFolder = catalog.goOn(place);
+  if (noFolder === undefined) return { place, from: { ...place, enter: true } };
+  // What was gone, or no folder, when it was stored has nothing in it for this set, whatever it may be by now.
+  return { place, from: { path: noFolder, inclusive: false, enter: false } };
 }
 
 function startOf({ end, open, counts, pending }: PackResume): PackStart {

@@ -64,7 +64,7 @@ export interface WalkStart {
   readonly path: string;
   /** Whether the path itself is given too. */
   readonly inclusive: boolean;
-  /** If not: whether what lies in it is. */
+  /** If not: whether what lies in it is; else it is not even looked at, unless it is the root. */
   readonly enter: boolean;
 }
 
@@ -120,7 +120,8 @@ export function* walk(
     const start = path === '' ? 0 : path.length + 1;
     const slash = from.path.indexOf('/', start);
     const next = from.path.slice(start, slash < 0 ? undefined : slash);
-    const index = names.findIndex(name => name >= next);
+    const isOver = slash < 0 && !from.inclusive && !from.enter;
+    const index = names.findIndex(name => (isOver ? name > next : name >= next));
     return index < 0 ? names.length : index;
   }
 

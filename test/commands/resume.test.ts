@@ -17,14 +17,14 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTestArchive } from '../support/archive.ts';
+import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
-import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { needTool } from '../support/tools.ts';
+import { haveTool, needTool } from '../support/tools.ts';
 import { assertTold } from './troubles.ts';
 
 const options = { passphrase: 'right', timeoutMs: 60_000 };
@@ -219,6 +219,51 @@ for (const [what, touch] of Object.entries(touches)) {
       without: ({ path }) => path === 'large', // its time is that of before the interruption
     });
   });
+}
+
+for (const what of ['gone', 'a file']) {
+  test(`a folder that was ${what} when a run was interrupted, and is there again, is stored by the next run`, async t => {
+    const base = tempDir(t);
+    const source = join(base, 'source');
+    const folder = join(source, 'folder');
+    const archive = createTestArchive(base);
+    mkdirSync(join(folder, 'in it'), { recursive: true });
+    for (let i = 1000; i < 5000; i++) writeFileSync(join(folder, 'in it', `${i}`), '');
+    writeFileSync(join(source, 'z'), '');
+    assert.equal(await archive.backup(source), 0);
+
+    rmSync(folder, { recursive: true });
+    if (what === 'a file') writeFileSync(folder, 'text');
+    const gone = snapshotTree(source);
+    archive.host.interruptAfter(1);
+    archive.host.set(archive.host.now() + 1000);
+    await assert.rejects(archive.backup(source, { volumeSize: 1000 }), { code: 'interrupted' });
+    archive.host.interruptAfter(undefined);
+
+    rmSync(folder, { force: true });
+    mkdirSync(join(folder, 'in it'), { recursive: true });
+    for (const name of ['1000 new', '9999']) writeFileSync(join(folder, 'in it', name), name);
+    assert.equal(await archive.backup(source), 0);
+    assert.ok(archive.host.reports.some(({ code }) => code === 'continuing'));
+    await restoreByBoth(t, archive, join(base, 'resumed'), gone);
+    archive.host.set(archive.host.now() + 1000);
+    assert.equal(await archive.backup(source), 0);
+    await restoreByBoth(t, archive, join(base, 'next'), snapshotTree(source));
+  });
+}
+
+async function restoreByBoth(
+  t: TestContext,
+  archive: TestArchive,
+  at: string,
+  tree: SnapshotEntry[],
+): Promise<void> {
+  const without = ({ path }: SnapshotEntry) => path === ''; // its time is that of another change
+  assert.equal(await archive.restore(at), 0);
+  assertSameTree(snapshotTree(at), tree, { without });
+  if (!haveTool('duplicity')) return;
+  await createDuplicity(t).restore(archive.url, `${at} by duplicity`);
+  assertSameTree(snapshotTree(`${at} by duplicity`), tree, { without });
 }
 
 test('finished files are not read again', async t => {

@@ -313,6 +313,32 @@ test('walk() leaves out a folder when enter() says so', t => {
   assert.deepEqual(paths, ['', 'b', 'b/x']);
 });
 
+test('walk() begins at, in or behind any path, and does not look at what it passes over', t => {
+  const root = scratch(t);
+  for (const folder of ['a', 'b', 'b/in', 'c']) mkdirSync(`${root}/${folder}`);
+  for (const file of ['a/x', 'b/in/x', 'b/y', 'c/x']) writeFileSync(`${root}/${file}`, '');
+  const from = (path: string, inclusive: boolean, enter: boolean) => {
+    const asked: string[] = [];
+    const select = (entry: SourceEntry) => {
+      asked.push(entry.path);
+      return 'take' as const;
+    };
+    return { paths: pathsOf(root, { from: { path, inclusive, enter }, select }), asked };
+  };
+  const rest = ['b/y', 'c', 'c/x'];
+  assert.deepEqual(from('b/in', true, true), {
+    paths: ['b/in', 'b/in/x', ...rest],
+    asked: ['b', 'b/in', 'b/in/x', ...rest],
+  });
+  assert.deepEqual(from('b/in', false, true), {
+    paths: ['b/in/x', ...rest],
+    asked: ['b', 'b/in', 'b/in/x', ...rest],
+  });
+  assert.deepEqual(from('b/in', false, false), { paths: rest, asked: ['b', ...rest] });
+  assert.deepEqual(from('b', false, false), { paths: ['c', 'c/x'], asked: ['c', 'c/x'] });
+  assert.deepEqual(from('', false, false), { paths: [], asked: [] });
+});
+
 test('walk() gives small batches, and lets go of everything when broken off', t => {
   const root = scratch(t);
   for (let i = 0; i < 600; i++) writeFileSync(`${root}/${i}`, '');
