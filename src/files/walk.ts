@@ -50,7 +50,7 @@ export interface WalkOptions {
   readonly followRoot?: boolean;
   /**
    * Asked for every entry but the root. `skip` leaves it out, a directory with all that is below and unread; `scan`
-   * enters a directory and gives its entry only before the first entry taken below it.
+   * enters a directory and gives its entry only before the first entry taken, or thing that can't be read, below it.
    */
   select?(entry: SourceEntry): 'take' | 'skip' | 'scan';
   /** Passes over what comes before; default: begins with the root. */
@@ -102,12 +102,12 @@ export function* walk(
   let batch: WalkItem[] = [];
   let rootDevice: bigint | undefined;
 
-  function take(entry: SourceEntry): void {
+  function give(item: WalkItem): void {
     for (const folder of folders) {
       if (folder.pending) batch.push({ entry: folder.pending });
       folder.pending = undefined;
     }
-    batch.push({ entry });
+    batch.push(item);
   }
 
   const { from } = options;
@@ -142,7 +142,7 @@ export function* walk(
       if (choice === 'skip') return;
       const passed = isPassed(path);
       if (type !== 'directory') {
-        if (choice === 'take' && !passed) take(entry);
+        if (choice === 'take' && !passed) give({ entry });
         return;
       }
       during = 'readdir';
@@ -150,7 +150,7 @@ export function* walk(
       const listed = asked(isLarge ? listLargeFolder : listFolder, path);
       if (path === '') rootDevice = stats.dev;
       if (options.enter?.(entry, listed) === false) return;
-      if (choice === 'take' && !passed) take(entry);
+      if (choice === 'take' && !passed) give({ entry });
       folders.push({
         path,
         names: listed,
@@ -160,7 +160,8 @@ export function* walk(
     } catch (error) {
       const problem = sourceProblem(path, during, error);
       if (path === '') throw rootError(rootPath, problem, error);
-      batch.push({ problem });
+      if (problem.vanished) batch.push({ problem });
+      else give({ problem }); // else what the chain has of it would be in folders that are gone
     }
   }
 

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   renameSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -303,6 +304,31 @@ test('walk() leaves out what select() skips, unread, and gives scanned folders o
   });
   assert.deepEqual(paths, ['', 'scan', 'scan/full', 'scan/full/in', 'scan/full/in/take', 'take']);
   assert.ok(!asked.includes('no/file') && !asked.includes(''));
+});
+
+test("walk() gives scanned folders before what in them can't be read, not for what vanished", t => {
+  if (!needOrdinaryUser(t)) return;
+  const root = scratch(t);
+  chmodSync(root, 0o755);
+  for (const folder of ['scan', 'scan/closed', 'scan/full', 'z', 'z/gone']) mkdirSync(`${root}/${folder}`);
+  writeFileSync(`${root}/scan/full/take`, '');
+  chmodSync(`${root}/scan/closed`, 0);
+  chmodSync(`${root}/z`, 0o777);
+  const items = asOrdinaryUser(() =>
+    walkAll(root, {
+      select({ path }) {
+        return path.endsWith('take') ? 'take' : 'scan';
+      },
+      enter({ path }) {
+        if (path === 'z') rmdirSync(`${root}/z/gone`);
+        return true;
+      },
+    }),
+  );
+  assert.deepEqual(
+    items.map(({ entry, problem }) => entry?.path ?? problem?.path),
+    ['', 'scan', 'scan/closed', 'scan/full', 'scan/full/take', 'z/gone'],
+  );
 });
 
 test('walk() leaves out a folder when enter() says so', t => {
