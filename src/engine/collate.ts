@@ -48,10 +48,15 @@ export function* collate(
   for (const items of walked) {
     for (const item of items) {
       if (item.skipped !== undefined) continue;
+      if (item.problem?.vanished) {
+        // The folders that it was in may come after it, and are not gone.
+        plan.push({ kind: 'problem', problem: item.problem, isKnown: false });
+        continue;
+      }
       const path = item.entry ? item.entry.path : item.problem.path;
       if (known && known.path !== path && comparePaths(known.path, path) < 0) yield* add(gone(path));
       if (item.problem) {
-        if (!item.problem.vanished) kept = path;
+        kept = path;
         plan.push({ kind: 'problem', problem: item.problem, isKnown: known?.path === path });
       } else if (known?.path === path) {
         plan.push(planKnown(item.entry, known, comparison));

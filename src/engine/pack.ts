@@ -128,7 +128,7 @@ function createPacker(options: PackOptions) {
   ): Generator<PackBatch | Passed, void, undefined> {
     switch (item.kind) {
       case 'problem':
-        warn(item.problem, item.isKnown && !item.problem.vanished ? keeps : leavesOut);
+        warn(item.problem, item.isKnown ? keeps : leavesOut);
         return;
       case 'deleted':
         removed(item.path, item.wasFile);

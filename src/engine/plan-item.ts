@@ -32,9 +32,10 @@ export interface UnchangedItem {
   readonly known: CatalogEntry;
 }
 
-/** A path that could not be examined; its previous version, where there is one, stays as it is. */
+/** A path that could not be examined. */
 export interface ProblemItem {
   readonly kind: 'problem';
+  /** There is a previous version, which stays as it is. */
   readonly isKnown: boolean;
   readonly problem: SourceProblem;
 }

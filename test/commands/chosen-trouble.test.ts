@@ -62,3 +62,11 @@ for (const [what, path] of [
     await restoreAll();
   });
 }
+
+test('what vanishes before a chosen file does not take its folder with it', async t => {
+  const { source, backUp, restoreAll, output } = await makeSetting(t);
+  failCalls(t, 'lstatSync', join(source, 'docs/among them'), 'ENOENT');
+  assert.equal(await backUp(), 3);
+  assert.match(output(), /^DeltaEntries 0$/m);
+  await restoreAll();
+});
