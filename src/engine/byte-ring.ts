@@ -7,8 +7,6 @@
 export const LARGEST_RECORD = 256 * 1024;
 const CAPACITY = 8 * LARGEST_RECORD;
 const HEADER = 8;
-/** To wake the other thread takes longer than most records: not before so much is there to read, or free. */
-const WORTH_WAKING = CAPACITY / 4;
 /** Fills the end of the ring where the next record does not fit. */
 const FILLER = -1;
 
@@ -79,13 +77,15 @@ export function createRingWriter(ring: RingMemory): RingWriter {
   const worthWriting = (3 * capacity) / 8;
   /** For so much a writer waits that lacks it: more, for else it would wait for each record. */
   const worthWaiting = capacity / 2;
+  /** To wake the reader takes longer than most records: not before so much is there to read. */
+  const worthWaking = capacity / 4;
   const headers = new Int32Array(data.buffer);
   const hasEnded = () => Atomics.load(control, ENDED) === 1;
   let untold = 0;
   const advance = (bytes: number, isUrgent: boolean) => {
     Atomics.add(control, WRITTEN, bytes);
     untold += bytes;
-    if (!isUrgent && untold < WORTH_WAKING) return;
+    if (!isUrgent && untold < worthWaking) return;
     untold = 0;
     Atomics.notify(control, WRITTEN);
   };

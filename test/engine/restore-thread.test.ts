@@ -74,6 +74,18 @@ test('a writer that found no room waits for much, not for each record that is re
   assert.ok(waits > 10 && waits < pushed / 10, `${waits} waits for ${pushed} records`);
 });
 
+test('a writer wakes the reader once a quarter of the ring is to be read, however large it is', t => {
+  for (const capacity of [64 * 1024, 1024 * 1024]) {
+    const writer = createRingWriter(createRingMemory(capacity));
+    const { mock } = t.mock.method(Atomics, 'notify');
+    for (let pushed = 0; pushed < 7; pushed++) writer.push(1, capacity / 32, undefined, false);
+    assert.equal(mock.callCount(), 0);
+    writer.push(1, capacity / 32, undefined, false);
+    assert.equal(mock.callCount(), 1);
+    mock.restore();
+  }
+});
+
 test('a small ring has room again once its records are read', async () => {
   const memory = createRingMemory(64 * 1024);
   const [writer, reader] = [createRingWriter(memory), createRingReader(memory)];
