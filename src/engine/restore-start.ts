@@ -4,7 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { createRingMemory, createRingWriter, type RingMemory } from './byte-ring.ts';
+import { createRingMemory, createRingReader, createRingWriter, type RingMemory } from './byte-ring.ts';
 import { endThread } from './end-thread.ts';
 import { createThreadPlace } from './thread-place.ts';
 
@@ -43,7 +43,10 @@ export function launchRestoreThread(file: string | URL): StartedRestoreThread {
     listener(failure);
   };
   worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the thread that writes ended early')));
+  worker.on('exit', () => {
+    fail(new Error('the thread that writes ended early'));
+    createRingReader(ring).end(); // out of memory it ends without a word to who waits for room
+  });
   return {
     worker,
     ring,

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { pathOf } from '../../src/bytes.ts';
@@ -14,6 +15,7 @@ import {
   LARGEST_RECORD,
 } from '../../src/engine/byte-ring.ts';
 import { decodeEntry, encodeEntry } from '../../src/engine/restore-records.ts';
+import { launchRestoreThread } from '../../src/engine/restore-start.ts';
 import { startRestoreThread } from '../../src/engine/restore-thread.ts';
 import type { Entry } from '../../src/entry.ts';
 import type { WriteProblem } from '../../src/files/write.ts';
@@ -286,4 +288,19 @@ test('a restore thread that is closed in the middle of a file leaves nothing of 
     entriesOf(join(folder, 'target')).map(({ path }) => path),
     [''],
   );
+});
+
+test('who waits for room hears of a thread that ends without a word', { timeout: 20_000 }, async t => {
+  const file = join(scratch(t), 'dying.mjs');
+  writeFileSync(file, 'setTimeout(() => process.exit(), 200);');
+  const thread = launchRestoreThread(pathToFileURL(file));
+  thread.worker.ref();
+  const writer = createRingWriter(thread.ring);
+  let room: Promise<void> | undefined;
+  while (!room) {
+    writer.push(1, LARGEST_RECORD);
+    room = writer.whenRoom();
+  }
+  await room;
+  assert.match(thread.failure()!.message, /ended early/);
 });
