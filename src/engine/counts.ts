@@ -16,7 +16,7 @@ export interface Counts {
   replacedFileSize: number;
   /** Bytes of new contents and of deltas in the difftar, without headers and padding. */
   rawDeltaSize: number;
-  /** Sources that could not be read and kept their previous version, or are missing from a full set. */
+  /** Sources that could not be read, vanished, or changed while they were read. */
   errors: number;
 }
 

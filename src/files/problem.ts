@@ -7,7 +7,7 @@ export interface SourceProblem {
   /** The system's error name; `EFTYPE` where something else took a regular file's place, `EUNKNOWN` if it has none. */
   readonly systemCode: string;
   readonly during: 'lstat' | 'readlink' | 'readdir' | 'open' | 'read';
-  /** It was gone when its turn came: usual in a living tree, and no error. */
+  /** It was gone when its turn came, as is usual in a living tree: it is told, but nothing is kept of it. */
   readonly vanished: boolean;
 }
 
