@@ -155,8 +155,13 @@ export class BatchBuilder {
   }
 
   warn(warning: PackWarning): void {
-    this.warnings.push(warning);
+    this.tell(warning);
     this.counts.errors++;
+  }
+
+  /** A warning of something that is stored all the same. */
+  tell(warning: PackWarning): void {
+    this.warnings.push(warning);
   }
 
   /** What was gathered, and a new beginning. A slab without members stays for the next batch. */

@@ -47,7 +47,7 @@ export interface Passed {
 
 /** A source that was left out or may not be what it should; counted under Errors. */
 export interface PackWarning {
-  readonly code: 'source-unreadable' | 'source-changed' | 'source-vanished';
+  readonly code: 'source-unreadable' | 'source-changed' | 'source-vanished' | 'date-lost';
   readonly path: string;
   readonly message: string;
 }

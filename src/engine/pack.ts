@@ -137,6 +137,7 @@ function createPacker(options: PackOptions) {
     const { entry } = item;
     if (isTooLong(entry.path)) return tooLong(entry.path, item.kind === 'new' ? leavesOut : keeps);
     seen(entry);
+    if (item.kind !== 'changed' && entry.mtimeNs < 0n) dateLost(entry.path);
     if (item.kind === 'changed') yield* changed(item);
     else if (entry.type === 'file') yield* whole(entry, item.kind);
     else {
@@ -172,6 +173,11 @@ function createPacker(options: PackOptions) {
     const what = vanished ? 'vanished during the backup' : `can't be read (${systemCode})`;
     const code = vanished ? 'source-vanished' : 'source-unreadable';
     builder.warn({ code, path, message: `${displayPath(path)} ${what}; ${fate}` });
+  }
+
+  function dateLost(path: string): void {
+    const message = `${displayPath(path)} is older than 1970, which archives can't say: it is stored with the date 1970-01-01`;
+    builder.tell({ code: 'date-lost', path, message });
   }
 
   function removed(path: string, wasFile: boolean): void {

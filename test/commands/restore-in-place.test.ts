@@ -266,3 +266,19 @@ test('the options do what they say from the command line', async t => {
   );
   assert.deepEqual(readdirSync(join(program.home, 'out')), ['a']);
 });
+
+test('a date before 1970 is told once, kept as 1970, and left as it is in place', async t => {
+  const { archive, source } = setUp(t);
+  const old = join(source, 'old');
+  writeFileSync(old, 'old');
+  utimesSync(old, new Date(-3e11), new Date(-3e11));
+  const told = () => archive.host.reports.filter(({ code }) => code === 'date-lost');
+  assert.equal(await archive.backup(source), 0);
+  assert.match(told()[0]!.message, /^old is older than 1970/);
+  archive.host.clear();
+  archive.host.set(1_700_001_000);
+  assert.equal(await archive.backup(source), 0);
+  assert.deepEqual(told(), []);
+  assert.equal(await archive.restore(source, { inPlace: true }), 0);
+  assert.equal(statSync(old).mtimeMs, -3e11);
+});
