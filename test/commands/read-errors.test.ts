@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { makeBad } from '../support/node-calls.ts';
@@ -47,6 +48,7 @@ function makeSetting(t: TestContext) {
     ...{ source, bad, renew, backUp, told },
     /** Ends a run when some volumes with parts of the file are stored. @returns bytes of the file, or its delta, in them */
     async interrupt(mode: 'full' | 'incremental'): Promise<number> {
+      await sleep(50); // what was written just now could not be continued
       host.interruptAfter(1);
       await assert.rejects(backUp(mode), { code: 'interrupted' });
       host.interruptAfter(undefined);
