@@ -175,7 +175,14 @@ export async function replayInto(
     const planned = await wantedSet.plan();
     if (!planned) return;
     isSound &&= planned.isSound;
-    yield* readSet(volumesOf(planned, archive, host, progress, chunkFor(planned.set)));
+    const reading = volumesOf(planned, archive, host, progress, chunkFor(planned.set));
+    yield* readSet({
+      ...reading,
+      onLost(volume, error) {
+        isSound = false; // what it held may be here as it was before, with nobody to name it
+        reading.onLost(volume, error);
+      },
+    });
   }
   try {
     // Of one file only the newest sets may be needed, and the others are not even looked at.
@@ -245,7 +252,8 @@ export function noticing(sink: TreeSink, notice: (path: string) => void): TreeSi
 /** What the sigtar of a set says; nothing if it can't be had, and then the lost paths can't be named. */
 async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
   try {
-    yield* readSigtar(await archive.sigtarOf(set), { withSignatures: false });
+    const copy = set.signatures ? undefined : await archive.openInCache(set, 'signatures');
+    yield* readSigtar(copy ?? (await archive.sigtarOf(set)), { withSignatures: false });
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     host.reporter.report({

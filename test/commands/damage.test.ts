@@ -516,3 +516,36 @@ test('a file of which a volume in its middle is lost is told of once', async t =
   assert.equal(await archive.check(), 1);
   assert.match(archive.host.output(), /, 2 faults found\.\n$/);
 });
+
+test('a restore that can’t tell what a lost volume held fails, and deletes nothing', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  writeFileSync(join(source, 'old'), 'first');
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  archive.host.set(1_700_001_000);
+  writeFileSync(join(source, 'old'), 'second');
+  writeFileSync(join(source, 'new'), 'new');
+  assert.equal(await archive.backup(source), 0);
+  rmSync(objectOf(archive.folder, /inc.*vol1/));
+  rmSync(objectOf(archive.folder, /new-signatures/));
+  assert.equal(await archive.restore(join(base, 'known')), 1, 'the archive cache names what is lost');
+  assert.ok(archive.host.reports.some(({ message }) => /^new is lost/.test(message)));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assert.equal(await archive.restore(source, { inPlace: true, deleteOthers: true }), 1);
+  assert.equal(readFileSync(join(source, 'new'), 'utf8'), 'new');
+});
+
+test('a lost volume of a set in which nothing had changed is seen in the status', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  archive.host.set(1_700_001_000);
+  assert.equal(await archive.backup(source), 0);
+  rmSync(objectOf(archive.folder, /inc.*vol1/));
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+});
