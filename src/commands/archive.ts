@@ -42,11 +42,8 @@ export interface Archive {
   keys(): Promise<Keys>;
   /** The sets at the target, from a fresh listing; what is odd about them is reported. */
   collection(): Promise<Collection>;
-  /**
-   * The same for readers: sets that have lost their manifest, and only that, count as complete.
-   * @param withRemoved so do those of which a removal that was interrupted has taken it
-   */
-  readableCollection(withRemoved?: boolean): Promise<Collection>;
+  /** The same for readers: sets that have lost their manifest, and only that, and by no removal, count as complete. */
+  readableCollection(): Promise<Collection>;
   /** Copies manifests and signatures of a chain that the cache lacks from the target. */
   synchronize(collection: Collection, chain: Chain): Promise<void>;
   /** @throws BackupError of the target, `damaged` naming the set, or `object-missing` if it is nowhere */
@@ -191,9 +188,9 @@ async function openWith(
     secrets,
     keys,
     collection: () => collect(),
-    async readableCollection(withRemoved = false) {
+    async readableCollection() {
       const manifests = new Set(await cache.list());
-      const removed = new Set(withRemoved ? [] : setsBeingRemoved({ cache, prefixes }));
+      const removed = new Set(setsBeingRemoved({ cache, prefixes }));
       return collect(
         id => manifests.has(cacheName('manifest', id, 'final', prefixes)) && !removed.has(setKey(id)),
       );

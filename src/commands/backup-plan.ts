@@ -6,13 +6,14 @@ import type { CatalogedSet } from '../catalog/chain-catalog.ts';
 import { partialNames } from '../engine/journal.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
-import { cacheName, endOf, type SetId } from '../manifest/names.ts';
+import { cacheName, endOf, type SetId, setKey } from '../manifest/names.ts';
 import { describeSet, volumeGaps } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { planSync } from '../manifest/sync.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
+import { setsBeingRemoved } from './removal-note.ts';
 
 export type BackupMode = 'full' | 'incremental' | 'auto';
 
@@ -95,7 +96,9 @@ async function reportUnknownAtTarget(
   const remote = collection.chains.flatMap(({ sets }) =>
     sets.flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []))),
   );
-  const { unknownAtTarget } = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
+  const plan = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
+  const removed = new Set(setsBeingRemoved(archive));
+  const unknownAtTarget = plan.unknownAtTarget.filter(({ set }) => !removed.has(setKey(set)));
   if (unknownAtTarget.length === 0) return;
   const newest = unknownAtTarget.map(({ set }) => set).sort((a, b) => endOf(b) - endOf(a))[0]!;
   const text = `the target lacks ${unknownAtTarget.length} manifests and signatures that the archive cache knows, the newest of the ${describeSet(newest)}`;

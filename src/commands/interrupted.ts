@@ -17,6 +17,7 @@ import type { Archive } from './archive.ts';
 import type { BackupMode } from './backup-plan.ts';
 import type { Host } from './host.ts';
 import { ownPartials } from './own-files.ts';
+import { setsBeingRemoved } from './removal-note.ts';
 
 export interface ContinueRequest {
   readonly mode: BackupMode;
@@ -41,7 +42,9 @@ export async function findInterrupted(
   const dealtWith = await removeForeignParts(archive, collection, host);
   const journal = await readJournal(archive);
   if (journal) dealtWith.push(journal.header.set);
-  reportUnknown(collection, dealtWith, host);
+  const removed = new Set(setsBeingRemoved(archive));
+  const begun = collection.incomplete.map(({ id }) => id).filter(id => removed.has(setKey(id)));
+  reportUnknown(collection, [...dealtWith, ...begun], host);
   if (!journal) return undefined;
   const { set } = journal.header;
   const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));

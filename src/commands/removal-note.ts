@@ -1,9 +1,8 @@
 /**
  * Which sets are being removed. A removal that breaks off leaves sets without manifest of which the archive cache still
- * has it, as if it had been lost: nobody is to miss it, and the next removal ends what was begun.
+ * has it, as if it had been lost: nobody is to take them for backups, and the next removal ends what was begun.
  */
 
-import { type SetId, setKey } from '../manifest/names.ts';
 import { type OwnFolder, ownName, readOwn, writeOwn } from './own-files.ts';
 
 const NOTE = 'removal.json';
@@ -14,13 +13,20 @@ export function setsBeingRemoved(archive: OwnFolder): readonly string[] {
   return Array.isArray(known) ? known : [];
 }
 
-/** Does the work, of which others know for as long as it has not come to its end. */
+/**
+ * Does the work, of which others know for as long as it has not come to its end.
+ * @param sets keys of those that are gone then
+ */
 export async function whileNoted(
   archive: OwnFolder,
-  sets: readonly SetId[],
+  sets: readonly string[],
   work: () => Promise<void>,
 ): Promise<void> {
-  if (sets.length > 0) await writeOwn(archive, NOTE, sets.map(setKey));
+  const known = setsBeingRemoved(archive);
+  const noted = [...new Set([...known, ...sets])];
+  if (noted.length > 0) await writeOwn(archive, NOTE, noted);
   await work();
-  await archive.cache.remove(ownName(archive, NOTE));
+  const left = known.filter(key => !sets.includes(key));
+  if (left.length > 0) await writeOwn(archive, NOTE, left);
+  else await archive.cache.remove(ownName(archive, NOTE));
 }

@@ -8,23 +8,25 @@ import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { type Collection, collectSets } from '../manifest/chains.ts';
-import { cacheName, endOf, type SetId } from '../manifest/names.ts';
+import { cacheName, endOf, parseName, type SetId, setKey } from '../manifest/names.ts';
 import { type KeepRules, type PrunePlan, planPrune } from '../manifest/prune.ts';
 import {
   planCleanup,
   planKeepFulls,
   planKeepIncrementals,
   planRemoveOlderThan,
+  type Removal,
   type RetentionPlan,
+  removalOf,
 } from '../manifest/retention.ts';
-import { describeSet } from '../manifest/sets.ts';
+import { byTime, describeSet } from '../manifest/sets.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import type { Item } from '../report.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogFile } from './catalog-files.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { removePartial } from './interrupted.ts';
-import { whileNoted } from './removal-note.ts';
+import { setsBeingRemoved, whileNoted } from './removal-note.ts';
 import { requireTarget } from './require-target.ts';
 
 export type RemoveAction =
@@ -54,16 +56,18 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
     try {
       // Sets that only lost their manifest are of their chain still: it goes or stays as a whole, as restore sees it.
       const isCleanup = request.action === 'cleanup';
-      const collection = await (isCleanup ? archive.collection() : archive.readableCollection(true));
-      const plan = decide(collection, archive, await archive.cache.list());
+      const collection = await (isCleanup ? archive.collection() : archive.readableCollection());
+      const known = new Set(setsBeingRemoved(archive));
+      const begun = isCleanup ? [] : removalsBegun(known, collection);
+      const plan = withBegun(decide(collection, archive, await cachedBut(known, archive)), begun);
       await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));
       if (request.force && !request.dryRun) {
         if (request.action === 'cleanup') {
           await removePartial(archive); // nobody is to continue what goes now
           await archive.storage.removeStale();
         }
-        const sets = plan.removals.map(({ set }) => set);
-        await whileNoted(archive, sets, () => apply(plan, archive, host));
+        const sets = plan.removals.map(({ set }) => setKey(set));
+        await whileNoted(archive, isCleanup ? sets : [...known, ...sets], () => apply(plan, archive, host));
       }
       return exitStatus.done;
     } finally {
@@ -72,6 +76,31 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
   } finally {
     await archive.close();
   }
+}
+
+/** What is left of sets that an earlier removal was interrupted at. */
+function removalsBegun(begun: ReadonlySet<string>, collection: Collection): Removal[] {
+  const loose = [...collection.incomplete, ...collection.orphanedSignatures];
+  const left = new Set(loose.filter(({ id }) => begun.has(setKey(id))));
+  return [...left]
+    .sort(byTime)
+    .reverse()
+    .map(set => removalOf(set, BEGUN));
+}
+
+const BEGUN = 'its removal was interrupted';
+
+/** Names in the archive cache, but for those of sets that are being removed: they have not lost their manifests. */
+async function cachedBut(begun: ReadonlySet<string>, { cache, prefixes }: Archive): Promise<string[]> {
+  return (await cache.list()).filter(name => {
+    const parsed = parseName(name, prefixes);
+    return parsed === undefined || !begun.has(setKey(parsed.set));
+  });
+}
+
+/** These first: what they had is no backup any more. */
+function withBegun<Plan extends RetentionPlan>(plan: Plan, begun: readonly Removal[]): Plan {
+  return begun.length === 0 ? plan : { ...plan, removals: [...begun, ...plan.removals] };
 }
 
 type Decide = (collection: Collection, archive: Archive, cached: readonly string[]) => RetentionPlan;
@@ -130,7 +159,8 @@ function describePlan({ action, force: forced, dryRun }: RemoveRequest, plan: Re
   }
   if ('kept' in plan) return [...lines, ...pruneLines(plan as PrunePlan, force)];
   if (names.length === 0) return [...lines, 'No old backup sets found, nothing deleted.'];
-  const times = plan.chains.map(chain => asctime(chain.end));
+  const begun = plan.removals.filter(({ reason }) => reason === BEGUN).map(({ set }) => endOf(set));
+  const times = [...begun, ...plan.chains.map(chain => chain.end)].map(asctime);
   if (force) return [...lines, 'Deleting backup chain(s) at time:', ...times];
   return [
     ...lines,

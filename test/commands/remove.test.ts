@@ -138,6 +138,10 @@ test('a removal that was interrupted is missed by no check, and ended by the nex
     archive.host.clear();
     assert.equal(await archive.check(), 0, archive.host.output());
   }
+  assert.match(await call(archive, 'remove-all-but-n-full', '9', false), /Found old backup chain/);
+  await call(archive, 'remove-all-but-n-full', '9', true);
+  assert.equal(setsAt(archive), 3, 'what was begun is ended, and nothing else goes');
+  assert.equal(await archive.check(), 0, archive.host.output());
   await call(archive, 'remove-older-than', limit, true);
   assert.equal(setsAt(archive), 2);
   assert.equal(readdirSync(archive.folder).length, 6, 'no volume or sigtar is left of what was removed');
