@@ -176,7 +176,7 @@ const END_IN_ORDER_MS = 150_000;
 
 /** An argument for the log: what somebody has put into a URL is refused, and not to be kept. */
 function withoutCredentials(argument: string): string {
-  return argument.replace(/^([a-z][\w+.-]*:\/\/)[^@]*:[^@]*@/i, '$1…@');
+  return argument.replace(/^(?!file:)([a-z][\w+.-]*:\/\/).*@/i, '$1…@');
 }
 
 function printsData(name: Action): boolean {

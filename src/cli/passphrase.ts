@@ -20,7 +20,7 @@ export interface PassphraseOptions {
 }
 
 /** Asks a question without echo; undefined when there is no terminal. Handed in so that tests can answer. */
-export type AskHidden = (question: string) => Promise<Uint8Array | undefined>;
+export type AskHidden = (question: string, signal?: AbortSignal) => Promise<Uint8Array | undefined>;
 
 /**
  * The passphrase, asked for at most once per run.
@@ -89,7 +89,7 @@ async function find(
   if (fromEnvironment !== undefined) return notEmpty(fromEnvironment, 'the environment variable PASSPHRASE');
   if (options.configured) return options.configured();
   for (;;) {
-    const typed = await ask('Passphrase of the backup: ');
+    const typed = await ask('Passphrase of the backup: ', options.signal);
     if (typed === undefined) {
       throw new BackupError(
         'passphrase-missing',
@@ -101,7 +101,7 @@ async function find(
       continue;
     }
     if (!confirm) return typed;
-    const again = await ask('The same once more: ');
+    const again = await ask('The same once more: ', options.signal);
     if (again !== undefined && Buffer.from(typed).equals(again)) return typed;
     writeSync(2, 'The two differ; once more.\n');
   }
@@ -115,7 +115,7 @@ function notEmpty(passphrase: Uint8Array, source: string): Uint8Array {
 }
 
 /** Asks on the controlling terminal, echo off; undefined where there is none. */
-export const askOnTerminal: AskHidden = async question => {
+export const askOnTerminal: AskHidden = async (question, signal) => {
   let fd: number;
   try {
     fd = openSync('/dev/tty', 'r+');
@@ -126,7 +126,7 @@ export const askOnTerminal: AskHidden = async question => {
   try {
     terminal.setRawMode(true);
     writeSync(fd, question);
-    return await readHidden(terminal);
+    return await readHidden(terminal, signal);
   } finally {
     terminal.setRawMode(false);
     writeSync(fd, '\n');
@@ -135,10 +135,12 @@ export const askOnTerminal: AskHidden = async question => {
 };
 
 /** One line in raw mode: backspace and Ctrl-U edit, Ctrl-C and Ctrl-D give up. */
-function readHidden(terminal: ReadStream): Promise<Uint8Array> {
+function readHidden(terminal: ReadStream, signal: AbortSignal | undefined): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const typed: number[] = [];
+    const stop = () => done(() => reject(signal!.reason));
     const done = (end: () => void) => {
+      signal?.removeEventListener('abort', stop);
       terminal.off('data', onData);
       terminal.pause();
       end();
@@ -155,6 +157,8 @@ function readHidden(terminal: ReadStream): Promise<Uint8Array> {
         } else typed.push(byte);
       }
     };
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) return stop();
     terminal.on('data', onData);
     terminal.on('error', error => done(() => reject(error)));
   });

@@ -89,7 +89,7 @@ export function createQuestions(
         return nextLine();
       }
       lines?.pause(); // one of two readers of a terminal would get what is meant for the other
-      const typed = await askOnTerminal(`${question}: `);
+      const typed = await askOnTerminal(`${question}: `, signal);
       lines?.resume();
       return Buffer.from(typed ?? '').toString('utf8');
     },

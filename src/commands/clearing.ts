@@ -4,15 +4,19 @@ import { statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { type DeleteOptions, deleteOthers } from '../files/delete-others.ts';
 import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
+import type { Reporter } from '../report.ts';
+import { parseTarget } from '../storage/url.ts';
 import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 import { chunksOf } from './reading-chunks.ts';
 import { createLocator, type WantedSet } from './replaying.ts';
-import { placeWithin } from './source-check.ts';
+import { placesWithin } from './source-check.ts';
 
 /** Of a restore in place. */
 export interface ClearRequest {
+  /** Of the archive. */
+  readonly url: string;
   /** Of the folder; bytes as a latin1 string, as the next one. */
   readonly target: string;
   readonly archiveDir: string;
@@ -40,10 +44,9 @@ export function clear(
 ): Cleared {
   const target = displayPath(request.target);
   if (!isWhole) {
-    const places = aside.map(displayPath).join(', ');
-    const made = places === '' ? '' : ` Folders that were where files of the backup are now: ${places}.`;
-    const message = `Nothing is deleted in ${target}, because not all of the backup could be restored.${made}`;
+    const message = `Nothing is deleted in ${target}, because not all of the backup could be restored.`;
     reporter.report({ level: 'warning', code: 'not-deleted', message });
+    tellAside(aside, reporter);
     return { deleted: 0, failed: 0 };
   }
   let [deleted, failed] = [0, 0];
@@ -64,6 +67,14 @@ export function clear(
     },
   });
   return { deleted, failed };
+}
+
+/** Of folders that are not deleted, though files of the backup took their places. */
+export function tellAside(aside: readonly string[], reporter: Reporter): void {
+  for (const path of aside) {
+    const message = `${displayPath(path)} is a folder in whose place there is a file of the backup now.`;
+    reporter.report({ level: 'warning', code: 'set-aside', message, facts: { path } });
+  }
 }
 
 /**
@@ -112,14 +123,17 @@ export async function* plannedDeletions(
 const BATCH = 1000;
 
 function walkOthers(
-  { target, paths, archiveDir }: ClearRequest,
+  { url, target, paths, archiveDir }: ClearRequest,
   placed: PlacedList,
   aside: readonly string[],
   options: Omit<DeleteOptions, 'within' | 'kept'>,
 ): void {
   if (!isFolder(target)) return;
   const within = paths.length > 1 ? [...paths, ...aside] : [];
-  deleteOthers(target, placed.all(), { ...options, within, kept: placeWithin(target, archiveDir) });
+  const archive = parseTarget(url);
+  const places = [archiveDir, ...(archive.scheme === 'file' ? [archive.path] : [])];
+  const kept = places.flatMap(place => placesWithin(target, place)); // where a link leads there, the link
+  deleteOthers(target, placed.all(), { ...options, within, kept });
 }
 
 function isFolder(path: string): boolean {

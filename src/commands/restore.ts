@@ -9,7 +9,7 @@ import { createPlacedList } from '../files/placed-list.ts';
 import { checkTarget } from '../files/target.ts';
 import type { WriteProblem } from '../files/write.ts';
 import { type Archive, openArchive } from './archive.ts';
-import { clear, plannedDeletions } from './clearing.ts';
+import { clear, plannedDeletions, tellAside } from './clearing.ts';
 import type { CommonOptions, Host } from './host.ts';
 import {
   noticing,
@@ -63,6 +63,7 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
     const problems = createRestoreProblems(request.paths, host);
     const writer = openWriter(request, archive, problems.tell);
     const placed = request.deleteOthers ? createPlacedList(request.tempdir) : undefined;
+    let isAsideKnown = false;
     try {
       const { entries, lost, isSound } = await replayInto(
         placed ? noticing(writer, path => placed.add(path)) : writer,
@@ -82,6 +83,7 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
       let isWhole = isSound && problems.missing() === 0;
       if (request.inPlace) {
         const nothing = { deleted: 0, failed: 0 };
+        isAsideKnown = true;
         const { deleted, failed } = placed ? clear(request, placed, aside, isWhole, host) : nothing;
         isWhole &&= failed === 0;
         const message = `${written} files and links were written, ${kept} were the same already, ${deleted} were deleted.`;
@@ -90,8 +92,9 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
       }
       return isWhole ? exitStatus.done : exitStatus.failed;
     } finally {
-      const end = writer.close().catch(() => {}); // when all went well it was closed before
-      await Promise.race([end, sleep(PATIENCE_MS, undefined, { ref: false })]);
+      const end = writer.close().catch(() => undefined); // when all went well it was closed before
+      const left = await Promise.race([end, sleep(PATIENCE_MS, undefined, { ref: false })]);
+      if (left && !isAsideKnown) tellAside(left.aside, reporter);
       problems.end();
       placed?.close();
     }

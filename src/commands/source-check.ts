@@ -1,6 +1,7 @@
 /** A source must not hold its own backup, nor the other way round. */
 
 import { realpathSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { bytesOf, displayPath, isWithin, pathOf } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Selection } from '../files/select.ts';
@@ -34,16 +35,26 @@ export function checkSource(source: string, url: string, selection: Selection): 
 export function checkCleared(folder: string, url: string): void {
   const target = parseTarget(url);
   if (target.scheme !== 'file') return;
-  if (placeWithin(folder, target.path) === undefined) return;
-  const [cleared, archive] = [folder, target.path].map(displayPath);
-  throw new BackupError('usage', `the archive ${archive} lies in ${cleared}, where it would be deleted`);
+  const [cleared, archive] = [real(folder), real(target.path)];
+  if (cleared === undefined || archive === undefined || !isWithin(archive, cleared)) return;
+  const message = `the archive ${displayPath(archive)} lies in ${displayPath(cleared)}, where it would be deleted`;
+  throw new BackupError('usage', message);
 }
 
-/** Where a place lies below a folder, as a path; undefined if it does not. */
-export function placeWithin(folder: string, place: string): string | undefined {
-  const [outer, inner] = [real(folder), real(place)];
-  if (outer === undefined || inner === undefined || !isWithin(inner, outer)) return undefined;
-  return inner.slice(outer.length + 1);
+/** Where a place lies below a folder, as paths: with links followed, and as it is written. */
+export function placesWithin(folder: string, place: string): string[] {
+  const ways = [[real(folder), real(place)] as const, [written(folder), written(place)] as const];
+  const found = ways.flatMap(([outer, inner]) =>
+    outer === undefined || inner === undefined || !isWithin(inner, outer)
+      ? []
+      : inner.slice(outer.length + 1),
+  );
+  return [...new Set(found)];
+}
+
+function written(path: string): string {
+  const absolute = resolve(path);
+  return absolute === '/' ? '' : absolute;
 }
 
 /** Whether a selection leaves a folder out, or one that it lies in. @param path from the root; '' is the root itself */

@@ -14,8 +14,8 @@ import { type SourceEntry, walk } from './walk.ts';
 export interface DeleteOptions {
   /** Only what lies at or below one of these is touched; all if empty. */
   readonly within: readonly string[];
-  /** Stays in any case, with the folders that it lies in. */
-  readonly kept?: string | undefined;
+  /** Paths that stay in any case, with the folders that they lie in. */
+  readonly kept?: readonly string[];
   /** Nothing is removed, but told as if it were. */
   readonly dryRun?: boolean;
   onDeleted(path: string): void;
@@ -48,7 +48,20 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
   /** Folders that go as soon as they are empty. */
   const doomed: string[] = [];
 
+  const { dev } = statSync(bytesOf(target), { bigint: true });
+  const staying = [...(options.kept ?? [])];
+  /** Of what is mounted below the target nobody knows whether it was there when the backup was made. */
+  function select(entry: SourceEntry): 'take' | 'skip' {
+    if (staying.some(place => isWithin(entry.path, place))) return 'skip';
+    // Files of an overlay have devices of their own.
+    if (entry.type !== 'directory' || entry.dev === dev) return 'take';
+    staying.push(entry.path);
+    options.onMountPoint(entry.path);
+    return 'skip';
+  }
+
   function remove(path: string, isFolder: boolean): void {
+    if (isFolder && staying.some(place => isWithin(place, path))) return;
     if (options.dryRun) return options.onDeleted(path);
     try {
       const { folder, name } = tree.placeOf(path);
@@ -68,16 +81,6 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
     }
   }
 
-  const { dev } = statSync(bytesOf(target), { bigint: true });
-  const { kept } = options;
-  /** Of what is mounted below the target nobody knows whether it was there when the backup was made. */
-  function select(entry: SourceEntry): 'take' | 'skip' {
-    if (kept !== undefined && isWithin(entry.path, kept)) return 'skip';
-    if (entry.dev === dev) return 'take';
-    options.onMountPoint(entry.path);
-    return 'skip';
-  }
-
   let wanted = placed.next();
   try {
     for (const batch of walk(target, { select })) {
@@ -88,7 +91,7 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
         if (path === '' || (!wanted.done && wanted.value === path)) continue;
         const isTouched = options.within.length === 0 || options.within.some(place => isWithin(path, place));
         // A folder on the way to what is wanted stays, whoever described it.
-        if (!isTouched || isOnTheWay(path) || (kept !== undefined && isWithin(kept, path))) continue;
+        if (!isTouched || isOnTheWay(path)) continue;
         if (item.entry?.type === 'directory') doomed.push(path);
         else remove(path, false);
       }

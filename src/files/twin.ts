@@ -3,6 +3,7 @@
  * same nothing is written, and at the first difference what was the same is copied from here.
  */
 
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
 import { systemError } from './problem.ts';
@@ -13,11 +14,11 @@ export interface Twin {
   readonly isSingle: boolean;
   /** Whether the next bytes are these; if not, the place stays before them. */
   continuesWith(bytes: Uint8Array): boolean;
-  /** @throws EBUSY if somebody has written to it since it was opened: what was compared may be something else by now */
+  /** False too if somebody has changed it since it was opened: what was compared may be something else by now. */
   isAtEnd(): boolean;
   /** Bytes that were the same. */
   length(): number;
-  /** Writes all that was the same. @throws EBUSY as above */
+  /** Writes all that was the same. @throws EBUSY if it is not any more */
   copyTo(fd: number): void;
   close(): void;
 }
@@ -43,11 +44,7 @@ export function openTwin(place: string): Twin | undefined {
     return undefined;
   }
   let same = 0;
-  const checkQuiet = () => {
-    const { ctimeNs, size } = fstatSync(fd, { bigint: true });
-    if (ctimeNs === opened.ctimeNs && size === opened.size) return;
-    throw systemError('EBUSY', 'what is there is being changed by another program');
-  };
+  const compared = createHash('sha1');
   return {
     fd,
     isSingle: opened.nlink === 1n,
@@ -59,22 +56,26 @@ export function openTwin(place: string): Twin | undefined {
           slab.compare(bytes, at, at + length, 0, length) === 0;
         if (!isSame) return false;
       }
+      compared.update(bytes);
       same += bytes.length;
       return true;
     },
     isAtEnd() {
-      checkQuiet();
-      return opened.size === BigInt(same);
+      const { ctimeNs, size } = fstatSync(fd, { bigint: true });
+      return size === BigInt(same) && ctimeNs === opened.ctimeNs;
     },
     length: () => same,
     copyTo(to) {
+      const copied = createHash('sha1');
       for (let at = 0; at < same; ) {
         const count = readFully(fd, at, Math.min(slab.length, same - at));
         if (count === 0) break;
+        copied.update(slab.subarray(0, count));
         for (let done = 0; done < count; ) done += writeSync(to, slab, done, count - done);
         at += count;
       }
-      checkQuiet();
+      if (copied.digest('hex') !== compared.digest('hex'))
+        throw systemError('EBUSY', 'what is there is being changed by another program');
     },
     close: () => closeSync(fd),
   };

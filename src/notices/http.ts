@@ -115,11 +115,19 @@ function parted(url: string): { target: string; host: string; login: Record<stri
   const whole = new URL(url);
   const { host, username, password } = whole;
   if (username === '' && password === '') return { target: url, host, login: {} };
-  const words = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const words = `${decoded(username)}:${decoded(password)}`;
   whole.username = '';
   whole.password = '';
   const login = { authorization: `Basic ${Buffer.from(words).toString('base64')}` };
   return { target: whole.href, host, login };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a percent sign that nobody has escaped
+  }
 }
 
 /** Whether fetch does not even try, and says why with what it was given, secrets and all. */

@@ -22,6 +22,7 @@ export async function runSendmail(
   if ([from, ...to].some(address => address.startsWith('-'))) {
     throw new BackupError('notice-failed', 'an address of the mail begins with -');
   }
+  limit.throwIfAborted();
   const child = spawn(program, ['-i', '-f', from, ...to], {
     ...{ detached: true, stdio: ['pipe', 'ignore', 'pipe'] },
   });
@@ -44,7 +45,7 @@ export async function runSendmail(
         resolve(code === 0 ? undefined : `it ended with ${killed ?? `status ${code}`}`),
       );
     });
-    if (limit.aborted)
+    if (limit.aborted && how !== undefined)
       throw new BackupError(
         'notice-failed',
         `${program} did not end in time and was killed; the mail may be on its way`,

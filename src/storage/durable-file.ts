@@ -75,7 +75,8 @@ export async function writeWhole(
     await explained(explain, file.close()); // network file systems report a full disk as late as here
     signal?.throwIfAborted();
     const place = inFolder(folder, name);
-    const isLinked = taken !== undefined && (await linkNew(temporary, place, taken));
+    const isLinked = taken !== undefined && (await explained(explain, linkNew(temporary, place)));
+    if (isLinked === 'taken') throw taken!();
     await explained(explain, isLinked ? unlink(temporary) : rename(temporary, place));
     await explained(explain, syncFolder(folder));
     return size;
@@ -86,16 +87,14 @@ export async function writeWhole(
 }
 
 /** @returns false where the file system has no links */
-async function linkNew(from: Buffer, to: Buffer, taken: () => Error): Promise<boolean> {
+async function linkNew(from: Buffer, to: Buffer): Promise<boolean | 'taken'> {
   try {
     await link(from, to);
     return true;
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') return false;
     // A network file system may have done it and lost the answer.
-    const isDone = await stat(from).then(({ nlink }) => nlink > 1);
-    if (isDone) return true;
-    throw taken();
+    return (await stat(from)).nlink > 1 || 'taken';
   }
 }
 

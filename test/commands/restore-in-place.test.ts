@@ -145,9 +145,9 @@ test('a folder that a file of the backup takes the place of is not lost when a p
   writeFileSync(damaged, bytes);
   assert.equal(await archive.restore(target, both), 1);
   assert.equal(readFileSync(join(target, 'album'), 'utf8'), 'a file');
-  const told = archive.host.reports.find(({ code }) => code === 'not-deleted')!;
-  const [, aside] = /^Nothing is deleted in .* are now: (.*)\.$/.exec(told.message)!;
-  assert.equal(readFileSync(join(target, aside!, 'photo'), 'utf8'), 'precious');
+  assert.ok(archive.host.reports.some(({ code }) => code === 'not-deleted'));
+  const aside = archive.host.reports.find(({ code }) => code === 'set-aside')!.facts!.path as string;
+  assert.equal(readFileSync(join(target, aside, 'photo'), 'utf8'), 'precious');
 
   bytes[5000]! ^= 1;
   writeFileSync(damaged, bytes);
@@ -179,20 +179,36 @@ test('the archive cache stays where it lies in the folder', async t => {
   assert.equal(await archive.restore(base, both), 0);
 });
 
+test('links that lead to the archive and to its cache stay', async t => {
+  const base = tempDir(t);
+  const disk = tempDir(t);
+  const folder = join(base, 'folder');
+  const archive = createTestArchive(disk, { url: `file://${join(folder, 'nas')}` });
+  const source = join(base, 'source');
+  for (const path of [source, folder, join(disk, 'objects'), join(disk, 'our cache')]) mkdirSync(path);
+  symlinkSync(join(disk, 'objects'), join(folder, 'nas'));
+  symlinkSync(join(disk, 'our cache'), join(folder, 'cache'));
+  writeFileSync(join(source, 'a'), 'a');
+  await archive.backup(source);
+  assert.equal(await archive.restore(folder, { ...both, archiveDir: join(folder, 'cache') }), 0);
+  assert.deepEqual(readdirSync(folder).sort(), ['a', 'cache', 'nas']);
+});
+
 test('what is mounted below the folder is not looked into', async t => {
   const { archive, source, target } = setUp(t);
   if (process.geteuid?.() !== 0 || !needTool(t, 'mount')) return;
   await archive.backup(source);
-  mkdirSync(join(target, 'nas'), { recursive: true });
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', 'none', join(target, 'nas')]);
+  const nas = join(target, 'folder of it', 'nas');
+  mkdirSync(nas, { recursive: true });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', 'none', nas]);
   if (mounted.status !== 0) return t.skip('nothing can be mounted here');
   try {
-    writeFileSync(join(target, 'nas', 'only copy'), 'x');
+    writeFileSync(join(nas, 'only copy'), 'x');
     writeFileSync(join(target, 'other'), 'x');
     assert.equal(await archive.restore(target, both), 0);
-    assert.ok(existsSync(join(target, 'nas', 'only copy')) && !existsSync(join(target, 'other')));
+    assert.ok(existsSync(join(nas, 'only copy')) && !existsSync(join(target, 'other')));
   } finally {
-    spawnSync('umount', [join(target, 'nas')]);
+    spawnSync('umount', [nas]);
   }
   assert.ok(archive.host.reports.some(({ message }) => /nas: another file system is mounted/.test(message)));
 });
