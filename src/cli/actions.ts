@@ -160,7 +160,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL', 'URL2'],
     summary: 'copy the backup sets at URL to URL2',
     detail:
-      'Object by object, byte for byte: the same passphrase or keys open the copy. What is there already is passed over, so\nthat it can be broken off, and made again to bring what is new. With --time only sets up to then.\n\nExample:\n  tsbackup replicate file:///mnt/nas/pictures s3://bucket/pictures',
+      'Object by object, byte for byte: the same passphrase or keys open the copy. What is there already is passed over, so\nthat it can be broken off, and made again to bring what is new (sizes are compared; check proves the copy). With --time\nonly sets up to then.\n\nExample:\n  tsbackup replicate file:///mnt/nas/pictures s3://bucket/pictures',
     dataOnStdout: true,
   },
   {
@@ -176,7 +176,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME?'],
     summary: 'make a profile: what to back up, where to, when, and who is told',
     detail:
-      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\nOptions that are typed with it are kept in the profile.\n\nExample:\n  tsbackup init pictures',
+      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\nOptions that every action takes are kept in the profile if they are typed with it.\n\nExample:\n  tsbackup init pictures',
     dataOnStdout: false,
   },
   {

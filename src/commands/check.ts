@@ -57,6 +57,10 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     for (const { id } of collection.orphaned) {
       run.fault('orphaned', `the ${describeSet(id)} can't be restored: the backup that it builds on is gone`);
     }
+    for (const { id } of collection.incomplete) {
+      const message = `the ${describeSet(id)} has no manifest: it was not finished (or has lost it), and is not looked at`;
+      host.reporter.report({ level: 'warning', code: 'set-unfinished', message });
+    }
     const chains: CheckedSet[][] = [];
     const newest = collection.chains.at(-1)!;
     let faultsOfNewest = 0;

@@ -7,8 +7,16 @@
 import { displayPath, pathFromText } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { endOf } from '../manifest/names.ts';
-import { type BackupSet, byTime, describeSet, namesOf, type StoredObject } from '../manifest/sets.ts';
+import type { Collection } from '../manifest/chains.ts';
+import { endOf, setKey } from '../manifest/names.ts';
+import {
+  type BackupSet,
+  byTime,
+  describeSet,
+  isWhole,
+  namesOf,
+  type StoredObject,
+} from '../manifest/sets.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
 import type { Storage } from '../storage/storage.ts';
 import { formatSize } from '../text.ts';
@@ -37,14 +45,16 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
     try {
       const latest =
         request.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(request.time, host.now());
-      const { chains } = await from.collection();
-      const sets = chains.flatMap(chain => chain.sets).filter(({ id }) => endOf(id) <= latest);
+      const source = await from.readableCollection();
+      const sets = source.chains.flatMap(chain => chain.sets).filter(({ id }) => endOf(id) <= latest);
       if (sets.length === 0) {
         throw new BackupError(
           'nothing-to-restore',
           `there is no backup to copy at ${from.storage.description}`,
         );
       }
+      checkFork(sets, source, await to.collection(), to.storage.description);
+      const isSound = reportFaults(sets, source, latest, host);
       if (!request.dryRun) await to.storage.removeStale();
       const there = new Map<string, number>();
       for await (const { name, size } of to.storage.list()) there.set(name, size);
@@ -54,7 +64,7 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
       );
       const copying = { from: from.storage, to: to.storage, there, dryRun: request.dryRun, progress };
       for (const set of sets.sort(byTime)) await copySet(set, copying, host);
-      return exitStatus.done;
+      return isSound ? exitStatus.done : exitStatus.failed;
     } finally {
       lock.release();
     }
@@ -62,6 +72,51 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
     await from.close();
     await to.close();
   }
+}
+
+/**
+ * A copy that was backed up to, or another archive, would not be what it was once our sets are there: readers follow the
+ * newest.
+ * @throws BackupError `guard-stopped`
+ */
+function checkFork(sets: readonly BackupSet[], source: Collection, there: Collection, place: string): void {
+  const ours = new Set(source.chains.flatMap(chain => chain.sets).map(({ id }) => setKey(id)));
+  const starts = new Set(sets.flatMap(({ id }) => (id.type === 'inc' ? [id.start] : [])));
+  const newest = Math.max(...sets.map(({ id }) => endOf(id)));
+  const foreign = there.chains
+    .flatMap(chain => chain.sets)
+    .find(({ id }) => {
+      if (ours.has(setKey(id))) return false;
+      return endOf(id) > newest || (id.type === 'inc' && starts.has(id.start));
+    });
+  if (!foreign) return;
+  throw new BackupError(
+    'guard-stopped',
+    `${place} has the ${describeSet(foreign.id)}, which the archive has not: it is another archive, or the copy was backed up to; copy to a place of its own`,
+  );
+}
+
+/** @returns whether the copy will be as good as an archive should be */
+function reportFaults(
+  sets: readonly BackupSet[],
+  { orphaned, incomplete }: Collection,
+  latest: number,
+  { reporter }: Host,
+): boolean {
+  const tell = (level: 'warning' | 'notice', message: string) =>
+    reporter.report({ level, code: 'not-whole', message });
+  const damaged = sets.filter(set => !isWhole(set));
+  for (const { id } of damaged) {
+    tell('warning', `The ${describeSet(id)} lacks its manifest or volumes, and so will its copy.`);
+  }
+  const lost = orphaned.filter(({ id }) => endOf(id) <= latest);
+  for (const { id } of lost) {
+    tell('warning', `The ${describeSet(id)} is not copied: what it builds on is not there.`);
+  }
+  for (const { id } of incomplete) {
+    if (endOf(id) <= latest) tell('notice', `The ${describeSet(id)} is not copied: it was not finished.`);
+  }
+  return damaged.length === 0 && lost.length === 0;
 }
 
 interface Copying {

@@ -35,6 +35,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
       ? createTreeComparer(request.directory, {
           ...createSelection(request.selection, request.directory),
           numericOwner: request.numericOwner,
+          within: request.paths.length > 1 ? request.paths : [],
           onProblem({ path, systemCode, during }) {
             const message = `${displayPath(path)} can't be compared: ${systemCode} at ${during}`;
             host.reporter.report({ level: 'warning', code: 'source-unreadable', message });

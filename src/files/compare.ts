@@ -20,6 +20,8 @@ export interface TreeComparerOptions extends Pick<WalkOptions, 'names' | 'select
   onProblem(problem: SourceProblem): void;
   /** Owners by number even where the name exists here. */
   readonly numericOwner?: boolean;
+  /** Local things elsewhere are not new, they are nobody's business; all are if empty. */
+  readonly within?: readonly string[];
 }
 
 export interface CompareTotals {
@@ -46,6 +48,11 @@ export function createTreeComparer(folder: string, options: TreeComparerOptions)
   let compared = 0;
   let differences = 0;
 
+  function isAsked(path: string): boolean {
+    const { within = [] } = options;
+    return within.length === 0 || within.some(place => isWithin(path, place));
+  }
+
   function differ(text: string, path: string): void {
     differences++;
     options.onDifference(text, path);
@@ -62,7 +69,7 @@ export function createTreeComparer(folder: string, options: TreeComparerOptions)
         options.onProblem(item.problem);
       } else if (item.entry && order === 0) {
         return item.entry;
-      } else if (item.entry) {
+      } else if (item.entry && isAsked(item.entry.path)) {
         compared++;
         differ(`New file ${displayPath(item.entry.path)}`, item.entry.path);
       }

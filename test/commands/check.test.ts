@@ -288,3 +288,19 @@ test('what was proved by a clock that went ahead is proved again by samples', as
   assert.equal(await archive.check({ bytes: 1 }), 0);
   assert.match(archive.host.output(), /1 of \d+ objects read .*, 1 are proved, no fault found/);
 });
+
+test('a set without manifest that nobody knows of is told', async t => {
+  const { archive, base } = await makeHistory(t);
+  rmSync(
+    join(
+      archive.folder,
+      readdirSync(archive.folder)
+        .filter(name => /inc.*manifest/.test(name))
+        .at(-1)!,
+    ),
+  );
+  rmSync(join(base, 'our cache'), { recursive: true });
+  archive.host.clear();
+  assert.equal(await archive.check(), 0);
+  assert.ok(archive.host.reports.some(({ code }) => code === 'set-unfinished'));
+});

@@ -549,3 +549,20 @@ test('a lost volume of a set in which nothing had changed is seen in the status'
   rmSync(objectOf(archive.folder, /inc.*vol1/));
   assert.equal(await archive.restore(join(base, 'out')), 1);
 });
+
+test('verify of several paths looks at these alone', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  for (const name of ['a', 'b', 'c']) {
+    mkdirSync(join(source, name), { recursive: true });
+    writeFileSync(join(source, name, 'file'), name);
+  }
+  const url = `file://${join(program.home, 'target')}`;
+  expectStatus(await program.run(['full', '--no-encryption', source, url]));
+  writeFileSync(join(source, 'c', 'new'), '');
+  const words = ['--path-to-restore', 'a', '--path-to-restore', 'b', url, source];
+  expectStatus(await program.run(['verify', '--compare-data', ...words]));
+  writeFileSync(join(source, 'b', 'new'), '');
+  const { stdout } = expectStatus(await program.run(['verify', '--compare-data', ...words]), 4);
+  assert.match(stdout, /New file b\/new/);
+});

@@ -63,3 +63,37 @@ test('a copy that was broken off is continued, and looks unfinished until then',
     /the same/,
   );
 });
+
+test('what is not whole is told, copied as it is, and seen in the status', async t => {
+  const { program, at, copy } = await setUp(t);
+  const [manifest] = readdirSync(at('archive')).filter(name => /inc.*T122640Z.to.*manifest/.test(name));
+  rmSync(at('archive', manifest!));
+  const result = expectStatus(await copy(), 1);
+  assert.match(result.stderr, /^Warning: The incremental backup of .* lacks its manifest or volumes/m);
+  const restore = (from: string, to: string) =>
+    program.run(['restore', '--archive-dir', at(to, '..', `cache of ${to}`), `file://${from}`, to], {
+      passphrase,
+    });
+  expectStatus(await restore('archive', 'first'), 1);
+  expectStatus(await restore('copy', 'second'), 1);
+  assertSameTree(snapshotTree(at('second')), snapshotTree(at('first')));
+});
+
+test('a copy that was backed up to, and another archive, are left alone', async t => {
+  const { program, at, copy } = await setUp(t);
+  expectStatus(await copy());
+  writeFileSync(at('source', 'a'), 'four');
+  const backUp = (time: number, target: string) =>
+    program.run(['backup', '--current-time', String(time), at('source'), `file://${at(target)}`], {
+      passphrase,
+    });
+  expectStatus(await backUp(1_600_005_000, 'copy'));
+  const before = readdirSync(at('copy')).sort();
+  assert.match(
+    expectStatus(await copy(), 5).stderr,
+    /has the incremental backup of .*, which the archive has not/,
+  );
+  expectStatus(await backUp(1_600_009_000, 'archive'));
+  expectStatus(await copy(), 5);
+  assert.deepEqual(readdirSync(at('copy')).sort(), before);
+});
