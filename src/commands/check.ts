@@ -76,6 +76,12 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
       if (chain === newest) faultsOfNewest += faults - before;
     }
     const units = chains.flat().flatMap(set => set.units);
+    if (sealed && units.length === 0) {
+      run.fault(
+        'nothing-proved',
+        'nothing can be proved here: neither the private key is, nor what the archive cache had',
+      );
+    }
     const chosen = await choose(units, request.sample, proofs, run);
     const volumes = chains.flat().flatMap(set => set.volumes.flatMap(({ unit }) => unit ?? []));
     run.progress.expect(volumes.filter(unit => chosen.has(unit)).map(({ size }) => size));

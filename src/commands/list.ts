@@ -10,6 +10,7 @@ import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { chunksOf } from './reading-chunks.ts';
+import { reportTooEarly } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {
@@ -33,6 +34,7 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     const collection = await archive.readableCollection();
     const chain = chainFor(collection.chains, time);
     if (!chain) throw noBackup(archive.storage, collection);
+    reportTooEarly(chain, time, host);
     const sets = setsFor(chain, time);
     const chunkFor = chunksOf(sets);
     const sources = [];

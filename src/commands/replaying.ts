@@ -8,7 +8,7 @@ import { createPatchChain } from '../engine/patch-chain.ts';
 import { type LostEntry, replay, type TreeSink } from '../engine/replay.ts';
 import { readSet, type SetReaderOptions } from '../engine/set-reader.ts';
 import { BackupError } from '../errors.ts';
-import { type Collection, chainFor, setsFor } from '../manifest/chains.ts';
+import { type Chain, type Collection, chainFor, setsFor } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
@@ -74,13 +74,7 @@ export function wantedSets(
     wanted.time === undefined ? Number.POSITIVE_INFINITY : parseTimeArgument(wanted.time, host.now());
   const chain = chainFor(collection.chains, time);
   if (!chain) throw noBackup(archive.storage, collection);
-  if (chain.start > time) {
-    host.reporter.report({
-      level: 'warning',
-      code: 'time-before-first',
-      message: `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(chain.start)}`,
-    });
-  }
+  reportTooEarly(chain, time, host);
   reportUnfinished(collection, setsFor(chain, time).at(-1)!, time, host);
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   return setsFor(chain, time).map(set => {
@@ -131,6 +125,13 @@ async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[
     if (error instanceof BackupError) return true;
     throw error;
   }
+}
+
+/** Of a time before the first backup the first one is taken. */
+export function reportTooEarly({ start }: Chain, time: number, { reporter }: Host): void {
+  if (start <= time) return;
+  const message = `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(start)}`;
+  reporter.report({ level: 'warning', code: 'time-before-first', message });
 }
 
 /** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */

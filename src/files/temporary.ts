@@ -72,7 +72,13 @@ function makeRoom(folder: TargetFolder, place: Buffer, onSetAside?: (name: strin
     if (!['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error;
     if (!onSetAside) throw systemError('ENOTEMPTY', 'a folder with content is in its place');
     const aside = makeTemporary(folder, free => mkdirSync(free));
-    renameSync(place, bytesOf(placeOfTemporary(aside)));
+    const free = bytesOf(placeOfTemporary(aside));
+    try {
+      renameSync(place, free);
+    } catch (failure) {
+      rmdirSync(free);
+      throw failure;
+    }
     onSetAside(aside.name);
   }
 }

@@ -329,6 +329,8 @@ test('copies in the archive cache that are damaged are fetched again, by whateve
   assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
   spoilCopies();
   assert.match((await run('list-current-files', url)).stdout, / z\/last$/m);
+  const early = expectStatus(await run('list-current-files', '--time', '2000-01-01', url), 0);
+  assert.match(early.stderr, /^Warning: there is no backup from before /m);
   spoilCopies();
   for (const name of readdirSync(cache)) if (name.includes('catalog')) rmSync(join(cache, name));
   assert.match((await run('incremental', '--no-encryption', source, url)).stdout, /^DeltaEntries 0$/m);
