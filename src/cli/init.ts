@@ -18,6 +18,7 @@ import { requireWritable, writeFiles } from './init-files.ts';
 import { placedIn } from './layers.ts';
 import { optionNames, options } from './options.ts';
 import type { OptionValue } from './parse.ts';
+import { checkTypable } from './passphrase.ts';
 import { createQuestions, type Questions } from './questions.ts';
 import { s3Options } from './s3-values.ts';
 
@@ -237,8 +238,10 @@ async function askEncryption(
           if (!process.stdin.isTTY) throw new BackupError('passphrase-missing', 'the passphrase is empty');
           continue;
         }
-        if ((await questions.askHidden('The same once more')) === first)
+        if ((await questions.askHidden('The same once more')) === first) {
+          checkTypable(Buffer.from(first));
           return { passphraseFile: keep(first) };
+        }
         if (!process.stdin.isTTY) throw new BackupError('usage', 'the two passphrases differ');
         questions.say('The two differ; once more.');
       }

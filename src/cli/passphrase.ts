@@ -35,13 +35,16 @@ export function createPassphraseSource(
 ): (confirm: boolean) => Promise<Uint8Array> {
   let known: Promise<Uint8Array> | undefined;
   return confirm => {
-    known ??= find(options, environment, ask, confirm).then(found => (confirm ? typable(found) : found));
+    known ??= find(options, environment, ask, confirm).then(found => {
+      if (confirm) checkTypable(found);
+      return found;
+    });
     return known;
   };
 }
 
-/** For a new archive, which other programs and people are to open too. */
-function typable(passphrase: Uint8Array): Uint8Array {
+/** For a new archive, which other programs and people are to open too. @throws BackupError `usage` */
+export function checkTypable(passphrase: Uint8Array): void {
   const bytes = Buffer.from(passphrase);
   const what = bytes.includes(0)
     ? 'has a NUL byte, where it ends for gpg and duplicity'
@@ -50,7 +53,7 @@ function typable(passphrase: Uint8Array): Uint8Array {
       : bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)
         ? 'begins with a byte order mark, which editors of Windows write'
         : undefined;
-  if (what === undefined) return passphrase;
+  if (what === undefined) return;
   throw new BackupError('usage', `the passphrase ${what}: nobody could type it; remove that first`);
 }
 

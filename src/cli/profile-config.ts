@@ -15,6 +15,7 @@ import { keyValues } from './key-values.ts';
 import { logSizeOf } from './logs.ts';
 import { optionNames } from './options.ts';
 import { type Invocation, type OptionValue, parseStep } from './parse.ts';
+import { checkTypable } from './passphrase.ts';
 import { pruneWords } from './profile-run.ts';
 import { backupRequest, keepRules } from './requests.ts';
 import { thawTier } from './s3-values.ts';
@@ -53,7 +54,8 @@ async function check(profile: Profile, host: Host): Promise<number> {
       if (readers) host.reporter.report({ level: 'warning', code: 'secret-readable', message: readers });
     }
     try {
-      await readSecret(source, process.env, host.signal);
+      const secret = await readSecret(source, process.env, host.signal);
+      if (source === profile.passphrase) warnOfUntypable(secret, host);
     } catch (error) {
       host.signal.throwIfAborted();
       faults.push(messageOf(error));
@@ -84,6 +86,15 @@ async function check(profile: Profile, host: Host): Promise<number> {
     { type: 'profile', file, source, target },
   ]);
   return exitStatus.done;
+}
+
+/** An old archive may have such a passphrase; a new one is refused it. */
+function warnOfUntypable(passphrase: Uint8Array, { reporter }: Host): void {
+  try {
+    checkTypable(passphrase);
+  } catch (error) {
+    reporter.report({ level: 'warning', code: 'passphrase-untypable', message: messageOf(error) });
+  }
 }
 
 function checkPlaces({ target, check }: Profile): void {

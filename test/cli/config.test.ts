@@ -50,3 +50,17 @@ test('config check finds what a run would refuse before it touches anything', as
   const well = '[options]\nexclude = "**/x"\nvolsize = 1\n[prune]\nkeep-daily = 7';
   assert.match(expectStatus(await check('well', well)).stdout, /is well/);
 });
+
+test('config check warns of a passphrase that a new archive is refused', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config/tsbackup');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, 'secret'), 'sec\r\n', { mode: 0o600 });
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${program.home}"\ntarget = "file:///t"\npassphrase-file = "secret"\n`,
+  );
+  const { stdout, stderr } = expectStatus(await program.run(['config', 'check', 'p']));
+  assert.match(stdout, /is well/);
+  assert.match(stderr, /^Warning: the passphrase ends with a carriage return/m);
+});
