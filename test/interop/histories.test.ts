@@ -18,7 +18,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 import { makeTree } from '../support/trees.ts';
 
-const histories = Number(process.env.TSBACKUP_HISTORIES ?? (process.env.CI === 'true' ? 100 : 20));
+const histories = Number(process.env.TSBACKUP_HISTORIES ?? (process.env.CI === 'true' ? 60 : 20));
 const firstSeed = Number(process.env.TSBACKUP_FIRST_SEED ?? 1);
 
 test(`${histories} histories restore equal at every time, by both programs`, { concurrency: 2 }, async t => {

@@ -17,7 +17,7 @@ import { haveTool } from '../support/tools.ts';
 import { makeTree } from '../support/trees.ts';
 import { assertRealVersions } from '../support/versions.ts';
 
-const runs = Number(process.env.TSBACKUP_RESUMES ?? (process.env.CI === 'true' ? 60 : 20));
+const runs = Number(process.env.TSBACKUP_RESUMES ?? (process.env.CI === 'true' ? 40 : 20));
 const firstSeed = Number(process.env.TSBACKUP_FIRST_SEED ?? 1);
 
 test(`${runs} interrupted backups are continued`, { concurrency: 2 }, async t => {
