@@ -190,7 +190,7 @@ async function openWith(
     collection: () => collect(),
     async readableCollection() {
       const manifests = new Set(await cache.list());
-      const removed = new Set(setsBeingRemoved({ cache, prefixes }));
+      const removed = setsBeingRemoved({ cache, prefixes });
       return collect(
         id => manifests.has(cacheName('manifest', id, 'final', prefixes)) && !removed.has(setKey(id)),
       );

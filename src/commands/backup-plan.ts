@@ -97,7 +97,7 @@ async function reportUnknownAtTarget(
     sets.flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []))),
   );
   const plan = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
-  const removed = new Set(setsBeingRemoved(archive));
+  const removed = setsBeingRemoved(archive);
   const unknownAtTarget = plan.unknownAtTarget.filter(({ set }) => !removed.has(setKey(set)));
   if (unknownAtTarget.length === 0) return;
   const newest = unknownAtTarget.map(({ set }) => set).sort((a, b) => endOf(b) - endOf(a))[0]!;

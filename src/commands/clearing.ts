@@ -6,10 +6,9 @@ import { type DeleteOptions, deleteOthers } from '../files/delete-others.ts';
 import { createPlacedList, type PlacedList } from '../files/placed-list.ts';
 import type { Reporter } from '../report.ts';
 import { parseTarget } from '../storage/url.ts';
-import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import type { Archive } from './archive.ts';
+import { currentRecords } from './current-records.ts';
 import type { Host } from './host.ts';
-import { chunksOf } from './reading-chunks.ts';
 import { createLocator, type WantedSet } from './replaying.ts';
 import { placesWithin } from './source-check.ts';
 
@@ -85,17 +84,14 @@ export async function* plannedDeletions(
   request: ClearRequest,
   sets: readonly WantedSet[],
   archive: Archive,
+  host: Host,
 ): AsyncGenerator<string[], void, undefined> {
   const placed = createPlacedList(request.tempdir);
   const deletions = createPlacedList(request.tempdir);
   try {
     const locate = createLocator(request.paths);
-    const chunkFor = chunksOf(sets.map(({ set }) => set));
-    const sources = [];
-    for (const { set } of sets) {
-      sources.push(readSigtar(await archive.sigtarOf(set, chunkFor(set)), { withSignatures: false }));
-    }
-    for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
+    const wanted = sets.map(({ set }) => set);
+    for await (const records of currentRecords(archive, wanted, host.signal)) {
       for (const { path } of records) {
         const place = locate(path);
         if (place !== undefined) placed.add(place);

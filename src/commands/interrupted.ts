@@ -42,7 +42,7 @@ export async function findInterrupted(
   const dealtWith = await removeForeignParts(archive, collection, host);
   const journal = await readJournal(archive);
   if (journal) dealtWith.push(journal.header.set);
-  const removed = new Set(setsBeingRemoved(archive));
+  const removed = setsBeingRemoved(archive);
   const begun = collection.incomplete.map(({ id }) => id).filter(id => removed.has(setKey(id)));
   reportUnknown(collection, [...dealtWith, ...begun], host);
   if (!journal) return undefined;

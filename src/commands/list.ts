@@ -6,10 +6,9 @@ import { exitStatus } from '../errors.ts';
 import { chainFor, setsFor } from '../manifest/chains.ts';
 import { asctime, parseTimeArgument } from '../manifest/time.ts';
 import type { Item } from '../report.ts';
-import { mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import { openArchive } from './archive.ts';
+import { currentRecords } from './current-records.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { chunksOf } from './reading-chunks.ts';
 import { reportTooEarly } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
@@ -35,14 +34,7 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     const chain = chainFor(collection.chains, time);
     if (!chain) throw noBackup(archive.storage, collection);
     reportTooEarly(chain, time, host);
-    const sets = setsFor(chain, time);
-    const chunkFor = chunksOf(sets);
-    const sources = [];
-    for (const set of sets) {
-      sources.push(readSigtar(await archive.sigtarOf(set, chunkFor(set)), { withSignatures: false }));
-    }
-    for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
-      host.signal.throwIfAborted();
+    for await (const records of currentRecords(archive, setsFor(chain, time), host.signal)) {
       await host.print(
         () => Buffer.concat(records.flatMap(lineOf)),
         () => records.map(itemOf),

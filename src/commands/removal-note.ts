@@ -8,9 +8,9 @@ import { type OwnFolder, ownName, readOwn, writeOwn } from './own-files.ts';
 const NOTE = 'removal.json';
 
 /** @returns keys of sets */
-export function setsBeingRemoved(archive: OwnFolder): readonly string[] {
+export function setsBeingRemoved(archive: OwnFolder): ReadonlySet<string> {
   const known = readOwn(archive, NOTE);
-  return Array.isArray(known) ? known : [];
+  return new Set(Array.isArray(known) ? known : []);
 }
 
 /**
@@ -26,7 +26,7 @@ export async function whileNoted(
   const noted = [...new Set([...known, ...sets])];
   if (noted.length > 0) await writeOwn(archive, NOTE, noted);
   await work();
-  const left = known.filter(key => !sets.includes(key));
+  const left = [...known].filter(key => !sets.includes(key));
   if (left.length > 0) await writeOwn(archive, NOTE, left);
   else await archive.cache.remove(ownName(archive, NOTE));
 }

@@ -57,7 +57,7 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
       // Sets that only lost their manifest are of their chain still: it goes or stays as a whole, as restore sees it.
       const isCleanup = request.action === 'cleanup';
       const collection = await (isCleanup ? archive.collection() : archive.readableCollection());
-      const known = new Set(setsBeingRemoved(archive));
+      const known = setsBeingRemoved(archive);
       const begun = isCleanup ? [] : removalsBegun(known, collection);
       const plan = withBegun(decide(collection, archive, await cachedBut(known, archive)), begun);
       await host.print(`${describePlan(request, plan).join('\n')}\n`, () => planItems(request, plan));

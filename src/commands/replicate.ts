@@ -7,13 +7,14 @@
 import { displayPath, pathFromText } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import type { Collection } from '../manifest/chains.ts';
+import { type Collection, collectSets } from '../manifest/chains.ts';
 import { endOf, setKey } from '../manifest/names.ts';
 import {
   type BackupSet,
   byTime,
   describeSet,
   isWhole,
+  type Listed,
   namesOf,
   type StoredObject,
 } from '../manifest/sets.ts';
@@ -53,11 +54,12 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
           `there is no backup to copy at ${from.storage.description}`,
         );
       }
-      checkFork(sets, source, await to.collection(), to.storage.description);
+      const listing: Listed[] = [];
+      for await (const object of to.storage.list()) listing.push(object);
+      checkFork(sets, source, collectSets(listing, to.prefixes), to.storage.description);
       const isSound = reportFaults(sets, source, latest, host);
       if (!request.dryRun) await to.storage.removeStale();
-      const there = new Map<string, number>();
-      for await (const { name, size } of to.storage.list()) there.set(name, size);
+      const there = new Map(listing.map(({ name, size }) => [name, size]));
       const progress = createReadingProgress(host.reporter, 'copying');
       progress.expect(
         sets.flatMap(objectsOf).flatMap(({ name, size }) => (there.get(name) === size ? [] : size)),

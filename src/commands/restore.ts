@@ -110,7 +110,7 @@ async function printDeletions(
   host: Host,
 ): Promise<void> {
   await host.print('Not in the backup, to be deleted:\n', () => []);
-  for await (const paths of plannedDeletions(request, sets, archive)) {
+  for await (const paths of plannedDeletions(request, sets, archive, host)) {
     await host.print(paths.map(path => `\t${displayPath(path)}\n`).join(''), () =>
       paths.map(path => ({ type: 'deletion', ...pathFields(path) })),
     );

@@ -45,7 +45,7 @@ export interface Passed {
   readonly path: string;
 }
 
-/** A source that was left out or may not be what it should; counted under Errors. */
+/** A source that was left out or may not be what it should, counted under Errors; or, uncounted, a date that can't be kept. */
 export interface PackWarning {
   readonly code: 'source-unreadable' | 'source-changed' | 'source-vanished' | 'date-lost';
   readonly path: string;
