@@ -22,7 +22,7 @@ import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
-import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-open.ts';
+import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-preface.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';

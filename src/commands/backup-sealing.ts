@@ -5,7 +5,8 @@ import type { Recipients } from '../keys/recipients.ts';
 import { endOf, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
 import { isIncompressible } from '../volumes/incompressible.ts';
-import { prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
+import { namesOfKeys, type Openers, openersOfKey } from '../volumes/openpgp-preface.ts';
+import { HIDDEN_KEY_ID, prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, formOf } from './archive.ts';
 import type { BackupRequest } from './backup-setting.ts';
@@ -19,6 +20,31 @@ export function wantedForm({ encrypt, compress }: BackupRequest): EnvelopeForm {
 interface Sealing {
   readonly recipients: Recipients | undefined;
   readonly signer: Signer | undefined;
+}
+
+/**
+ * Warns when nobody who opens `before` opens what is sealed now: a restore then takes two secrets, one of which its owner
+ * may believe out of use.
+ */
+export async function warnOfOtherOpeners(
+  before: Openers | undefined,
+  { recipients }: Sealing,
+  host: Host,
+): Promise<void> {
+  if (!before) return;
+  const now = recipients ? await openersOfKey(await recipients.prepareSessionKey(host.random)) : ofPassphrase;
+  if (!now || (before.passphrase && now.passphrase)) return;
+  const mayBe = (id: string, other: string) =>
+    id === other || id === HIDDEN_KEY_ID || other === HIDDEN_KEY_ID;
+  if (before.keyIds.some(id => now.keyIds.some(other => mayBe(id, other)))) return;
+  const message = `What is there of this chain was sealed for ${namesOf(before)}, and what comes is sealed for ${namesOf(now)}: to restore it takes both. A full backup begins a chain of its own.`;
+  host.reporter.report({ level: 'warning', code: 'other-secret', message });
+}
+
+const ofPassphrase: Openers = { passphrase: true, keyIds: [], salt: undefined };
+
+function namesOf({ passphrase, keyIds }: Openers): string {
+  return passphrase ? 'a passphrase' : namesOfKeys(keyIds);
 }
 
 /** Looked up before anything is stored. */

@@ -6,6 +6,7 @@ import type { Packer } from '../engine/packing.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import type { SourceRoot } from '../files/wake.ts';
 import type { SetId } from '../manifest/names.ts';
+import type { Openers } from '../volumes/openpgp-preface.ts';
 import type { Archive } from './archive.ts';
 import type { BackupMode, Base } from './backup-plan.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -58,9 +59,9 @@ export interface Setting {
   /**
    * Checks the passphrase, once: fails if it is not that of the sets that are there. It takes a while, which is best spent
    * when the packer is at work; nothing is stored or removed before.
-   * @returns the salt of the key of the newest set
+   * @returns who opens the newest encrypted set, if there is one
    */
-  checked(): Promise<Uint8Array | undefined>;
+  checked(): Promise<Openers | undefined>;
 }
 
 /** The set to store, what it builds on, and what an interrupted run has stored of it. */

@@ -27,7 +27,7 @@ import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { type Host, packerOptions } from './host.ts';
 import { cutBack, findInterrupted, giveUp, incompleteSet, isAnythingLeft } from './interrupted.ts';
 import { usesPublicKeys } from './key-ring.ts';
-import { askPassphrase, checkPassphrase } from './passphrase-check.ts';
+import { askPassphrase, checkPassphrase, openersOfNewest } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
 import { measureSource } from './source-size.ts';
@@ -116,11 +116,12 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
   const { request, host, archive } = setting;
   let checked: Setting['checked'] = async () => undefined;
   if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
-  if (request.encrypt && !request.dryRun && !usesPublicKeys(request)) {
-    await askPassphrase(collection, host);
+  if (request.encrypt && !request.dryRun) {
+    const forKeys = usesPublicKeys(request);
+    if (!forKeys) await askPassphrase(collection, host);
     let check: ReturnType<Setting['checked']> | undefined;
-    checked = () => (check ??= checkPassphrase(archive, collection));
-    if (await isAnythingLeft(archive)) await checked();
+    checked = () => (check ??= (forKeys ? openersOfNewest : checkPassphrase)(archive, collection));
+    if (!forKeys && (await isAnythingLeft(archive))) await checked();
   }
   let journal = request.dryRun
     ? undefined

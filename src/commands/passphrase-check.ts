@@ -6,7 +6,7 @@ import type { Collection } from '../manifest/chains.ts';
 import { endOf } from '../manifest/names.ts';
 import type { BackupSet } from '../manifest/sets.ts';
 import { openEnvelope } from '../volumes/envelope.ts';
-import { keySaltOf, MESSAGE_HEAD } from '../volumes/openpgp-open.ts';
+import { MESSAGE_HEAD, type Openers, openersOf } from '../volumes/openpgp-preface.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
@@ -23,13 +23,13 @@ export async function askPassphrase(collection: Collection, host: Host): Promise
 
 /**
  * Opens the newest encrypted manifest with the passphrase of this run.
- * @returns the salt of its key, if it is one of ours; see `prepareSessionKey`
+ * @returns who opens it
  * @throws BackupError `wrong-passphrase` if it does not open; what else is wrong with it is not our business here
  */
 export async function checkPassphrase(
   archive: Archive,
   collection: Collection,
-): Promise<Uint8Array | undefined> {
+): Promise<Openers | undefined> {
   const newest = newestEncrypted(collection);
   if (!newest) return undefined;
   const name = newest.manifest!.name;
@@ -40,11 +40,14 @@ export async function checkPassphrase(
       yield chunk;
     }
   }
+  const openers = () => openersOf(Readable.from([head]));
   try {
     for await (const _ of openEnvelope(stored(), 'gpg', archive.secrets)) break; // it may be long, and says no more
-    return await keySaltOf(Readable.from([head]));
+    return await openers();
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'wrong-passphrase') return undefined;
+    const found = await openers();
+    if (found?.passphrase === false) return found;
     throw new BackupError(
       'wrong-passphrase',
       'the passphrase is not the one of the backup sets at the target; to begin anew with another passphrase use another folder',
@@ -52,4 +55,21 @@ export async function checkPassphrase(
       { cause: error },
     );
   }
+}
+
+/** Who opens the newest encrypted manifest, as it tells itself: for who has no passphrase to try. */
+export async function openersOfNewest(
+  archive: Archive,
+  collection: Collection,
+): Promise<Openers | undefined> {
+  const newest = newestEncrypted(collection);
+  return newest && openersOfObject(archive, newest.manifest!.name);
+}
+
+/** Enough for the packets of a dozen recipients. */
+const PREFACE = 8192;
+
+/** Undefined as well for an object that can't be read: who needs it will tell. */
+export async function openersOfObject({ storage }: Archive, name: string): Promise<Openers | undefined> {
+  return openersOf(storage.get(name, { length: PREFACE }));
 }

@@ -191,7 +191,7 @@ function foundDamaged({ lastCheck }: ProfileState): string {
 
 const ERRORS_KEPT = 20;
 /** Events that a summary tells. */
-const noted = ['continuing', 'interrupted-set-removed', 'no-change'];
+const noted = ['continuing', 'interrupted-set-removed', 'no-change', 'other-secret'];
 
 async function perform1(step: Step, host: Host): Promise<StepResult> {
   let text = '';

@@ -13,11 +13,18 @@ import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
 import { type BackupProgress, toldBatches } from './backup-progress.ts';
-import { createEnvelopes, isWorthAThread, sealingOf, wantedForm } from './backup-sealing.ts';
+import {
+  createEnvelopes,
+  isWorthAThread,
+  sealingOf,
+  wantedForm,
+  warnOfOtherOpeners,
+} from './backup-sealing.ts';
 import type { Outcome, Setting, Task } from './backup-setting.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import { batchesAtOnce } from './host.ts';
 import { removePartial } from './interrupted.ts';
+import { openersOfObject } from './passphrase-check.ts';
 import { rememberRoot } from './root-guard.ts';
 
 export async function storeSet(
@@ -30,15 +37,19 @@ export async function storeSet(
   const { request, host, archive, root, checked } = setting;
   const { storage, cache, prefixes } = archive;
   const ofNewest = await checked();
-  const salt = set.type === 'inc' ? ofNewest : undefined;
+  const before = set.type === 'inc' ? ofNewest : undefined;
   const form = wantedForm(request);
+  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
+  const who = await sealingOf(request, archive);
   await storage.removeStale();
   await cache.removeStale();
   const envelopeOptions = createEnvelopes(request, form, set, host, {
-    ...(await sealingOf(request, archive)),
+    ...who,
     secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
-    salt,
+    salt: before?.salt,
   });
+  if (form === 'gpg')
+    await warnOfOtherOpeners(journal ? await openersOfObject(archive, nameOf(1)) : before, who, host);
   const sealing = form === 'gpg' && host.cores > 1 ? createSealingThread() : undefined;
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
@@ -53,7 +64,6 @@ export async function storeSet(
   const last = journal?.checkpoints.at(-1);
   let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
   let stored = storedBytes(journal);
-  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
   let volumes = last?.volume ?? 0;
 
   const add = async (batch: PackBatch) => {

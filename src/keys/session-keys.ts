@@ -6,8 +6,8 @@
 
 import type { Key, PrivateKey } from 'openpgp';
 import { BackupError, KEY_ABSENT } from '../errors.ts';
-import { namesOf } from '../volumes/openpgp-open.ts';
 import { encodePacket, tags } from '../volumes/openpgp-packet.ts';
+import { namesOf } from '../volumes/openpgp-preface.ts';
 import { HIDDEN_KEY_ID, type RecipientPacket, type SessionKey } from '../volumes/openpgp-session.ts';
 import { keyIdOf, partsOf } from './certificates.ts';
 import { askGpg, type GpgAnswer, type GpgOptions } from './gpg.ts';

@@ -13,7 +13,6 @@ import { dearmor } from './armor.ts';
 import type { CfbDecryptor } from './cfb.ts';
 import { inflate } from './inflate.ts';
 import { inflatePieces } from './inflate-pieces.ts';
-import type { PacketHeader } from './openpgp-packet.ts';
 import {
   ByteSource,
   damaged,
@@ -22,19 +21,9 @@ import {
   readSmallBody,
   tags,
 } from './openpgp-packet.ts';
-import type { PassphrasePacket, RecipientPacket, Secrets, SessionKey } from './openpgp-session.ts';
-import {
-  cipherTraits,
-  createCfbDecipher,
-  decodePassphrasePacket,
-  decodeRecipientPacket,
-  HIDDEN_KEY_ID,
-  newerEncryption,
-  ownSalt,
-  PASSPHRASE_PACKET_MAX,
-  RECIPIENT_PACKET_MAX,
-  recoverSessionKey,
-} from './openpgp-session.ts';
+import { isUnsupported, namesOf, type Preface, readUpToEncrypted, skip } from './openpgp-preface.ts';
+import type { PassphrasePacket, Secrets, SessionKey } from './openpgp-session.ts';
+import { cipherTraits, createCfbDecipher, newerEncryption, recoverSessionKey } from './openpgp-session.ts';
 import { ONE_PASS_LENGTH, SIGNATURE_MAX } from './openpgp-signature.ts';
 import { createSignatureWatch, type SignatureWatch, type Verifier } from './openpgp-signed.ts';
 
@@ -81,110 +70,6 @@ export async function* openMessage(
   } finally {
     await message.close();
   }
-}
-
-/** Bytes in which a message with one passphrase tells how its key is derived. */
-export const MESSAGE_HEAD = 512;
-
-/**
- * Derives the key of a message that will be opened with the same secrets, which keep it. Never fails: whatever is wrong,
- * opening the message tells.
- * @param head the first MESSAGE_HEAD bytes, or more; nothing of them is believed
- */
-export async function deriveAhead(head: Chunks, secrets: Secrets): Promise<void> {
-  const message = new ByteSource(dearmor(head));
-  try {
-    const { candidates } = await readUpToEncrypted(message);
-    if (candidates.length === 1) await recoverSessionKey(candidates[0]!, secrets);
-  } catch {
-  } finally {
-    await message.close();
-  }
-}
-
-/**
- * What a message that we sealed tells of its key, for `prepareSessionKey`; undefined for a message of others. Never
- * fails.
- * @param head the first MESSAGE_HEAD bytes, or more
- */
-export async function keySaltOf(head: Chunks): Promise<Uint8Array | undefined> {
-  const message = new ByteSource(dearmor(head));
-  try {
-    const { candidates, recipients } = await readUpToEncrypted(message);
-    return candidates.length === 1 && recipients.length === 0 ? ownSalt(candidates[0]!) : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    await message.close();
-  }
-}
-
-/** More than anybody writes; each one costs a key derivation. */
-const MAX_PASSPHRASE_PACKETS = 16;
-const MAX_RECIPIENTS = 256;
-
-interface Preface {
-  readonly header: PacketHeader;
-  readonly candidates: readonly PassphrasePacket[];
-  readonly recipients: readonly RecipientPacket[];
-}
-
-/** Session key packets, up to the header of the encrypted data. */
-async function readUpToEncrypted(message: ByteSource): Promise<Preface> {
-  const candidates: PassphrasePacket[] = [];
-  const recipients: RecipientPacket[] = [];
-  let obstacle: BackupError | undefined;
-  const unlessUnsupported = (decode: () => void) => {
-    try {
-      decode();
-    } catch (error) {
-      if (!isUnsupported(error)) throw error;
-      obstacle = error;
-    }
-  };
-  for (;;) {
-    const header = await readPacketHeader(message);
-    switch (header?.tag) {
-      case tags.passphraseSession: {
-        const body = await readSmallBody(message, header, PASSPHRASE_PACKET_MAX);
-        unlessUnsupported(() => candidates.push(decodePassphrasePacket(body)));
-        if (candidates.length > MAX_PASSPHRASE_PACKETS) throw damaged('it holds too many session keys');
-        break;
-      }
-      case tags.publicKeySession: {
-        const body = await readSmallBody(message, header, RECIPIENT_PACKET_MAX);
-        unlessUnsupported(() => recipients.push(decodeRecipientPacket(body)));
-        if (recipients.length > MAX_RECIPIENTS) throw damaged('it holds too many session keys');
-        break;
-      }
-      case tags.marker:
-      case tags.padding:
-        await skip(message, header);
-        break;
-      case tags.encrypted:
-        if (candidates.length + recipients.length === 0) throw obstacle ?? damaged('it holds no session key');
-        return { header, candidates, recipients };
-      case tags.encryptedWithoutIntegrity:
-        throw new BackupError(
-          'unsupported',
-          'The archive has no integrity protection, so it can not be trusted.',
-        );
-      case tags.aead:
-        throw newerEncryption();
-      case undefined:
-        throw damaged('it is empty or cut short');
-      default:
-        throw damaged('it is not encrypted, or begins with a packet that does not belong there');
-    }
-  }
-}
-
-function isUnsupported(error: unknown): error is BackupError {
-  return error instanceof BackupError && error.code === 'unsupported';
-}
-
-async function skip(source: ByteSource, header: PacketHeader): Promise<void> {
-  for await (const _ of readPacketBody(source, header));
 }
 
 async function drain(source: ByteSource): Promise<void> {
@@ -258,12 +143,6 @@ async function keyByPassphrase(
   }
   if (!tried) throw obstacle;
   return undefined;
-}
-
-/** For whom a message is, in words. */
-export function namesOf(recipients: readonly RecipientPacket[]): string {
-  const names = recipients.map(({ keyId }) => (keyId === HIDDEN_KEY_ID ? 'a hidden key' : `key 0x${keyId}`));
-  return `which is encrypted to ${[...new Set(names)].join(', ')}`;
 }
 
 /** Whether the last two bytes of the random block come twice; true for one wrong key in 65536, too. */

@@ -29,6 +29,30 @@ function setUp(t: TestContext) {
   return { program, source, folder, url: `file://${folder}`, run, must };
 }
 
+test('a chain whose next set is sealed for somebody else is warned of once', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const { source, url, must } = setUp(t);
+  const gpg = createGpgHome(t);
+  const ann = gpg.makeKey({ name: 'Ann <ann@example.org>', ...ecc });
+  const ben = gpg.makeKey({ name: 'Ben <ben@example.org>', ...ecc });
+  const key = 'key 0x[0-9A-F]{16}';
+  const backup = async (now: readonly string[], warning?: string) => {
+    appendFileSync(join(source, 'a'), 'more');
+    const { stderr } = await must(gpg, ['backup', ...now, source, url], { PASSPHRASE: 'secret' });
+    if (warning === undefined) assert.doesNotMatch(stderr, /sealed for/);
+    else assert.match(stderr, new RegExp(`^Warning: What .* was sealed for ${warning}: .* takes both`, 'm'));
+  };
+  await backup([]);
+  await backup([]);
+  await backup(['--encrypt-key', ann], `a passphrase, and what comes is sealed for ${key}`);
+  await backup(['--encrypt-key', ann]);
+  await backup(['--encrypt-key', ann, '--encrypt-key', ben]);
+  await backup(['--encrypt-key', ben]);
+  await backup(['--encrypt-key', ann], `${key}, and what comes is sealed for ${key}`);
+  await backup(['--hidden-encrypt-key', ben]); // it may be the same
+  await backup([], 'a hidden key, and what comes is sealed for a passphrase');
+});
+
 test('a chain for two keys, one of them hidden, and signed, is shared with duplicity', async t => {
   if (!needTool(t, 'duplicity', 'gpg')) return;
   const { program, source, url, must } = setUp(t);
