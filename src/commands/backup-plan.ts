@@ -10,7 +10,7 @@ import { cacheName, endOf, type SetId, setKey } from '../manifest/names.ts';
 import { describeSet, volumeGaps } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { planSync } from '../manifest/sync.ts';
-import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import { asctime, canBeNamed, formatTime, parseTimeArgument } from '../manifest/time.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 import { setsBeingRemoved } from './removal-note.ts';
@@ -91,7 +91,7 @@ async function reportUnknownAtTarget(
   archive: Archive,
   collection: Collection,
   { mode }: PlanRequest,
-  { reporter }: Host,
+  { reporter, now }: Host,
 ): Promise<void> {
   const remote = collection.chains.flatMap(({ sets }) =>
     sets.flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []))),
@@ -104,9 +104,15 @@ async function reportUnknownAtTarget(
   const text = `the target lacks ${unknownAtTarget.length} manifests and signatures that the archive cache knows, the newest of the ${describeSet(newest)}`;
   const isNewer = collection.chains.every(({ end }) => end < endOf(newest));
   if (mode !== 'full' && isNewer) {
+    const folder = displayPath(archive.cache.folder);
+    // A full backup would not be newer than what a wrong clock has dated.
+    const remedy =
+      endOf(newest) > now()
+        ? `move what has ${formatTime(endOf(newest))} in its name out of ${folder}, too`
+        : `make a full backup, or remove ${folder}`;
     throw new BackupError(
       'guard-stopped',
-      `${text}; is the right disk mounted? If they were removed on purpose, make a full backup, or remove ${displayPath(archive.cache.folder)}`,
+      `${text}; is the right disk mounted? If they were removed on purpose, ${remedy}`,
     );
   }
   reporter.report({
@@ -137,20 +143,30 @@ async function checkOrigin(
  * The second of the new set: now, but after every set that is there, so that times in a chain increase, and none that
  * an unfinished set has, which may be another machine's at work: ours would have the same names.
  */
-export async function newSetTime(collection: Collection, host: Host): Promise<number> {
+export async function newSetTime(
+  collection: Collection,
+  cache: Archive['cache'],
+  host: Host,
+): Promise<number> {
   const { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = collection;
   const newest = Math.max(...chains.map(chain => chain.end), Number.NEGATIVE_INFINITY);
   const loose = [...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
   const now = Math.floor(host.now());
+  if (!canBeNamed(now)) {
+    throw new BackupError(
+      'guard-stopped',
+      `the clock says ${asctime(now)}, and names of backup sets go from 1970 to 2099; set the clock right`,
+    );
+  }
   if (now > newest && !loose.some(({ id }) => endOf(id) === now)) return now;
   if (now < newest - 60) {
     throw new BackupError(
       'guard-stopped',
-      `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right`,
+      `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right. If it is right, it was wrong when that set was made: move what has ${formatTime(newest)} in its name out of the target and out of ${displayPath(cache.folder)}`,
     );
   }
   await host.sleep(Math.max(1, (Math.max(now, newest) + 1 - host.now()) * 1000));
-  return newSetTime(collection, host);
+  return newSetTime(collection, cache, host);
 }
 
 export function newSetId(base: Base | undefined, time: number): SetId {

@@ -137,7 +137,7 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
       if (journal) return await goOn(journal, { ...setting, checked }, collection);
       const base = await chooseBase(archive, collection, request, host);
       clearCatalogs(archive, collection);
-      const set = newSetId(base, await newSetTime(collection, host));
+      const set = newSetId(base, await newSetTime(collection, archive.cache, host));
       return await runOn({ set, base, journal }, { ...setting, checked });
     } catch (error) {
       await checked(); // a wrong passphrase explains other failures

@@ -1,0 +1,72 @@
+/** Clocks that are wrong, or were wrong for a while: a computer without a battery for its clock, or with a bad one. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createTestArchive, type TestArchive } from '../support/archive.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const NOW = Date.UTC(2026, 10, 26) / 1000;
+const YEAR_2030 = Date.UTC(2030, 0) / 1000;
+
+/** What was backed up rightly, and then once with a clock that was years ahead; the clock is right again. */
+async function aheadOnce(base: string): Promise<{ archive: TestArchive; source: string }> {
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const archive = createTestArchive(base, { now: NOW - 86_400 });
+  for (const now of [NOW - 86_400, YEAR_2030]) {
+    writeFileSync(join(source, 'file'), `of ${now}`);
+    archive.host.set(now);
+    assert.equal(await archive.backup(source), 0);
+  }
+  writeFileSync(join(source, 'file'), 'of now');
+  archive.host.set(NOW);
+  return { archive, source };
+}
+
+/** Moves what the folder has of the year 2030 out of it. */
+function move2030(folder: string, to: string): void {
+  mkdirSync(to);
+  for (const name of readdirSync(folder).filter(name => name.includes('20300101T000000Z')))
+    renameSync(join(folder, name), join(to, name));
+}
+
+test('a set that a wrong clock has dated can be moved away as the message says', async t => {
+  const base = tempDir(t);
+  const { archive, source } = await aheadOnce(base);
+  const [cache = ''] = readdirSync(join(base, 'our cache'));
+  const cacheFolder = join(base, 'our cache', cache);
+  const told = `move what has 20300101T000000Z in its name out of the target and out of ${cacheFolder}`;
+  await assert.rejects(archive.backup(source), ({ code, message }) => {
+    assert.ok(message.endsWith(told), message);
+    return code === 'guard-stopped';
+  });
+
+  move2030(archive.folder, join(base, 'moved'));
+  assert.equal(await archive.backup(source, { mode: 'full' }), 0);
+  archive.host.set(NOW + 60);
+  const left = `move what has 20300101T000000Z in its name out of ${cacheFolder}, too`;
+  await assert.rejects(archive.backup(source), ({ message }) => message.endsWith(left));
+
+  move2030(cacheFolder, join(base, 'moved from the cache'));
+  assert.equal(await archive.backup(source), 0);
+  assert.equal(await archive.restore(join(base, 'out')), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+for (const [when, now] of [
+  ['of 1970-01-01 00:00', 0],
+  ['of 2106', 2 ** 32],
+] as const) {
+  test(`a clock ${when} stops a backup: no set can have that time`, async t => {
+    const base = tempDir(t);
+    mkdirSync(join(base, 'source'));
+    const archive = createTestArchive(base, { now });
+    await assert.rejects(archive.backup(join(base, 'source')), {
+      code: 'guard-stopped',
+      message: /^the clock says .*; set the clock right$/,
+    });
+  });
+}
