@@ -11,6 +11,7 @@ import { type Collection, continuable, isBuiltUpon } from '../manifest/chains.ts
 import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
+import { asctime } from '../manifest/time.ts';
 import { formatSize } from '../text.ts';
 import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
 import type { Archive } from './archive.ts';
@@ -59,6 +60,7 @@ export async function findInterrupted(
     await giveUp(journal, reason, archive, collection, host);
     return undefined;
   }
+  checkBegin(set, host);
   if (count < journal.checkpoints.length) reportDamage(known, host);
   const whole = await whatIsThere(known, archive, collection, request, host);
   if (whole && !request.usesPublicKeys) await checkPassphrase(whole, archive);
@@ -111,6 +113,21 @@ export async function removePartial(archive: Archive, except?: SetId): Promise<v
 
 async function removeSet(set: BackupSet | undefined, { storage }: Archive): Promise<void> {
   for (const name of set ? namesOf(set) : []) await storage.delete(name);
+}
+
+/** A clock that is set from what was saved last may be hours late after a power cut. */
+const LATE_SECONDS = 86_400;
+
+/**
+ * A set that was begun with a clock that was ahead would keep every later run from its work.
+ * @throws BackupError `guard-stopped`
+ */
+function checkBegin(set: SetId, { now }: Host): void {
+  if (endOf(set) <= now() + LATE_SECONDS) return;
+  throw new BackupError(
+    'guard-stopped',
+    `the clock says ${asctime(Math.floor(now()))}, and the ${describeSet(set)} that was interrupted is of ${asctime(endOf(set))}; set the clock right. If it is right, it was wrong then: ${remedy}`,
+  );
 }
 
 const remedy = 'to begin anew, remove it with the cleanup command and --force';

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -24,6 +25,13 @@ async function aheadOnce(base: string): Promise<{ archive: TestArchive; source: 
   writeFileSync(join(source, 'file'), 'of now');
   archive.host.set(NOW);
   return { archive, source };
+}
+
+/** Of 300 KB each. */
+function makeFiles(source: string, count: number): void {
+  const random = createRandom(5);
+  mkdirSync(source);
+  for (let i = 0; i < count; i++) writeFileSync(join(source, `file ${i}`), random.bytes(300_000));
 }
 
 /** Moves what the folder has of the year 2030 out of it. */
@@ -70,3 +78,23 @@ for (const [when, now] of [
     });
   });
 }
+
+test('a backup that was begun with a clock years ahead is not finished as one of that time', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeFiles(source, 3);
+  const archive = createTestArchive(base, { now: YEAR_2030 });
+  archive.host.interruptAfter(2);
+  await assert.rejects(archive.backup(source, { volumeSize: 100_000 }));
+  archive.host.interruptAfter(undefined);
+  archive.host.set(NOW);
+  const before = readdirSync(archive.folder);
+  await assert.rejects(archive.backup(source), {
+    code: 'guard-stopped',
+    message: /; set the clock right\. If it is right, .* with the cleanup command and --force$/,
+  });
+  assert.deepEqual(readdirSync(archive.folder), before);
+  archive.host.set(YEAR_2030 - 3600); // as after a power cut, without a battery
+  assert.equal(await archive.backup(source), 0);
+  assert.ok(archive.host.reports.some(({ code }) => code === 'continuing'));
+});
