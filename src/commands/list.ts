@@ -9,7 +9,7 @@ import type { Item } from '../report.ts';
 import { openArchive } from './archive.ts';
 import { currentRecords } from './current-records.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { reportTooEarly } from './replaying.ts';
+import { reportTooEarly, reportTooLate } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {
@@ -34,6 +34,7 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     const chain = chainFor(collection.chains, time);
     if (!chain) throw noBackup(archive.storage, collection);
     reportTooEarly(chain, time, host);
+    reportTooLate(collection, time, host);
     for await (const records of currentRecords(archive, setsFor(chain, time), host.signal)) {
       await host.print(
         () => Buffer.concat(records.flatMap(lineOf)),

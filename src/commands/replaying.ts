@@ -25,7 +25,7 @@ import { isGuessed, readVolumes } from './set-volumes.ts';
 
 /** What is wanted of an archive. */
 export interface Wanted {
-  /** In the user's grammar; now if absent. */
+  /** In the user's grammar; the newest state if absent. */
   readonly time?: string | undefined;
   /** Bytes as latin1 strings, relative to the backed up folder; everything if empty. */
   readonly paths: readonly string[];
@@ -75,6 +75,7 @@ export function wantedSets(
   const chain = chainFor(collection.chains, time);
   if (!chain) throw noBackup(archive.storage, collection);
   reportTooEarly(chain, time, host);
+  reportTooLate(collection, time, host);
   reportUnfinished(collection, setsFor(chain, time).at(-1)!, time, host);
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   return setsFor(chain, time).map(set => {
@@ -133,6 +134,20 @@ export function reportTooEarly({ start }: Chain, time: number, { reporter }: Hos
   const message = `there is no backup from before ${asctime(time)}; the oldest one is taken, of ${asctime(start)}`;
   reporter.report({ level: 'warning', code: 'time-before-first', message });
 }
+
+/**
+ * Where no time is asked for, the newest set is taken: rightly so if the clock is late, as on a machine without a battery
+ * for it, but not if it was years ahead at one backup.
+ */
+export function reportTooLate({ chains }: Collection, time: number, { reporter, now }: Host): void {
+  const newest = chains.at(-1)?.end ?? time;
+  if (time !== Number.POSITIVE_INFINITY || newest <= now() + CLOCKS_DIFFER_SECONDS) return;
+  if (chains.every(({ start }) => start > now())) return; // there is no other
+  const message = `the newest backup set is of ${asctime(newest)}, but the clock says ${asctime(Math.floor(now()))}; that set is taken all the same, and --time now takes the newest before`;
+  reporter.report({ level: 'warning', code: 'set-to-come', message });
+}
+
+const CLOCKS_DIFFER_SECONDS = 3600;
 
 /** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */
 function reportUnfinished(collection: Collection, last: BackupSet, time: number, { reporter }: Host): void {

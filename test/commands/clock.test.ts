@@ -1,7 +1,7 @@
 /** Clocks that are wrong, or were wrong for a while: a computer without a battery for its clock, or with a bad one. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
@@ -62,6 +62,24 @@ test('a set that a wrong clock has dated can be moved away as the message says',
   assert.equal(await archive.backup(source), 0);
   assert.equal(await archive.restore(join(base, 'out')), 0);
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
+test('who restores is told that a set of a time to come is taken, and how to get the one before', async t => {
+  const base = tempDir(t);
+  const { archive } = await aheadOnce(base);
+  const restored = async (time?: string) => {
+    archive.host.clear();
+    const out = join(base, 'out');
+    assert.equal(await archive.restore(out, { time, force: true }), 0);
+    const isTold = archive.host.reports.some(({ message }) =>
+      /of .* 2030, but the clock says .* 2026; .* --time now takes/.test(message),
+    );
+    return { text: readFileSync(join(out, 'file'), 'utf8'), isTold };
+  };
+  assert.deepEqual(await restored(), { text: `of ${YEAR_2030}`, isTold: true });
+  assert.deepEqual(await restored('now'), { text: `of ${NOW - 86_400}`, isTold: false });
+  archive.host.set(100_000); // all are of times to come: the newest is meant, and there is nothing to choose
+  assert.deepEqual(await restored(), { text: `of ${YEAR_2030}`, isTold: false });
 });
 
 for (const [when, now] of [
