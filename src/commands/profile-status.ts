@@ -39,11 +39,20 @@ export function statusOfProfile({ profile, state, maxAge, nextRun, now }: Status
     if (lastRun?.verdict === 'error') return 'error';
     // A backup that left something out is told as that, as long as it is young enough.
     const stored = state.runs.filter(run => run.verdict !== 'error').at(-1)?.ended ?? 0;
-    if (maxAge !== undefined && now - Math.max(stored, lastSuccess ?? 0) > maxAge) return 'too-old';
+    // What a clock that went wrong has dated says nothing of its age, for years.
+    const isYoung = (time: number) => now - time <= maxAge! && !isToCome(time, now);
+    if (maxAge !== undefined && !isYoung(stored) && !isYoung(lastSuccess ?? 0)) return 'too-old';
     return lastRun?.verdict ?? 'never';
   })();
   const status = { ok: exitStatus.done, warn: exitStatus.partial }[verdict as string] ?? exitStatus.failed;
   return { profile, verdict, status, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck };
+}
+
+/** Clocks are set right by more than that only if they were wrong. */
+const CORRECTED_SECONDS = 3600;
+
+function isToCome(time: number, now: number): boolean {
+  return time > now + CORRECTED_SECONDS;
 }
 
 const words: Readonly<Record<ProfileStatus['verdict'], string>> = {
@@ -58,11 +67,13 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
   const { profile, verdict, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck } = status;
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const time = (seconds: number) => asctime(Math.floor(seconds));
+  const agoText = (seconds: number) =>
+    isToCome(seconds, now) ? 'the clock was wrong then, or is now' : `${formatAge(age!)} ago`;
   const lines = [`${profile}: ${words[verdict]}`];
   lines.push(
     row(
       'last success',
-      lastSuccess === undefined ? 'never' : `${time(lastSuccess)} (${formatAge(age!)} ago)`,
+      lastSuccess === undefined ? 'never' : `${time(lastSuccess)} (${agoText(lastSuccess)})`,
     ),
   );
   if (lastRun) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { statusOfProfile } from '../../src/commands/profile-status.ts';
+import { formatProfileStatus, statusOfProfile } from '../../src/commands/profile-status.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 
@@ -172,6 +172,22 @@ test('status tells a backup that left something out as that, and as too old when
       ...{ maxAge: days * 86_400, nextRun: undefined },
     }).verdict;
   assert.deepEqual([verdict(8), verdict(6)], ['warn', 'too-old']);
+});
+
+test('a success that a wrong clock has dated in years to come does not keep status content until then', () => {
+  const now = 1_800_000_000;
+  const request = (ended: number) => {
+    const run = { started: ended - 60, ended, verdict: 'ok', status: 0, summary: '' } as const;
+    const state = { runs: [run], lastSuccess: ended, running: undefined, archive: undefined };
+    return {
+      ...{ profile: 'p', state: { ...state, lastCheck: undefined }, now },
+      ...{ maxAge: 86_400, nextRun: undefined },
+    };
+  };
+  const ahead = statusOfProfile(request(now + 1000 * 86_400));
+  assert.deepEqual([ahead.verdict, ahead.status], ['too-old', 1]);
+  assert.match(formatProfileStatus(ahead, now), /last success .* \(the clock was wrong then, or is now\)$/m);
+  assert.equal(statusOfProfile(request(now + 60)).verdict, 'ok', 'a clock that was set right by a minute');
 });
 
 test('config check finds what a run would stumble over, all at once; config show tells each key', async t => {
