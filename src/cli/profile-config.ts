@@ -111,7 +111,7 @@ async function checkRequests(backup: Invocation, profile: Profile, host: Host): 
   stallTimeoutMs(values);
   if (!profile.prune) return;
   const prune = parseStep('prune', [profile.target], pruneWords(profile), profile, process.env);
-  planPrune(collectSets([]), keepRules(prune.values));
+  planPrune(collectSets([]), keepRules(prune.values), 0);
 }
 
 /** Options that no run has, but some other action with this profile behind it. */

@@ -121,8 +121,8 @@ function planner({ action, limit, keep }: RemoveRequest, host: Host): Decide {
     }
     case 'prune': {
       const rules = keep ?? { fullMin: 1 };
-      planPrune(collectSets([]), rules);
-      return collection => planPrune(collection, rules);
+      planPrune(collectSets([]), rules, host.now());
+      return collection => planPrune(collection, rules, host.now());
     }
     case 'cleanup':
       return (collection, { prefixes }, cached) => planCleanup(collection, cached, prefixes);

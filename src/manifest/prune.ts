@@ -17,7 +17,7 @@ export interface KeepRules {
   readonly weekly?: number | undefined;
   readonly monthly?: number | undefined;
   readonly yearly?: number | undefined;
-  /** Seconds before the newest set. */
+  /** Seconds before the newest set, or before now if that is earlier. */
   readonly within?: number | undefined;
   /** Chains that stay in any case, the newest ones that have all their volumes and manifests; at least 1. */
   readonly fullMin: number;
@@ -34,8 +34,11 @@ export interface PrunePlan extends RetentionPlan {
   readonly kept: readonly KeptSet[];
 }
 
-/** @throws BackupError `usage` if no rule keeps anything */
-export function planPrune(collection: Collection, rules: KeepRules): PrunePlan {
+/**
+ * @param now seconds since 1970; a set of a time to come, by a clock that was wrong, does not make the others old
+ * @throws BackupError `usage` if no rule keeps anything
+ */
+export function planPrune(collection: Collection, rules: KeepRules, now: number): PrunePlan {
   const { last, daily, weekly, monthly, yearly, within, fullMin } = rules;
   if ([last, daily, weekly, monthly, yearly, within].every(rule => rule === undefined || rule === 0)) {
     throw new BackupError('usage', 'say what to keep, for example --keep-daily 7 --keep-monthly 12');
@@ -54,7 +57,9 @@ export function planPrune(collection: Collection, rules: KeepRules): PrunePlan {
   keepPeriods(sets, monthly, monthOf, keep);
   keepPeriods(sets, yearly, yearOf, keep);
   for (const set of sets) {
-    if (newest && within && endOf(set.id) > endOf(newest.id) - within) keep(set, 'young enough');
+    if (newest && within && endOf(set.id) > Math.min(endOf(newest.id), now) - within) {
+      keep(set, 'young enough');
+    }
   }
   const wholeChains = collection.chains.filter(chain => chain.sets.every(isWhole));
   for (const chain of wholeChains.slice(-fullMin)) {

@@ -16,8 +16,10 @@ function daily(days: number, chain: number): { sets: SetId[]; collection: Collec
   return { sets, collection: collectSets(listed(...sets.map(set => whole(set)))) };
 }
 
-function keptDays(collection: Collection, rules: Partial<KeepRules>): number[] {
-  const { kept } = planPrune(collection, { fullMin: 1, ...rules });
+const NOW = EPOCH + 1000 * DAY;
+
+function keptDays(collection: Collection, rules: Partial<KeepRules>, now = NOW): number[] {
+  const { kept } = planPrune(collection, { fullMin: 1, ...rules }, now);
   return kept.map(({ set }) => (endOf(set) - EPOCH) / DAY).sort((a, b) => a - b);
 }
 
@@ -27,10 +29,18 @@ test('planPrune() keeps what a rule names, with all that it builds on, and says 
   assert.deepEqual(keptDays(collection, { daily: 8 }), [7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
   assert.deepEqual(keptDays(collection, { within: 5 * DAY + 1 }), [14, 15, 16, 17, 18, 19]);
   assert.deepEqual(keptDays(collection, { last: 1, fullMin: 3 }), [0, 7, 14, 15, 16, 17, 18, 19]);
-  const { kept } = planPrune(collection, { last: 1, fullMin: 1 });
+  const { kept } = planPrune(collection, { last: 1, fullMin: 1 }, NOW);
   assert.deepEqual(kept[0]!.reasons, ['the newest', 'the last set']);
   assert.deepEqual(kept.at(-1)!.reasons, ['the full set of the newest chain']);
   assert.deepEqual(kept[1]!.reasons, ['others build on it']);
+});
+
+test('planPrune() does not take sets for old because a wrong clock has dated one years later', () => {
+  const { sets } = daily(20, 7);
+  const ahead = full(1000 * DAY);
+  const collection = collectSets(listed(...[...sets, ahead].map(set => whole(set))));
+  const kept = keptDays(collection, { within: 5 * DAY + 1 }, EPOCH + 19 * DAY);
+  assert.deepEqual(kept, [14, 15, 16, 17, 18, 19, 1000]);
 });
 
 test('planPrune() takes the last set of each week, month and year', () => {
@@ -49,9 +59,9 @@ test('planPrune() takes the last set of each week, month and year', () => {
 
 test('planPrune() without a rule is refused, and so is keeping no chain', () => {
   const { collection } = daily(3, 3);
-  assert.throws(() => planPrune(collection, { fullMin: 1 }), /say what to keep/);
-  assert.throws(() => planPrune(collection, { daily: 0, fullMin: 1 }), /say what to keep/);
-  assert.throws(() => planPrune(collection, { daily: 1, fullMin: 0 }), /at least one chain/);
+  assert.throws(() => planPrune(collection, { fullMin: 1 }, NOW), /say what to keep/);
+  assert.throws(() => planPrune(collection, { daily: 0, fullMin: 1 }, NOW), /say what to keep/);
+  assert.throws(() => planPrune(collection, { daily: 1, fullMin: 0 }, NOW), /at least one chain/);
 });
 
 test('planPrune() never breaks a chain, whatever the rules, and names every set once', () => {
@@ -69,7 +79,7 @@ test('planPrune() never breaks a chain, whatever the rules, and names every set 
       (days, chain, keep) => {
         const { sets, collection } = daily(days, chain);
         fc.pre(Object.entries(keep).some(([name, value]) => name !== 'fullMin' && value));
-        const { kept, removals } = planPrune(collection, keep);
+        const { kept, removals } = planPrune(collection, keep, NOW);
         const names = [...kept, ...removals].map(({ set }) => setKey(set)).sort();
         assert.deepEqual(names, sets.map(setKey).sort());
         assert.ok(kept.some(({ set }) => setKey(set) === setKey(sets.at(-1)!)));
