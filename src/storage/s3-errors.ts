@@ -151,6 +151,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ENOTFOUND: HOST,
   EAI_AGAIN: HOST,
   EPROTO: CERTIFICATE,
+  CERT_NOT_YET_VALID: denied(
+    "the server's TLS certificate is not valid yet by this computer's clock. Set the clock (for example by NTP), then run again",
+  ),
+  CERT_HAS_EXPIRED: denied(
+    "the server's TLS certificate has expired by this computer's clock. Set the clock; if it is right, ask the service's operator",
+  ),
 };
 
 function meaningOf(error: unknown, name: string, status: number | undefined): Meaning {

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BackupError } from '../../src/errors.ts';
 import { realHost } from '../../src/storage/retrying.ts';
 import type { S3Host, S3Options, S3Storage } from '../../src/storage/s3.ts';
+import { explain } from '../../src/storage/s3-errors.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, patternBytes } from '../contract/storage-contract.ts';
 import {
@@ -292,6 +293,15 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
   await assert.rejects(collect(storage.get('vol7')), failing('object-cold', '--thaw'));
   error = s3Error(404, 'NoSuchKey');
   await assert.rejects(collect(storage.get('vol7')), failing('object-missing', 'vol7'));
+});
+
+test('a certificate that the clock does not fit is told as that', () => {
+  for (const code of ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']) {
+    const error = Object.assign(new Error('no date of ours'), { code });
+    const { code: ours, message } = explain(error, { doing: 'list objects' }, 's3://bucket/x', 'bucket');
+    assert.equal(ours, 'target-denied');
+    assert.match(message, /by this computer's clock\. Set the clock/);
+  }
 });
 
 test('retries honour num-retries, Retry-After and the budget, and are told', async t => {
