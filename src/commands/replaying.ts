@@ -169,13 +169,15 @@ export async function replayInto(
 ): Promise<ReplayOutcome> {
   const found = new Set<string>(); // of several wanted paths
   const several = wanted.paths.length > 1;
-  const find = (path: string) => {
-    for (const one of wanted.paths) if (isWithin(path, one)) found.add(one);
+  const renamed = renaming(path => path, wanted.rename ?? []);
+  const places = new Map(wanted.paths.map(path => [path, renamed(path)!]));
+  const find = (place: string) => {
+    for (const [one, itsPlace] of places) if (isWithin(place, itsPlace)) found.add(one);
   };
   let lost = 0;
   const onLost = ({ path, detail }: LostEntry) => {
     lost++;
-    find(path);
+    find(renamed(path)!);
     const message = `${displayPath(path)} is lost: ${detail}`;
     host.reporter.report({ level: 'error', code: 'entry-lost', message, facts: { path } });
   };

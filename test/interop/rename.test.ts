@@ -16,6 +16,29 @@ const cases: readonly (readonly string[])[] = [
   ['--path-to-restore', 'a', '--rename', 'a/b', 'q'],
 ];
 
+test('restore of several paths finds one that gets another name', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  mkdirSync(join(source, 'a', 'b'), { recursive: true });
+  writeFileSync(join(source, 'a', 'b', 'f'), '1');
+  writeFileSync(join(source, 'top'), '2');
+  const url = `file://${join(program.home, 'target')}`;
+  expectStatus(await program.run(['full', '--no-encryption', source, url]));
+  const restore = async (...words: string[]) => {
+    const paths = ['--path-to-restore', 'a/b', '--path-to-restore', 'top'];
+    return program.run(['restore', '--no-encryption', '--force', ...paths, ...words, url, 'out']);
+  };
+  const found = await restore('--rename', 'a', 'q', '--rename', 'top', 'q/top');
+  assert.equal(expectStatus(found).stderr.includes('there is no'), false, found.stderr);
+  assert.deepEqual(readdirSync(join(program.home, 'out', 'q'), { recursive: true }).sort(), [
+    'b',
+    'b/f',
+    'top',
+  ]);
+  const lacking = await restore('--path-to-restore', 'x', '--rename', 'x', 'y');
+  assert.match(expectStatus(lacking, 1).stderr, /there is no x in the backup/);
+});
+
 test('restore --rename puts things where duplicity puts them', async t => {
   if (!needTool(t, 'duplicity')) return;
   const program = createProgram(t);
