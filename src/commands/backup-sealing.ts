@@ -1,6 +1,7 @@
 /** How the objects of a set are wrapped: for whom, by whom, with which key and on which thread. */
 
 import { type PackBatch, SLAB_SIZE } from '../engine/batch.ts';
+import type { KeysOfSet } from '../engine/journal.ts';
 import type { Recipients } from '../keys/recipients.ts';
 import { endOf, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
@@ -55,6 +56,11 @@ export async function sealingOf(
   if (!encrypt || !choice) return { recipients: undefined, signer: undefined };
   const ring = await keys();
   return { recipients: await ring.recipients(), signer: await ring.signer() };
+}
+
+/** What a run that continues the set must have, too: no single key would open it all else. */
+export function keysOfSet({ recipients, signer }: Sealing): KeysOfSet {
+  return { recipients: recipients?.fingerprints ?? [], signer: signer?.fingerprint };
 }
 
 interface KeyOfSet {

@@ -21,7 +21,7 @@ import { formatSize } from '../text.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { catalogedSets, chooseBase, forgetSignatures, newSetId, newSetTime } from './backup-plan.ts';
 import { type BackupProgress, createBackupProgress, toldBatches } from './backup-progress.ts';
-import { sealingOf, wantedForm } from './backup-sealing.ts';
+import { keysOfSet, sealingOf, wantedForm } from './backup-sealing.ts';
 import type { BackupRequest, Outcome, Setting, Task } from './backup-setting.ts';
 import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { type Host, packerOptions } from './host.ts';
@@ -115,7 +115,8 @@ async function runWithCatalog(setting: Omit<Setting, 'checked'>, collection: Col
 async function run(setting: Omit<Setting, 'checked'>, collection: Collection): Promise<Outcome> {
   const { request, host, archive } = setting;
   let checked: Setting['checked'] = async () => undefined;
-  if (!request.dryRun) await sealingOf(request, archive); // keys that are not there are told before anybody is asked
+  // Keys that are not there are told before anybody is asked.
+  const keys = request.dryRun ? undefined : keysOfSet(await sealingOf(request, archive));
   if (request.encrypt && !request.dryRun) {
     const forKeys = usesPublicKeys(request);
     if (!forKeys) await askPassphrase(collection, host);
@@ -123,15 +124,9 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
     checked = () => (check ??= (forKeys ? openersOfNewest : checkPassphrase)(archive, collection));
     if (!forKeys && (await isAnythingLeft(archive))) await checked();
   }
-  let journal = request.dryRun
+  let journal = !keys
     ? undefined
-    : await findInterrupted(
-        archive,
-        collection,
-        { ...request, usesPublicKeys: usesPublicKeys(request) },
-        wantedForm(request),
-        host,
-      );
+    : await findInterrupted(archive, collection, { ...request, keys }, wantedForm(request), host);
   for (let attempt = 1; ; attempt++) {
     try {
       if (journal) return await goOn(journal, { ...setting, checked }, collection);

@@ -5,7 +5,14 @@
 
 import { hostname } from 'node:os';
 import { displayPath } from '../bytes.ts';
-import { countTrue, isJournalName, type Journal, parseJournal, partialNames } from '../engine/journal.ts';
+import {
+  countTrue,
+  isJournalName,
+  type Journal,
+  type KeysOfSet,
+  parseJournal,
+  partialNames,
+} from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, continuable, isBuiltUpon } from '../manifest/chains.ts';
 import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
@@ -25,8 +32,8 @@ export interface ContinueRequest {
   /** As the user gave it. */
   readonly source: string;
   readonly allowSourceMismatch: boolean;
-  /** Objects are sealed for public keys: there is no passphrase to check. */
-  readonly usesPublicKeys: boolean;
+  /** Whom objects are sealed for; if for public keys, there is no passphrase to check. */
+  readonly keys: KeysOfSet;
 }
 
 /**
@@ -63,7 +70,7 @@ export async function findInterrupted(
   checkBegin(set, host);
   if (count < journal.checkpoints.length) reportDamage(known, host);
   const whole = await whatIsThere(known, archive, collection, request, host);
-  if (whole && !request.usesPublicKeys) await checkPassphrase(whole, archive);
+  if (whole && request.keys.recipients.length === 0) await checkPassphrase(whole, archive);
   return whole;
 }
 
@@ -194,6 +201,10 @@ function mismatchOf(
     const kinds = { gpg: 'encrypted', gz: 'not encrypted', plain: 'neither encrypted nor compressed' };
     throw new BackupError('usage', `${what} is ${kinds[header.form]}; go on in the same way, or ${remedy}`);
   }
+  if (header.keys && JSON.stringify(header.keys) !== JSON.stringify(request.keys)) {
+    const [before, now] = inWords(header.keys, request.keys);
+    throw new BackupError('usage', `${what} is ${before}, not ${now}; go on in the same way, or ${remedy}`);
+  }
   const mismatch = sourceMismatch(
     { hostname: name, localdir, volumes: [], ending: 'volume' },
     { hostnames: [host.hostname(), hostname()], localdir: request.source },
@@ -205,6 +216,19 @@ function mismatchOf(
     'source-mismatch',
     `${what} is of another ${field}: ${mismatch.stored}, not ${mismatch.current}; ${remedy}`,
   );
+}
+
+/** Two ways to seal a set, as far as they differ. */
+function inWords(...ways: readonly KeysOfSet[]): string[] {
+  const recipients = ways.map(({ recipients: keys }) =>
+    keys.length === 0 ? 'encrypted with a passphrase' : `encrypted for ${keys.map(shortKey).join(', ')}`,
+  );
+  if (new Set(recipients).size > 1) return recipients;
+  return ways.map(({ signer }) => (signer === undefined ? 'unsigned' : `signed by ${shortKey(signer)}`));
+}
+
+function shortKey(fingerprint: string): string {
+  return `0x${fingerprint.slice(-16)}`;
 }
 
 /** The journal up to the first volume that the target does not have as it was stored. */

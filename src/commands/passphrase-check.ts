@@ -57,19 +57,17 @@ export async function checkPassphrase(
   }
 }
 
-/** Who opens the newest encrypted manifest, as it tells itself: for who has no passphrase to try. */
-export async function openersOfNewest(
-  archive: Archive,
-  collection: Collection,
-): Promise<Openers | undefined> {
-  const newest = newestEncrypted(collection);
-  return newest && openersOfObject(archive, newest.manifest!.name);
-}
-
 /** Enough for the packets of a dozen recipients. */
 const PREFACE = 8192;
 
-/** Undefined as well for an object that can't be read: who needs it will tell. */
-export async function openersOfObject({ storage }: Archive, name: string): Promise<Openers | undefined> {
-  return openersOf(storage.get(name, { length: PREFACE }));
+/**
+ * Who opens the newest encrypted manifest, as it tells itself: for who has no passphrase to try. Undefined as well for one
+ * that can't be read: who needs it will tell.
+ */
+export async function openersOfNewest(
+  { storage }: Archive,
+  collection: Collection,
+): Promise<Openers | undefined> {
+  const newest = newestEncrypted(collection);
+  return newest && openersOf(storage.get(newest.manifest!.name, { length: PREFACE }));
 }

@@ -16,6 +16,7 @@ import { type BackupProgress, toldBatches } from './backup-progress.ts';
 import {
   createEnvelopes,
   isWorthAThread,
+  keysOfSet,
   sealingOf,
   wantedForm,
   warnOfOtherOpeners,
@@ -24,7 +25,6 @@ import type { Outcome, Setting, Task } from './backup-setting.ts';
 import { checkDeletions } from './deletion-guard.ts';
 import { batchesAtOnce } from './host.ts';
 import { removePartial } from './interrupted.ts';
-import { openersOfObject } from './passphrase-check.ts';
 import { rememberRoot } from './root-guard.ts';
 
 export async function storeSet(
@@ -39,22 +39,21 @@ export async function storeSet(
   const ofNewest = await checked();
   const before = set.type === 'inc' ? ofNewest : undefined;
   const form = wantedForm(request);
-  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
-  const who = await sealingOf(request, archive);
+  const keys = await sealingOf(request, archive);
   await storage.removeStale();
   await cache.removeStale();
   const envelopeOptions = createEnvelopes(request, form, set, host, {
-    ...who,
+    ...keys,
     secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
     salt: before?.salt,
   });
-  if (form === 'gpg')
-    await warnOfOtherOpeners(journal ? await openersOfObject(archive, nameOf(1)) : before, who, host);
+  if (form === 'gpg') await warnOfOtherOpeners(before, keys, host);
   const sealing = form === 'gpg' && host.cores > 1 ? createSealingThread() : undefined;
   const header = journal?.header ?? {
     ...{ set, form, prefixes },
     hostname: host.hostname(),
     localdir: canonicalLocaldir(request.source),
+    keys: keysOfSet(keys),
   };
   const writer = await createSetWriter({
     ...{ cache, storage, header, journal },
@@ -64,6 +63,7 @@ export async function storeSet(
   const last = journal?.checkpoints.at(-1);
   let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
   let stored = storedBytes(journal);
+  const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
   let volumes = last?.volume ?? 0;
 
   const add = async (batch: PackBatch) => {

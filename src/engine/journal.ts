@@ -17,6 +17,12 @@ import type { Counts } from './counts.ts';
 /** Raised whenever the packer would make other members or records of the same source: then no set is continued. */
 const JOURNAL_VERSION = 2;
 
+/** Fingerprints of the public keys that objects are sealed for, sorted, none: with a passphrase; and of who signs them. */
+export interface KeysOfSet {
+  readonly recipients: readonly string[];
+  readonly signer?: string | undefined;
+}
+
 export interface JournalHeader {
   readonly set: SetId;
   readonly form: EnvelopeForm;
@@ -24,6 +30,8 @@ export interface JournalHeader {
   readonly hostname: string;
   /** As `canonicalLocaldir` gives it. */
   readonly localdir: string;
+  /** Absent in journals of earlier versions. */
+  readonly keys?: KeysOfSet;
 }
 
 /** What is true of a set at the end of a volume; sizes in bytes. */

@@ -15,6 +15,8 @@ export interface Recipient {
 export interface Recipients {
   /** The keys in words for people. */
   readonly descriptions: readonly string[];
+  /** Of the keys, sorted; 40 or 64 upper-case hex digits. */
+  readonly fingerprints: readonly string[];
   /**
    * A fresh AES-256 key for one message with the packets for all recipients.
    * @param random makes the session key; what the public-key operations need comes from OpenPGP.js itself
@@ -51,6 +53,7 @@ export async function createRecipients(
 
   return {
     descriptions: [...distinct.values()].map(({ key }) => describeKey(key)),
+    fingerprints: [...distinct.keys()].sort(),
     async prepareSessionKey(random) {
       const data = Uint8Array.from(random(32));
       const packets = await Promise.all(

@@ -1,9 +1,18 @@
 /** Archives sealed for public keys and signed, with real gpg keys: either program goes on with the other's chain. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGpgHome, type GpgHome } from '../keys/support.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
@@ -192,3 +201,36 @@ for (const [options, message] of [
     assert.throws(() => readdirSync(folder));
   });
 }
+
+test('a set that was interrupted is continued for the same keys, and for no others', async t => {
+  if (!needTool(t, 'gpg')) return;
+  const { program, source, folder, url, run, must } = setUp(t);
+  const gpg = createGpgHome(t);
+  const [old, fresh] = ['old', 'fresh'].map(name => gpg.makeKey({ name, ...rsa })) as [string, string];
+  const random = createRandom('interrupted');
+  for (let i = 0; i < 12; i++) writeFileSync(join(source, `file ${i}`), random.bytes(1_000_000));
+  const env = { GNUPGHOME: gpg.home };
+  const full = ['full', '--volsize', '1', source, url];
+  const running = program.start([...full, '--encrypt-key', old], { env });
+  const isThere = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol2.'));
+  while (!isThere()) {
+    assert.equal(running.child.exitCode, null, 'it ended before it could be interrupted');
+    await sleep(5);
+  }
+  running.kill('SIGTERM');
+  expectStatus(await running.done, 143);
+
+  const key = (id: string) => `0x${id.slice(-16)}`;
+  for (const [words, wanted, passphrase] of [
+    [['--encrypt-key', fresh], `encrypted for ${key(fresh)}`, {}],
+    [[], 'encrypted with a passphrase', { PASSPHRASE: 'right' }],
+    [['--encrypt-key', old, '--sign-key', old], `signed by ${key(old)}`, {}],
+  ] as const) {
+    const { stderr } = expectStatus(await run(gpg, [...full, ...words], passphrase), 2);
+    const was = words.length === 4 ? 'unsigned' : `encrypted for ${key(old)}`;
+    assert.match(stderr, new RegExp(`^Error: the interrupted full .* is ${was}, not ${wanted}; go on in `));
+  }
+  assert.match((await must(gpg, [...full, '--encrypt-key', old])).stdout, /^Continuing the full backup/m);
+  await must(gpg, ['restore', url, 'out']);
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
