@@ -67,7 +67,11 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
           await archive.storage.removeStale();
         }
         const sets = plan.removals.map(({ set }) => setKey(set));
-        await whileNoted(archive, isCleanup ? sets : [...known, ...sets], () => apply(plan, archive, host));
+        const gone = goneSets(known, collection);
+        await whileNoted(archive, isCleanup ? [...gone, ...sets] : [...known, ...sets], async () => {
+          await apply(plan, archive, host);
+          await forget(gone, archive);
+        });
       }
       return exitStatus.done;
     } finally {
@@ -96,6 +100,26 @@ async function cachedBut(begun: ReadonlySet<string>, { cache, prefixes }: Archiv
     const parsed = parseName(name, prefixes);
     return parsed === undefined || !begun.has(setKey(parsed.set));
   });
+}
+
+/** Sets that an earlier removal has taken from the target, all of them. */
+function goneSets(
+  begun: ReadonlySet<string>,
+  { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup }: Collection,
+): ReadonlySet<string> {
+  const linked = chains.flatMap(({ sets, superseded }) => [...sets, ...superseded]);
+  const loose = [...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
+  const there = new Set([...linked, ...loose].map(({ id }) => setKey(id)));
+  return new Set([...begun].filter(key => !there.has(key)));
+}
+
+/** The archive cache may have something of them still. */
+async function forget(gone: ReadonlySet<string>, { cache, prefixes }: Archive): Promise<void> {
+  if (gone.size === 0) return;
+  for (const name of await cache.list()) {
+    const parsed = parseName(name, prefixes);
+    if (parsed && gone.has(setKey(parsed.set))) await cache.remove(name);
+  }
 }
 
 /** These first: what they had is no backup any more. */

@@ -146,3 +146,39 @@ test('a removal that was interrupted is missed by no check, and ended by the nex
   assert.equal(setsAt(archive), 2);
   assert.equal(readdirSync(archive.folder).length, 6, 'no volume or sigtar is left of what was removed');
 });
+
+test('a removal that broke off in the archive cache leaves nothing there that the next one does not forget', async t => {
+  const archive = await threeChains(tempDir(t));
+  const { archiveDir } = archive.common;
+  const cache = join(archiveDir, readdirSync(archiveDir)[0]!);
+  const cached = () => readdirSync(cache).filter(name => name.startsWith('duplicity-'));
+  const oldest = cached().filter(name => /-full.*20231114T221320Z/.test(name));
+  assert.equal(oldest.length, 2);
+  const request = {
+    ...archive.common,
+    action: 'remove-older-than' as const,
+    url: archive.url,
+    dryRun: false,
+  };
+  const limit = String(START + 1.5 * DAY);
+  let left = 6; // objects of two sets
+  const throwIfAborted = () => {
+    if (--left > 0) return;
+    rmSync(join(cache, oldest[0]!));
+    mkdirSync(join(cache, oldest[0]!)); // which can't be unlinked
+  };
+  const host = { ...archive.host, signal: { throwIfAborted } as AbortSignal };
+  await assert.rejects(remove({ ...request, limit, force: true }, host), /archive cache fails/);
+  rmSync(join(cache, oldest[0]!), { recursive: true });
+  writeFileSync(join(cache, oldest[0]!), '');
+  assert.equal(setsAt(archive), 4);
+  assert.match(await call(archive, 'remove-older-than', limit, true), /nothing deleted/);
+  assert.equal(cached().length, 8, cached().join(' '));
+  archive.host.set(START + 7 * DAY);
+  archive.host.clear();
+  assert.equal(await archive.backup(join(archive.folder, '..', 'source')), 0);
+  assert.deepEqual(
+    archive.host.reports.filter(({ level }) => level === 'warning'),
+    [],
+  );
+});
