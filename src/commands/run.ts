@@ -51,13 +51,12 @@ export interface RunRequest {
 /** @returns the exit status: of the first step that failed, else `partial`, else 0 */
 export async function runProfile(request: RunRequest, host: Host): Promise<number> {
   const { profile, stateFolder, notifier } = request;
-  makeStateFolder(stateFolder);
-  const lock = await lockRun(request);
+  const lock = await lockRun(request, host);
   try {
     if (request.nice > 0) lowerPriority(request.nice);
     const before = readState(stateFolder);
     const started = host.now();
-    writeState(stateFolder, { ...before, running: started });
+    unlessUnwritten(host, () => writeState(stateFolder, { ...before, running: started }));
     for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
 
     const result = await perform(request, host, before);
@@ -79,15 +78,18 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     if (host.signal.aborted && result.error !== undefined) throw result.error;
     return result.status;
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
-async function lockRun({ profile, stateFolder }: RunRequest): Promise<RunLock> {
+/** A disk that is full or read-only is no reason to end without a word: the run goes on, and tells what comes of it. */
+async function lockRun({ profile, stateFolder }: RunRequest, host: Host): Promise<RunLock | undefined> {
   try {
+    makeStateFolder(stateFolder);
     return await acquireRunLock(pathFromText(stateFolder));
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'locked') throw error;
+    if (!(error instanceof BackupError)) throw error;
+    if (error.code !== 'locked') return void warn(host, 'state-unwritten', error.message);
     const { pid, since } = error.facts;
     const who = pid === undefined ? '' : ` (process ${pid}, since ${since})`;
     throw new BackupError(
@@ -100,11 +102,18 @@ async function lockRun({ profile, stateFolder }: RunRequest): Promise<RunLock> {
 }
 
 function remember({ stateFolder, metricsFile, profile }: RunRequest, state: ProfileState, host: Host): void {
-  try {
-    writeState(stateFolder, state);
+  unlessUnwritten(host, () => writeState(stateFolder, state));
+  unlessUnwritten(host, () => {
     if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics([[profile, state]]));
+  });
+}
+
+/** The backup and its result count more than what is written about them. */
+function unlessUnwritten(host: Host, write: () => void): void {
+  try {
+    write();
   } catch (error) {
-    warn(host, 'state-unwritten', messageOf(error)); // the backup's result counts more
+    warn(host, 'state-unwritten', messageOf(error));
   }
 }
 

@@ -44,8 +44,17 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
   async function mail(own: MailSettings, letter: Letter | undefined): Promise<void> {
     const { from, to, transport } = own;
     const refused: string[] = [];
+    /** What can't be read of them must not hold up today's. */
+    const waiting = () => {
+      try {
+        return outbox.waiting();
+      } catch (error) {
+        refused.push(messageOf(error));
+        return [];
+      }
+    };
     try {
-      for (const { letter: old, sent } of outbox.waiting()) {
+      for (const { letter: old, sent } of waiting()) {
         try {
           await sendMail({ ...old, from, to }, transport, signal);
         } catch (error) {
@@ -56,7 +65,7 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
       }
       if (letter) await sendMail(letter, transport, signal);
     } catch (error) {
-      const isKept = letter || outbox.waiting().length > 0;
+      const isKept = letter || waiting().length > 0;
       if (letter) outbox.keep(letter, now());
       refused.push(`${messageOf(error)}${isKept ? '; it is kept for the next run' : ''}`);
     }

@@ -114,6 +114,42 @@ test('a profile that is no TOML, or has an unknown key, is told by mail, ping, m
   expectStatus(await program.run(['run', 'p']));
 });
 
+test('a run that can write neither its state nor the archive cache is told by mail, and one that can do with a warning', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source'), join(home, '.local')])
+    mkdirSync(folder, { recursive: true });
+  writeFileSync(join(home, 'source', 'one'), 'first');
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${home}/source"\ntarget = "file://${home}/target"\nmetrics-file = "${home}/metrics"
+[options]\nno-encryption = true
+[mail]\nto = "anna@example.org"\non = "error"\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
+  );
+  writeFileSync(join(home, '.local', 'state'), 'a disk that is full or read-only can hold no state either');
+  const well = expectStatus(await program.run(['run', 'p']));
+  assert.match(well.stderr, /^Warning: can't make \S+\/state\/tsbackup\/p: /m);
+  assert.match(readFileSync(join(home, 'metrics'), 'utf8'), /^tsbackup_last_run_status\{profile="p"\} 0$/m);
+  assert.throws(() => readFileSync(mail), 'all is well');
+  rmSync(join(home, '.cache'), { recursive: true });
+  writeFileSync(join(home, '.cache'), 'on the same disk');
+  expectStatus(await program.run(['run', 'p']), 1);
+  assert.match(
+    readFileSync(mail, 'utf8').replaceAll('=\n', ''),
+    /^Subject: \[ERR\][\s\S]*\n\nNo backup was made: The archive cache fails/m,
+  );
+
+  for (const name of ['.cache', '.local/state']) rmSync(join(home, name));
+  mkdirSync(join(home, '.local/state/tsbackup/p/state.json.new'), { recursive: true });
+  const unwritten = expectStatus(await program.run(['run', 'p'])).stderr;
+  assert.match(unwritten, /^Warning: can't write \S+\/state\.json: /m);
+});
+
 test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
   const program = createProgram(t);
   const { home } = program;

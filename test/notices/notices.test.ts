@@ -27,6 +27,7 @@ import { openOutbox } from '../../src/notices/outbox.ts';
 import type { RunOutcome } from '../../src/notices/run-outcome.ts';
 import { runSendmail } from '../../src/notices/sendmail.ts';
 import type { MailSettings, NoticeSettings, SmtpSettings } from '../../src/notices/settings.ts';
+import { replaceCalls } from '../support/node-calls.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
 
@@ -244,6 +245,21 @@ test('a mail that can not be sent waits in the outbox, for its owner alone, and 
     ['pictures', 'second'],
   );
   assert.deepEqual(readdirSync(join(folder, 'outbox')), []);
+});
+
+test('a waiting mail that was sent and can not be taken away keeps no other from being sent', async t => {
+  const folder = tempDir(t);
+  const outbox = openOutbox(join(folder, 'outbox'));
+  outbox.keep({ ...letter, subject: 'waiting' }, 1);
+  writeFileSync(join(folder, 'outbox', '0000000000000-1.json'), 'damaged');
+  replaceCalls(t, ['rmSync', 'renameSync'], () => () => {
+    throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+  });
+  const { received, port } = await smtpServer(t);
+  const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['always'], transport: smtp(port) };
+  const at = { folder, now: () => 1418688000, signal: live };
+  assert.deepEqual(await createNotifier({ ...nobody, mail }, at).end(outcome), []);
+  assert.equal(received.length, 2);
 });
 
 test('a waiting mail goes to the addresses of today, and one whose text is refused holds up no other', async t => {
