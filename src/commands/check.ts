@@ -93,7 +93,7 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
         if (sets === chains.at(-1)) faultsOfNewest += faults - before;
       }
     } finally {
-      await proofs.save(new Set(units.map(({ name }) => name)));
+      await saveProofs(proofs, units, host);
     }
     if (faultsOfNewest > 0) {
       const message = `the newest chain, begun by the ${describeSet(newest.sets[0].id)}, is damaged, and what is added to it builds on that; after a new full backup what the source still has is whole again`;
@@ -105,6 +105,16 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
     return faults > 0 ? exitStatus.failed : exitStatus.done;
   } finally {
     await archive.close();
+  }
+}
+
+/** A disk that is full or read-only must not hide what the check has found. */
+async function saveProofs(proofs: Proofs, units: readonly CheckUnit[], { reporter }: Host): Promise<void> {
+  try {
+    await proofs.save(new Set(units.map(({ name }) => name)));
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'local-io') throw error;
+    reporter.report({ level: 'warning', code: 'proofs-unwritten', message: error.message });
   }
 }
 

@@ -304,3 +304,21 @@ test('a set without manifest that nobody knows of is told', async t => {
   assert.equal(await archive.check(), 0);
   assert.ok(archive.host.reports.some(({ code }) => code === 'set-unfinished'));
 });
+
+test('a check whose record can not be kept tells what it has found', async t => {
+  const { archive } = await makeHistory(t);
+  const { archiveDir } = archive.common;
+  const record = join(archiveDir, readdirSync(archiveDir)[0]!, 'tsbackup-proofs.json');
+  mkdirSync(record); // in whose place nothing can be written
+  const warnings = () =>
+    archive.host.reports.filter(({ level }) => level === 'warning').map(({ code }) => code);
+  archive.host.clear();
+  assert.equal(await archive.check(), 0);
+  assert.deepEqual(warnings(), ['proofs-unwritten']);
+  assert.match(archive.host.output(), /^Check complete: .* no fault found\.$/m);
+  const volume = readdirSync(archive.folder).find(name => name.includes('.vol1.'))!;
+  rmSync(join(archive.folder, volume));
+  archive.host.clear();
+  assert.equal(await archive.check(), 1);
+  assert.match(archive.host.output(), /^Check complete: /m);
+});
