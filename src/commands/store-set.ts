@@ -9,6 +9,7 @@ import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
 import { volumeName } from '../manifest/names.ts';
+import { describeSet } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
@@ -65,6 +66,7 @@ export async function storeSet(
   let stored = storedBytes(journal);
   const nameOf = (volume: number) => volumeName(set, volume, form, prefixes);
   let volumes = last?.volume ?? 0;
+  const sizes = new Map(journal?.checkpoints.map(({ volume, size }) => [volume, size]));
 
   const add = async (batch: PackBatch) => {
     await writer.add(batch);
@@ -106,6 +108,7 @@ export async function storeSet(
       mark: () => writer.mark(),
       async onStored(volume) {
         volumes = volume.number;
+        sizes.set(volume.number, volume.size);
         stored += volume.size;
         await writer.volumeStored(volume);
         await rememberRoot(archive, request.source, root, host.reporter); // whoever goes on must find the same
@@ -115,6 +118,16 @@ export async function storeSet(
       },
       signal: host.signal,
     });
+    sizes.delete(volumes); // it came there just now
+    const lost = await lostVolumes(sizes, nameOf, storage);
+    if (lost.length > 0) {
+      if (lost[0] === 1) writer.discard(); // nothing is left to go on from
+      const which = `volume ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ' …' : ''}`;
+      throw new BackupError(
+        'volume-missing',
+        `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
+      );
+    }
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of base?.dangling ?? []) await storage.delete(name);
     await removePartial(archive, set); // of sets that the catalog knows by now
@@ -129,6 +142,22 @@ export async function storeSet(
     if (!writer.mayBeComplete && !writer.isResumable) await withdraw(volumes, nameOf, storage);
   }
   return { counts, stored };
+}
+
+/**
+ * A set must not count whose volumes were removed while it was made.
+ * @param sizes bytes by number
+ * @returns numbers, ascending
+ */
+async function lostVolumes(
+  sizes: ReadonlyMap<number, number>,
+  nameOf: (volume: number) => string,
+  storage: Storage,
+): Promise<number[]> {
+  if (sizes.size === 0) return [];
+  const there = new Map<string, number>();
+  for await (const { name, size } of storage.list()) there.set(name, size);
+  return [...sizes.keys()].filter(volume => there.get(nameOf(volume)) !== sizes.get(volume));
 }
 
 /** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */

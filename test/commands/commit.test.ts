@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive } from '../support/archive.ts';
+import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -60,4 +61,39 @@ test('of two runs that begin in the same second one gives way', async t => {
   const [lost, ...others] = ends.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
   assert.ok(others.length === 0 && (lost === undefined || lost.reason.code === 'locked'));
   assert.equal(await first!.check(), 0, first!.host.output());
+});
+
+test('a set does not count whose volumes are removed while it is made, and the next run stores what is lost', async t => {
+  for (const lost of [1, 2]) {
+    const base = tempDir(t);
+    const source = join(base, 'source');
+    mkdirSync(source);
+    const random = createRandom('removed meanwhile');
+    for (let i = 0; i < 6; i++) writeFileSync(join(source, `${i}`), random.bytes(1_100_000));
+    const archive = createTestArchive(base);
+    const { report } = archive.host.reporter;
+    let stored = 0;
+    archive.host.reporter.report = event => {
+      report(event);
+      if (event.code !== 'volume-stored' || ++stored !== 4) return;
+      for (const name of readdirSync(archive.folder)) {
+        if (name.includes(`.vol${lost}.`)) rmSync(join(archive.folder, name));
+      }
+    };
+    await assert.rejects(archive.backup(source), {
+      code: 'volume-missing',
+      message: new RegExp(`^volume ${lost} of`),
+    });
+    assert.deepEqual(
+      readdirSync(archive.folder).filter(name => name.includes('manifest')),
+      [],
+    );
+    archive.host.set(1_700_001_000);
+    assert.equal(await archive.backup(source), 0);
+    assert.equal(await archive.check(), 0, archive.host.output());
+    assert.equal(await archive.restore(join(base, 'restored')), 0);
+    assertSameTree(snapshotTree(join(base, 'restored')), snapshotTree(source));
+    const sets = new Set(readdirSync(archive.folder).map(name => /\d{8}T\d{6}Z/.exec(name)![0]));
+    assert.equal(sets.size, 1, 'nothing is left of a set that nobody goes on with');
+  }
 });
