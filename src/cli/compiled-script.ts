@@ -1,7 +1,8 @@
 /**
  * Runs files of the bundle with the code that V8 has compiled of them before: to compile it takes longer than most runs
  * do. The compiled code is a file beside each, for one version of V8; a run that finds none that fits leaves what it has
- * compiled to the next one, if it may.
+ * compiled to the next one, if it may. V8 does not look whether that code is what it wrote: after a power cut or on a worn
+ * disk it would crash, or do something else than the program. So a checksum stands at the end of the file.
  */
 
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { threadId } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import { optimizeAsUsual } from '../engine/optimize-less.ts';
 
 type Require = (id: string) => unknown;
@@ -42,9 +44,14 @@ export function loadCompiled(file: string): unknown {
   return module.exports;
 }
 
+const SUM_LENGTH = 4;
+
+/** @returns undefined where there is none, or it is not what was written */
 function readCompiled(compiled: string): Buffer | undefined {
   try {
-    return readFileSync(compiled);
+    const bytes = readFileSync(compiled);
+    const code = bytes.subarray(0, -SUM_LENGTH);
+    return crc32(code) === bytes.readUInt32BE(code.length) ? code : undefined;
   } catch {
     return undefined;
   }
@@ -55,7 +62,10 @@ function keep(script: Script, compiled: string): void {
   try {
     const fd = openSync(temporary, 'wx'); // first, as most who may not would only have waited for the rest
     try {
-      writeFileSync(fd, script.createCachedData());
+      const code = script.createCachedData();
+      const sum = Buffer.alloc(SUM_LENGTH);
+      sum.writeUInt32BE(crc32(code));
+      writeFileSync(fd, Buffer.concat([code, sum]));
     } finally {
       closeSync(fd);
     }
