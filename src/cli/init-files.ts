@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { BackupError, messageOf } from '../errors.ts';
+import { syncFolderOf, syncOpen } from '../files/whole-file.ts';
 
 /** Before anything is asked that could not be kept. @throws BackupError `local-io` */
 export function requireWritable(folder: string): void {
@@ -48,9 +49,11 @@ function write(path: string, text: string, onMade: () => void): void {
     try {
       fchmodSync(file, 0o600); // whatever the umask is
       writeFileSync(file, text);
+      syncOpen(file); // a passphrase that a power cut takes opens no backup
     } finally {
       closeSync(file);
     }
+    syncFolderOf(path);
   } catch (error) {
     throw new BackupError('local-io', `can't write ${path}: ${messageOf(error)}`);
   }

@@ -3,9 +3,10 @@
  * becomes visible when it is whole, and goes when its mail is sent.
  */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { replaceFile } from '../files/whole-file.ts';
 import type { Letter } from './mail.ts';
 
 /** What waits longer is not worth an endless queue. */
@@ -36,8 +37,7 @@ export function openOutbox(folder: string): Outbox {
       const path = join(folder, `${stamp}-${process.pid}.json`);
       try {
         mkdirSync(folder, { recursive: true, mode: 0o700 });
-        writeFileSync(`${path}.new`, JSON.stringify(letter), { mode: 0o600 });
-        renameSync(`${path}.new`, path);
+        replaceFile(path, JSON.stringify(letter), 0o600);
       } catch (error) {
         throw new BackupError('local-io', `can't keep the mail in ${folder}: ${messageOf(error)}`);
       }

@@ -3,9 +3,10 @@
  * `status` and for the next run's mail; a run works without it, and a file that can't be read is begun anew.
  */
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError, messageOf } from '../errors.ts';
+import { replaceFile } from '../files/whole-file.ts';
 
 export type Verdict = 'ok' | 'warn' | 'error';
 
@@ -78,8 +79,7 @@ export function writeState(folder: string, state: ProfileState): void {
   const kept = { ...state, runs: state.runs.slice(-RUNS_KEPT) };
   try {
     makeStateFolder(folder);
-    writeFileSync(`${path}.new`, `${JSON.stringify(kept, undefined, 1)}\n`, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    replaceFile(path, `${JSON.stringify(kept, undefined, 1)}\n`, 0o600);
   } catch (error) {
     if (error instanceof BackupError) throw error;
     throw new BackupError('local-io', `can't write ${path}: ${messageOf(error)}`, {}, { cause: error });

@@ -1,8 +1,9 @@
 /** Puts a profile's schedule where the host looks for such things, takes it away again, and shows what is there. */
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { replaceFile } from '../files/whole-file.ts';
 import { cronFile, cronFileName, entryOf, withEntry, withoutEntry } from './cron.ts';
 import type { ScheduleHost, ScheduleKind } from './host.ts';
 import { serviceUnit, timerUnit, type UnitFacts, unitName } from './systemd.ts';
@@ -185,8 +186,7 @@ function writeWhole(path: string, text: string): void {
   const temporary = join(dirname(path), `.tsbackup-${process.pid}`);
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, text, { mode: 0o644 });
-    renameSync(temporary, path);
+    replaceFile(path, text, 0o644, temporary);
   } catch (error) {
     const remedy = systemCode(error) === 'EACCES' ? '; use sudo, or --print and put it there yourself' : '';
     throw new BackupError('local-io', `can't write ${path}: ${messageOf(error)}${remedy}`);
