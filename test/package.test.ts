@@ -19,6 +19,11 @@ const wanted = {
   'smol-toml': 'parse',
 };
 
+test('npm installs the manual page too', () => {
+  const { man } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { man: unknown };
+  assert.deepEqual(man, ['dist/man/tsbackup.1']); // of a text npm takes no notice when it installs a package file
+});
+
 test('the package is few files, and they are enough', async t => {
   const { home, env } = createProgram(t);
   const options = { env: { ...env, ...credentials, PASSPHRASE: 'of the package' }, cwd: home };
