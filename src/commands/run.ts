@@ -56,10 +56,10 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     if (request.nice > 0) lowerPriority(request.nice);
     const before = readState(stateFolder);
     const started = host.now();
-    unlessUnwritten(host, () => writeState(stateFolder, { ...before, running: started }));
+    const unkept = keep(host, () => writeState(stateFolder, { ...before, running: started }));
     for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
 
-    const result = await perform(request, host, before);
+    const result = await perform(request, host, before, unkept);
     const record: RunRecord = {
       ...{ started, ended: host.now(), status: result.status, verdict: result.verdict },
       summary: result.summary[0]!,
@@ -82,14 +82,19 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
   }
 }
 
-/** A disk that is full or read-only is no reason to end without a word: the run goes on, and tells what comes of it. */
+/**
+ * @returns undefined where none can be had: the archive cache has a lock of its own, and whatever is wrong here (a disk
+ * that is full, a module that this Node.js can't load) is to be told by mail, not to end a run that could tell it.
+ */
 async function lockRun({ profile, stateFolder }: RunRequest, host: Host): Promise<RunLock | undefined> {
   try {
     makeStateFolder(stateFolder);
     return await acquireRunLock(pathFromText(stateFolder));
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    if (error.code !== 'locked') return void warn(host, 'state-unwritten', error.message);
+    if (!(error instanceof BackupError) || error.code !== 'locked') {
+      warn(host, 'state-unlocked', messageOf(error));
+      return undefined;
+    }
     const { pid, since } = error.facts;
     const who = pid === undefined ? '' : ` (process ${pid}, since ${since})`;
     throw new BackupError(
@@ -101,20 +106,22 @@ async function lockRun({ profile, stateFolder }: RunRequest, host: Host): Promis
   }
 }
 
-function remember({ stateFolder, metricsFile, profile }: RunRequest, state: ProfileState, host: Host): void {
-  unlessUnwritten(host, () => writeState(stateFolder, state));
-  unlessUnwritten(host, () => {
-    if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics([[profile, state]]));
-  });
-}
-
-/** The backup and its result count more than what is written about them. */
-function unlessUnwritten(host: Host, write: () => void): void {
+/** @returns why it can't be kept, for the backup and its result count more than what is written about them */
+function keep(host: Host, write: () => void): string | undefined {
   try {
     write();
+    return undefined;
   } catch (error) {
     warn(host, 'state-unwritten', messageOf(error));
+    return messageOf(error);
   }
+}
+
+function remember({ stateFolder, metricsFile, profile }: RunRequest, state: ProfileState, host: Host): void {
+  keep(host, () => writeState(stateFolder, state));
+  keep(host, () => {
+    if (metricsFile !== undefined) writeMetrics(metricsFile, formatMetrics([[profile, state]]));
+  });
 }
 
 function warn(host: Host, code: string, message: string): void {
@@ -147,7 +154,13 @@ interface StepResult {
   readonly damagedChain?: number | undefined;
 }
 
-async function perform(request: RunRequest, host: Host, before: ProfileState): Promise<Result> {
+/** @param unkept why the state can't be kept, if so */
+async function perform(
+  request: RunRequest,
+  host: Host,
+  before: ProfileState,
+  unkept: string | undefined,
+): Promise<Result> {
   const isFull = await isFullWanted(request, before, host);
   const backup = await perform1(isFull ? request.full : request.backup, host);
   const isStored = backup.status === exitStatus.done || backup.status === exitStatus.partial;
@@ -163,6 +176,9 @@ async function perform(request: RunRequest, host: Host, before: ProfileState): P
   const summary = [
     headline(backup),
     ...backup.notes,
+    ...(unkept === undefined
+      ? []
+      : [`Neither "tsbackup status" nor the next run will know of this one: ${unkept}`]),
     ...(interrupted === undefined
       ? []
       : [`The run of ${asctime(Math.floor(interrupted))} never ended: it was killed, or the power failed.`]),
@@ -173,7 +189,7 @@ async function perform(request: RunRequest, host: Host, before: ProfileState): P
     ...(archive ? [archiveSentence(archive)] : []),
   ];
   return {
-    verdict: failed ? 'error' : status === exitStatus.partial ? 'warn' : 'ok',
+    verdict: failed ? 'error' : status === exitStatus.partial || unkept !== undefined ? 'warn' : 'ok',
     status,
     complete: backup.status === exitStatus.done,
     summary,

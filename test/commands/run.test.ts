@@ -150,6 +150,36 @@ test('a run that can write neither its state nor the archive cache is told by ma
   assert.match(unwritten, /^Warning: can't write \S+\/state\.json: /m);
 });
 
+test('a run whose state can not be kept backs up all the same, and tells it by mail', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${home}/source"\ntarget = "file://${home}/target"\n[options]\nno-encryption = true
+[mail]\nto = ["anna@example.org"]\non = ["error"]\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
+  );
+  const noFolder = join(home, 'a file');
+  writeFileSync(noFolder, '');
+  const env = { XDG_STATE_HOME: noFolder };
+  const { stderr } = expectStatus(await program.run(['run', 'p'], { env }));
+  assert.match(stderr, /^Warning: can't make .*a file.*ENOTDIR/m);
+  const text = readFileSync(mail, 'utf8').replaceAll('=\n', '');
+  assert.match(text, /^Subject: \[warn\] backup p /m);
+  assert.match(
+    text,
+    /^Backed up: .*\nNeither "tsbackup status" nor the next run will know of this one: .*ENOTDIR/m,
+  );
+  rmSync(join(home, 'source'), { recursive: true });
+  expectStatus(await program.run(['run', 'p'], { env }), 75);
+  assert.match(readFileSync(mail, 'utf8'), /^Subject: \[ERR\] backup p /m);
+});
+
 test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
   const program = createProgram(t);
   const { home } = program;
