@@ -15,13 +15,16 @@ const TIMEOUT_MS = 30_000;
 /** Pauses between attempts. */
 const PAUSES_MS = [2000, 10_000];
 
-/** @throws BackupError `notice-failed`; the message has no secret */
+/**
+ * @returns a sentence on addresses that the server refused while it took others
+ * @throws BackupError `notice-failed`; the message has no secret
+ */
 export async function sendMail(
   letter: Letter,
   transport: MailSettings['transport'],
   signal: AbortSignal,
   pausesMs: readonly number[] = PAUSES_MS,
-): Promise<void> {
+): Promise<string | undefined> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await sendOnce(letter, transport, signal);
@@ -37,7 +40,7 @@ async function sendOnce(
   { subject, body, from, to }: Letter,
   transport: MailSettings['transport'],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const { createTransport } = await import('nodemailer');
   const message = {
     ...{ from, to: [...to], subject, text: body },
@@ -49,17 +52,23 @@ async function sendOnce(
     const composer = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
     const { envelope, message: text } = await composer.sendMail(message);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS * 2)]);
-    return runSendmail(transport.sendmail, envelope as Envelope, text as Buffer, limit);
+    await runSendmail(transport.sendmail, envelope as Envelope, text as Buffer, limit);
+    return undefined;
   }
+  const { host, port } = transport;
   const mailer = createTransport(await smtpOptions(transport));
   const ended = new AbortController();
   const limit = sleep(TIMEOUT_MS * 2, undefined, { signal: AbortSignal.any([ended.signal, signal]) }).then(
-    () => {
+    (): never => {
       throw new Error(`no answer within ${(TIMEOUT_MS * 2) / 1000} seconds`);
     },
   );
   try {
-    await Promise.race([mailer.sendMail(message), limit]);
+    const { rejectedErrors } = await Promise.race([mailer.sendMail(message), limit]);
+    const refused = (rejectedErrors ?? []).map(error => `${error.recipient} (${oneLine(error)})`);
+    return refused.length === 0
+      ? undefined
+      : `the mail went out through ${host}:${port}, but not to everybody: ${refused.join('; ')}`;
   } finally {
     ended.abort();
     limit.catch(() => {});
@@ -92,6 +101,10 @@ export function isTextRefused(error: unknown): boolean {
   return cause?.code === 'EMESSAGE' && (cause.responseCode ?? 0) >= 500;
 }
 
+function oneLine(error: unknown): string {
+  return messageOf(error).replace(/\s+/g, ' ').replace(/\.$/, '');
+}
+
 function explained(error: unknown, transport: MailSettings['transport']): BackupError {
   if (error instanceof BackupError) return error;
   const place = 'sendmail' in transport ? transport.sendmail : `${transport.host}:${transport.port}`;
@@ -102,7 +115,7 @@ function explained(error: unknown, transport: MailSettings['transport']): Backup
     EDNS: '; check the name of the host',
     ENOENT: '; is it installed?',
   }[systemCode(error) ?? ''];
-  const said = messageOf(error).replace(/\s+/g, ' ').replace(/\.$/, '');
+  const said = oneLine(error);
   return new BackupError(
     'notice-failed',
     `the mail could not be sent through ${place}: ${said}${remedy ?? ''}`,

@@ -44,30 +44,36 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
   async function mail(own: MailSettings, letter: Letter | undefined): Promise<void> {
     const { from, to, transport } = own;
     const refused: string[] = [];
-    /** What can't be read of them must not hold up today's. */
-    const waiting = () => {
+    const told = (text: string | undefined) => text !== undefined && refused.push(text);
+    let left = 0;
+    /** An outbox on a disk that is full or read-only keeps no mail back. */
+    const ofOutbox = <T>(work: () => T): T | undefined => {
       try {
-        return outbox.waiting();
+        return work();
       } catch (error) {
         refused.push(messageOf(error));
-        return [];
+        return undefined;
       }
     };
     try {
-      for (const { letter: old, sent } of waiting()) {
+      const waiting = ofOutbox(() => outbox.waiting()) ?? [];
+      left = waiting.length;
+      for (const { letter: old, sent } of waiting) {
         try {
-          await sendMail({ ...old, from, to }, transport, signal);
+          told(await sendMail({ ...old, from, to }, transport, signal));
         } catch (error) {
           if (!isTextRefused(error)) throw error;
           refused.push(`${messageOf(error)}; '${old.subject}' waited in the outbox and is given up`);
         }
-        sent();
+        left--;
+        ofOutbox(sent);
       }
-      if (letter) await sendMail(letter, transport, signal);
+      if (letter) told(await sendMail(letter, transport, signal));
     } catch (error) {
-      const isKept = letter || waiting().length > 0;
-      if (letter) outbox.keep(letter, now());
-      refused.push(`${messageOf(error)}${isKept ? '; it is kept for the next run' : ''}`);
+      const at = refused.push(messageOf(error)) - 1;
+      if (letter) ofOutbox(() => outbox.keep(letter, now()));
+      const isKept = refused.length === at + 1 && (letter || left > 0);
+      if (isKept) refused[at] += '; it is kept for the next run';
     }
     if (refused.length > 0) throw new Error(refused.join('; '));
   }

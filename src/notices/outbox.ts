@@ -47,18 +47,13 @@ export function openOutbox(folder: string): Outbox {
       names().flatMap(name => {
         const path = join(folder, name);
         const letter = letterIn(path);
-        if (letter) return [{ letter, sent: () => whereWritable(() => rmSync(path, { force: true })) }];
-        whereWritable(() => renameSync(path, `${path}.damaged`));
+        if (letter) return [{ letter, sent: () => rmSync(path, { force: true }) }];
+        try {
+          renameSync(path, `${path}.damaged`);
+        } catch {} // on a disk that is read-only; the others are sent all the same
         return [];
       }),
   };
-}
-
-/** What can't be taken away, for the disk is read-only, must not keep the next mail from being sent. */
-function whereWritable(work: () => void): void {
-  try {
-    work();
-  } catch {}
 }
 
 function letterIn(path: string): Letter | undefined {

@@ -298,6 +298,45 @@ test('a waiting mail goes to the addresses of today, and one whose text is refus
   assert.deepEqual(await notify(mail('anna@example.org')), []);
 });
 
+test('an outbox that can not be used keeps no mail back', async t => {
+  const folder = tempDir(t);
+  writeFileSync(join(folder, 'outbox'), 'in its place');
+  const { received, port } = await smtpServer(t);
+  const notify = (to: number) => {
+    const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['always'], transport: smtp(to) };
+    return createNotifier({ ...nobody, mail }, { folder, now: () => 4, signal: live }).end(outcome);
+  };
+  const [told] = await notify(port);
+  assert.match(told!, /^can't read the outbox .*ENOTDIR/);
+  assert.equal(received.length, 1);
+  const absent: MailSettings = {
+    ...{ to: ['a@x'], from: 'b@x', on: ['always'] },
+    transport: { sendmail: '/absent' },
+  };
+  const [lost] = await createNotifier(
+    { ...nobody, mail: absent },
+    { folder, now: () => 4, signal: live },
+  ).end(outcome);
+  assert.match(lost!, /could not be sent through \/absent.*; can't keep the mail in /);
+  assert.doesNotMatch(lost!, /kept for the next run/);
+});
+
+test('an address that the server refuses while it takes another is told, and the mail does not wait', async t => {
+  const folder = tempDir(t);
+  const { received, port } = await smtpServer(t, {
+    onRcptTo({ address }, _session, done) {
+      if (address === 'a@x') done();
+      else done(Object.assign(new Error('no such user'), { responseCode: 550 }));
+    },
+  });
+  const mail: MailSettings = { to: ['gone@x', 'a@x'], from: 'b@x', on: ['always'], transport: smtp(port) };
+  const at = { folder, now: () => 4, signal: live };
+  const [told] = await createNotifier({ ...nobody, mail }, at).end(outcome);
+  assert.match(told!, /^the mail went out .*, but not to everybody: gone@x \(.*550 no such user\)$/);
+  assert.equal(received.length, 1);
+  assert.equal(existsSync(join(folder, 'outbox')), false);
+});
+
 test('openOutbox() sets aside what is damaged, and keeps no more than it should', t => {
   const folder = join(tempDir(t), 'outbox');
   mkdirSync(folder);
