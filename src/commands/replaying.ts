@@ -80,7 +80,12 @@ export function wantedSets(
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   return setsFor(chain, time).map(set => {
     let planned: Promise<PlannedSet | undefined> | undefined;
-    return { set, plan: () => (planned ??= planSet(archive, set, paths, host)) };
+    const plan = () =>
+      planSet(archive, set, paths, host).catch(error => {
+        planned = undefined; // what is too cold now may be read later
+        throw error;
+      });
+    return { set, plan: () => (planned ??= plan()) };
   });
 }
 

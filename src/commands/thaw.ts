@@ -1,11 +1,11 @@
-/** Volumes in cold storage: which of those that a restore needs can't be read yet, and asking for their thaw. */
+/** What a restore needs and can't be read yet, for it lies in cold storage; and asking for its thaw. */
 
 import { displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
-import { type ColdObject, canThaw, type ThawOptions } from '../storage/s3-thaw.ts';
+import { type ColdObject, canThaw, type Thawing, type ThawOptions } from '../storage/s3-thaw.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Host } from './host.ts';
-import { planAll, type WantedSet } from './replaying.ts';
+import { planAll, type Wanted, type WantedSet } from './replaying.ts';
 
 export interface ThawRequest {
   /** Asks the service to thaw what is cold. */
@@ -25,13 +25,33 @@ const POLL_MS = 5 * 60 * 1000;
 export async function thawVolumes(
   storage: Storage,
   sets: readonly WantedSet[],
-  request: ThawRequest,
+  request: ThawRequest & Wanted,
   host: Host,
 ): Promise<void> {
   if (!canThaw(storage)) return;
-  const names = (await planAll(sets)).flatMap(({ set, volumes }) =>
+  const planned = await planAll(sets).catch(async error => {
+    if (!(error instanceof BackupError) || error.code !== 'object-cold') throw error;
+    // A rule of the bucket took the manifests too, so only a restore of everything knows which volumes it needs.
+    const isAll = request.paths.length === 0;
+    const names = sets.flatMap(({ set: { manifest, signatures, volumes } }) =>
+      [manifest, signatures, ...(isAll ? volumes.values() : [])].flatMap(object => object?.name ?? []),
+    );
+    await thawObjects(storage, names, isAll ? 'objects' : 'manifests and signatures', request, host);
+    return planAll(sets);
+  });
+  const names = planned.flatMap(({ set, volumes }) =>
     volumes.flatMap(({ number }) => set.volumes.get(number)?.name ?? []),
   );
+  await thawObjects(storage, names, 'volumes', request, host);
+}
+
+async function thawObjects(
+  storage: Thawing,
+  names: readonly string[],
+  kind: string,
+  request: ThawRequest,
+  host: Host,
+): Promise<void> {
   let cold = names;
   for (let hasAsked = false; ; hasAsked = true) {
     const found: ColdObject[] = [];
@@ -40,7 +60,7 @@ export async function thawVolumes(
     cold = found.map(({ name }) => name);
     if (cold.length === 0) return;
     const bytes = found.reduce((sum, { size }) => sum + size, 0);
-    const what = `${cold.length} of ${names.length} volumes (${bytes} bytes) are in cold storage`;
+    const what = `${cold.length} of ${names.length} ${kind} (${bytes} bytes) are in cold storage`;
     if (!hasAsked) {
       for (const { name, storageClass, thawing } of found) {
         const message = `Cold: ${displayPath(name)} (${storageClass}${thawing ? ', being thawed' : ''})`;

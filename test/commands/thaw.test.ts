@@ -14,18 +14,22 @@ import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { type Scope, tempDir } from '../support/temp-dir.ts';
 
-/** A service whose volumes of class DEEP_ARCHIVE are as cold as Amazon's. `thawed` is set from outside. */
+/** A service whose volumes are as cold as Amazon's of class DEEP_ARCHIVE. What is cold and thawed is set from outside. */
 async function coldService(t: Scope) {
   const server = await startS3Server();
   t.after(() => server.close());
-  const service = { asked: [] as string[], isThawed: (_name: string) => false };
+  const service = {
+    asked: [] as string[],
+    isCold: (name: string) => /\.vol\d/.test(name),
+    isThawed: (_name: string) => false,
+  };
   const proxy = await startFaultProxy(server.port, ({ method, url }: Seen): Fault | undefined => {
     const name = /([^/?]+)(?:\?.*)?$/.exec(url)![1]!;
     if (method === 'POST' && /[?&]restore/.test(url)) {
       service.asked.push(name);
       return { kind: 'answer', status: 202 };
     }
-    if (!/\.vol\d/.test(name)) return undefined;
+    if (!service.isCold(name)) return undefined;
     const isThawed = service.isThawed(name);
     if (method === 'GET' && !isThawed) return s3Error(403, 'InvalidObjectState');
     if (method !== 'HEAD') return undefined;
@@ -102,5 +106,54 @@ test('restore --thaw-wait waits for all volumes, and looks only at those that ar
   assert.equal(looks.length, 2);
   assert.equal(looks[1]! - looks[0]!, 3);
   assert.equal(proxy.seen.filter(({ method }) => method === 'HEAD').length - looks[1]!, 1);
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+});
+
+test('restore --thaw asks for manifests too that a rule of the bucket has moved to cold storage', async t => {
+  const base = tempDir(t);
+  const { service, proxy } = await coldService(t);
+  const source = makeSource(base);
+  const program = createProgram(t);
+  const run = (...args: string[]) =>
+    program.run([...args, '--no-encryption', '--s3-endpoint-url', proxy.url], { env: credentials });
+  const url = `s3://${BUCKET}/moved`;
+  const restored = join(base, 'restored');
+  expectStatus(await run('full', source, url, '--volsize', '1'));
+  service.isCold = name => name.startsWith('duplicity-');
+
+  const elsewhere = (name: string, ...args: string[]) =>
+    run('restore', url, restored, '--archive-dir', join(base, name), ...args);
+  const told = await elsewhere('cache');
+  assert.equal(told.status, exitStatus.waitingForThaw, told.stderr);
+  assert.match(told.stderr, /5 of 5 objects .*--thaw asks for them/);
+  const part = await elsewhere('cache', '--thaw', '--path-to-restore', 'photo');
+  assert.match(part.stdout + part.stderr, /the thaw of 2 was asked for now/);
+  const asked = await elsewhere('cache', '--thaw');
+  assert.equal(asked.status, exitStatus.waitingForThaw, asked.stderr);
+  assert.match(asked.stdout + asked.stderr, /the thaw of 3 was asked for now/);
+  assert.equal(new Set(service.asked).size, 5);
+  service.isThawed = name => !/vol3/.test(name);
+  assert.match((await elsewhere('cache', '--thaw')).stderr, /1 of 3 volumes .* are being thawed/);
+  service.isThawed = () => true;
+  expectStatus(await elsewhere('other-cache'));
+  assertSameTree(snapshotTree(restored), snapshotTree(source));
+});
+
+test('restore --thaw-wait goes on when manifests that were cold are thawed', async t => {
+  const base = tempDir(t);
+  const { service, proxy } = await coldService(t);
+  const source = makeSource(base);
+  const place = { url: `s3://${BUCKET}/moved-wait`, endpointUrl: proxy.url };
+  assert.equal(await createTestArchive(base, place).backup(source), exitStatus.done);
+  service.isCold = name => name.startsWith('duplicity-');
+  const elsewhere = join(base, 'elsewhere');
+  mkdirSync(elsewhere);
+  const archive = createTestArchive(elsewhere, place);
+  const sleep = async () => {
+    service.isThawed = () => true;
+  };
+  Object.assign(archive.host, { sleep });
+  const restored = join(base, 'restored');
+  assert.equal(await archive.restore(restored, { thaw: true, thawWait: true }), exitStatus.done);
   assertSameTree(snapshotTree(restored), snapshotTree(source));
 });
