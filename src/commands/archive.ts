@@ -29,7 +29,7 @@ import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
 import { readAgain } from './read-again.ts';
 import { setsBeingRemoved } from './removal-note.ts';
-import { createVolumeFetcher, proveVolume } from './volume-fetch.ts';
+import { createVolumeFetcher, isSummed, proveVolume } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
@@ -269,7 +269,8 @@ async function openWith(
     },
     async proveStored(set, volume, counted) {
       const { object, name, entry } = found(set, volume);
-      return proveVolume(counted(storage.get(object.name, { signal })), { object, name, entry });
+      const stored = storage.get(object.name, { signal, hasChecksum: isSummed(entry) });
+      return proveVolume(counted(stored), { object, name, entry });
     },
     async openVolume(set, volume, counted, chunk) {
       const { object, name, entry } = found(set, volume);

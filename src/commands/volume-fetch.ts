@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { pathOf } from '../bytes.ts';
 import type { FileHasher } from '../engine/restore-thread.ts';
 import { createSpool, type Spool } from '../engine/spool.ts';
-import { BackupError, systemCode } from '../errors.ts';
+import { BackupError, clauseOf, systemCode } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
@@ -54,7 +54,8 @@ export function createVolumeFetcher(
 
   const begin = async (volume: WantedVolume): Promise<FetchedVolume> => {
     const { name, size } = volume.object;
-    const bytes = (_isLast?: boolean, chunk?: number) => storage.get(name, { signal, chunk });
+    const hasChecksum = isSummed(volume.entry);
+    const bytes = (_isLast?: boolean, chunk?: number) => storage.get(name, { signal, chunk, hasChecksum });
     const isKept = size <= SMALL && keptBytes + size <= MOST_KEPT;
     if (!isKept && storage.localPath) {
       const path = storage.localPath(volume.object.name);
@@ -72,7 +73,7 @@ export function createVolumeFetcher(
       if (spools.delete(spool)) keptBytes -= inMemory;
       spool.close();
     };
-    const all = storage.get(name, { signal, ...(isKept && { length: SMALL }) });
+    const all = storage.get(name, { signal, hasChecksum, ...(isKept && { length: SMALL }) });
     const isProved = await proveVolume(all, volume, chunk => spool.push(chunk)).catch(error => {
       close();
       throw error;
@@ -142,6 +143,11 @@ async function* readSpool(
   }
 }
 
+/** Whether the manifest has a checksum of a volume. */
+export function isSummed({ sha1, md5 }: VolumeEntry): boolean {
+  return (sha1 ?? md5) !== undefined;
+}
+
 /** @returns false if the manifest has no checksum */
 export async function proveVolume(
   stored: Chunks,
@@ -156,8 +162,13 @@ export async function proveVolume(
       keep(chunk);
     }
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'object-missing') throw error;
-    throw new BackupError('volume-missing', `${name} is not at the target`, {}, { cause: error });
+    if (!(error instanceof BackupError)) throw error;
+    const cause = { cause: error };
+    if (error.code === 'object-missing')
+      throw new BackupError('volume-missing', `${name} is not at the target`, {}, cause);
+    if (error.code === 'damaged')
+      throw new BackupError('volume-damaged', `${name} is damaged: ${clauseOf(error)}`, {}, cause);
+    throw error;
   }
   if (expected !== undefined && hash.digest('hex') !== expected) {
     throw new BackupError('volume-damaged', `${name} is damaged: its checksum is not that of the manifest`);

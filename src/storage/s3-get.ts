@@ -4,8 +4,8 @@
  * with a bounded number of pieces in memory.
  *
  * Bit flips: where the service has a checksum of the whole object (what we put in one request, on services that keep
- * checksums) the SDK checks it against the stream when an object is read from begin to end. Joined parts have none
- * that a stream can be checked against; those are volumes, whose SHA-1 the manifest has.
+ * checksums) the SDK checks it against the stream when an object is read from begin to end. Of volumes it is not asked
+ * for: the manifest has their SHA-1.
  */
 
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
@@ -30,6 +30,7 @@ interface Span {
   readonly start: number;
   readonly end: number;
   readonly etag?: string | undefined;
+  readonly hasChecksum?: boolean;
 }
 
 /** A body that began to arrive; `end` is where the span really ends. */
@@ -50,9 +51,9 @@ export async function* readObject(
   pieces: ReturnType<typeof createPieces>,
   name: string,
   key: string,
-  { offset = 0, length = Number.POSITIVE_INFINITY, signal }: GetOptions = {},
+  { offset = 0, length = Number.POSITIVE_INFINITY, signal, hasChecksum = false }: GetOptions = {},
 ): Chunks {
-  const span = { name, key, start: offset, end: offset + length };
+  const span = { name, key, start: offset, end: offset + length, hasChecksum };
   const opened = await open(session, span, signal);
   if (opened === undefined) return;
   const { etag, end } = opened;
@@ -152,7 +153,7 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
 
 /** Asks for a span. @returns undefined where nothing lies, beyond the end */
 async function open(session: S3Session, span: Span, signal?: AbortSignal): Promise<Opened | undefined> {
-  const { name, key, start, end, etag } = span;
+  const { name, key, start, end, etag, hasChecksum } = span;
   // An empty range can't be asked for, yet whether the object is there is to be known.
   const last = Math.max(start, end - 1);
   const whole = start === 0 && end === Number.POSITIVE_INFINITY;
@@ -167,7 +168,7 @@ async function open(session: S3Session, span: Span, signal?: AbortSignal): Promi
             Bucket: session.bucket,
             Key: key,
             // With a range some services send the checksum of the whole object, which the SDK would hold against it.
-            ...(range === undefined ? { ChecksumMode: 'ENABLED' } : { Range: range }),
+            ...(range === undefined ? !hasChecksum && { ChecksumMode: 'ENABLED' } : { Range: range }),
             ...(etag === undefined ? {} : { IfMatch: etag }),
           }),
           options,
@@ -208,8 +209,8 @@ function placeIn(
 
 function altered(session: S3Session, name: string, cause: unknown): BackupError {
   return new BackupError(
-    'target-unreachable',
-    `${displayPath(name)} from ${session.description} does not have the checksum that it was stored with. Try again; if it stays so, the object is damaged.`,
+    'damaged',
+    `${displayPath(name)} from ${session.description} does not have the checksum that it was stored with.`,
     { object: name, target: session.description, reason: 'ChecksumMismatch' },
     { cause },
   );

@@ -36,6 +36,8 @@ export interface GetOptions extends CallOptions {
   readonly length?: number;
   /** About how many bytes to hold at once, where that can be chosen; default: as many as are fastest. */
   readonly chunk?: number | undefined;
+  /** The reader has a checksum that decides; the service's own would only get in its way. */
+  readonly hasChecksum?: boolean;
 }
 
 /**

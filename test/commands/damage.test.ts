@@ -22,10 +22,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import Sqlite from 'better-sqlite3';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { mutateTree } from '../support/mutations.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { needTool } from '../support/tools.ts';
@@ -567,4 +569,42 @@ test('verify of several paths looks at these alone', async t => {
   writeFileSync(join(source, 'b', 'new'), '');
   const { stdout } = expectStatus(await program.run(['verify', '--compare-data', ...words]), 4);
   assert.match(stdout, /New file b\/new/);
+});
+
+test('objects that are rotten by the service’s own checksum cost what they hold, not the restore', async t => {
+  const base = tempDir(t);
+  const server = await startS3Server();
+  t.after(() => server.close());
+  let rotten = /never/;
+  const proxy = await startFaultProxy(server.port, ({ method, url }) =>
+    method === 'GET' && rotten.test(url) ? { kind: 'flip-response', checksum: true } : undefined,
+  );
+  t.after(() => proxy.close());
+  const source = join(base, 'source');
+  mkdirSync(source);
+  for (const name of ['a', 'b', 'c', 'last']) {
+    writeFileSync(join(source, name), createRandom(name).bytes(name === 'last' ? 10 : 2 * MIB));
+  }
+  const program = createProgram(t);
+  const run = (...args: string[]) =>
+    program.run([...args, '--no-encryption', '--s3-endpoint-url', proxy.url], { env: credentials });
+  const url = `s3://${BUCKET}/rotten`;
+  expectStatus(await run('full', source, url, '--volsize', '2'));
+
+  rotten = /\.vol2\./;
+  const partly = await run('restore', url, join(base, 'partly'));
+  expectStatus(partly, 1);
+  assert.match(partly.stderr, /volume 2 of .* is damaged: its checksum is not that of the manifest/);
+  const lost = lostIn(partly.stderr);
+  assert.ok(lost.length > 0 && lost.length < 3, partly.stderr);
+  for (const name of ['a', 'b', 'c', 'last'].filter(one => !lost.includes(one))) {
+    assert.deepEqual(readFileSync(join(base, 'partly', name)), readFileSync(join(source, name)));
+  }
+  expectStatus(await run('check', url), 1);
+
+  rotten = /\.manifest/;
+  const whole = await run('restore', url, join(base, 'whole'), '--archive-dir', join(base, 'other cache'));
+  expectStatus(whole, 1);
+  assert.match(whole.stderr, /the manifest of .* can't be used: .* its volumes are read without it/);
+  assertSameTree(snapshotTree(join(base, 'whole')), snapshotTree(source));
 });

@@ -178,9 +178,16 @@ test('get() notices a flipped bit where the service has a checksum, and leaves i
   const faults: Fault[] = [{ kind: 'flip-response', checksum: true }, { kind: 'flip-response' }];
   const { storage } = await behind(t, script(isGet, ...faults));
   await storage.put('manifest', Buffer.from('Volume 1'));
-  await assert.rejects(collect(storage.get('manifest')), failing('target-unreachable', 'checksum'));
+  await assert.rejects(collect(storage.get('manifest')), failing('damaged', 'checksum'));
   assert.notEqual(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
   assert.equal(Buffer.from(await collect(storage.get('manifest'))).toString(), 'Volume 1');
+});
+
+test('get() asks for no checksum of the service where the reader has one of its own', async t => {
+  const { storage } = await behind(t, script(isGet, { kind: 'flip-response', checksum: true }));
+  await storage.put('volume', Buffer.from('Volume 1'));
+  const read = await collect(storage.get('volume', { hasChecksum: true }));
+  assert.notEqual(Buffer.from(read).toString(), 'Volume 1');
 });
 
 test('get() holds no range against the checksum of the whole object', async t => {
