@@ -258,7 +258,8 @@ test('a waiting mail that was sent and can not be taken away keeps no other from
   const { received, port } = await smtpServer(t);
   const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['always'], transport: smtp(port) };
   const at = { folder, now: () => 1418688000, signal: live };
-  assert.deepEqual(await createNotifier({ ...nobody, mail }, at).end(outcome), []);
+  const told = await createNotifier({ ...nobody, mail }, at).end(outcome);
+  assert.match(told.join(), /EROFS: read-only file system$/);
   assert.equal(received.length, 2);
 });
 
