@@ -69,9 +69,15 @@ export async function troubleOf(key: Key, now: Date, cause: unknown): Promise<st
   const curve = key.getAlgorithmInfo().curve ?? '';
   if (/^(brainpool|secp)/.test(curve)) return `is of a kind (${curve}) that we only read by way of gpg`;
   if (await key.isRevoked(undefined, undefined, now, config)) return 'has been revoked';
+  const made = key.getCreationTime();
+  if (made > now) return `was made on ${dayOf(made)}, but the clock says ${dayOf(now)}: set the clock right`;
   const ends = [await key.getExpirationTime(undefined, config)];
   for (const subkey of key.subkeys) ends.push(await subkey.getExpirationTime(now, config));
   const past = ends.find(end => end instanceof Date && end <= now);
-  if (past instanceof Date) return `expired on ${past.toISOString().slice(0, 10)}`;
+  if (past instanceof Date) return `expired on ${dayOf(past)}`;
   return `can't be used: ${clauseOf(cause)}`;
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { generateKey } from 'openpgp';
 import type { ErrorCode } from '../../src/errors.ts';
 import { BackupError } from '../../src/errors.ts';
 import { createKeys, type KeysOptions } from '../../src/keys/keys.ts';
+import { createRecipients } from '../../src/keys/recipients.ts';
 import { prepareSessionKey } from '../../src/volumes/openpgp-session.ts';
 import { needTool } from '../support/tools.ts';
 import { noise, text } from '../volumes/openpgp-support.ts';
@@ -107,4 +109,14 @@ test('createKeys() signs archives to a passphrase too', async t => {
   assert.deepEqual(content, plain);
   assert.match(stderr, /GOODSIG/);
   assert.deepEqual(await openSealed(sealed, keys.secrets, { signedBy: await keys.verifier() }), plain);
+});
+
+test('a key that was made after what the clock says is told as that', async () => {
+  const { publicKey: key } = await generateKey({ userIDs: { name: 'Ann' }, format: 'object' });
+  const inTime = await createRecipients([{ key, hidden: false }], Date.now() / 1000 + 60);
+  assert.equal(inTime.descriptions.length, 1);
+  await assert.rejects(createRecipients([{ key, hidden: false }], 100_000), {
+    code: 'usage',
+    message: /^The key \S+ \(Ann\) was made on \S+, but the clock says 1970-01-02: set the clock right; /,
+  });
 });
