@@ -162,7 +162,7 @@ export async function newSetTime(
   if (now < newest - 60) {
     throw new BackupError(
       'guard-stopped',
-      `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right. If it is right, it was wrong when that set was made: move what has ${formatTime(newest)} in its name out of the target and out of ${displayPath(cache.folder)}`,
+      `the clock says ${asctime(now)}, which is before the newest backup set at the target, of ${asctime(newest)}; set the clock right. If it is right, it was wrong when that set was made: wait until then, or move what has ${formatTime(newest)} in its name out of the target and out of ${displayPath(cache.folder)}`,
     );
   }
   await host.sleep(Math.max(1, (Math.max(now, newest) + 1 - host.now()) * 1000));
