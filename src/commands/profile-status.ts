@@ -22,7 +22,7 @@ export interface ProfileStatus {
   readonly lastRun: RunRecord | undefined;
   /** Seconds since 1970. */
   readonly lastSuccess: number | undefined;
-  /** Seconds. */
+  /** Seconds; undefined too if a wrong clock dated the success. */
   readonly age: number | undefined;
   readonly nextRun: number | undefined;
   readonly running: number | undefined;
@@ -33,7 +33,8 @@ export interface ProfileStatus {
 export function statusOfProfile({ profile, state, maxAge, nextRun, now }: StatusRequest): ProfileStatus {
   const { lastSuccess, running, archive, lastCheck } = state;
   const lastRun = state.runs.at(-1);
-  const age = lastSuccess === undefined ? undefined : Math.max(0, now - lastSuccess);
+  const isDated = lastSuccess !== undefined && !isToCome(lastSuccess, now);
+  const age = isDated ? Math.max(0, now - lastSuccess) : undefined;
   const verdict = (() => {
     if (lastSuccess === undefined && lastRun?.verdict !== 'warn') return lastRun ? 'error' : 'never';
     if (lastRun?.verdict === 'error') return 'error';
@@ -67,15 +68,9 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
   const { profile, verdict, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck } = status;
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const time = (seconds: number) => asctime(Math.floor(seconds));
-  const agoText = (seconds: number) =>
-    isToCome(seconds, now) ? 'the clock was wrong then, or is now' : `${formatAge(age!)} ago`;
+  const ago = age === undefined ? 'the clock was wrong then, or is now' : `${formatAge(age)} ago`;
   const lines = [`${profile}: ${words[verdict]}`];
-  lines.push(
-    row(
-      'last success',
-      lastSuccess === undefined ? 'never' : `${time(lastSuccess)} (${agoText(lastSuccess)})`,
-    ),
-  );
+  lines.push(row('last success', lastSuccess === undefined ? 'never' : `${time(lastSuccess)} (${ago})`));
   if (lastRun) {
     const took = formatDuration(Math.max(0, lastRun.ended - lastRun.started));
     lines.push(row('last run', `${time(lastRun.ended)}, status ${lastRun.status}, took ${took}`));
