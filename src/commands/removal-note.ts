@@ -3,6 +3,7 @@
  * has it, as if it had been lost: nobody is to take them for backups, and the next removal ends what was begun.
  */
 
+import { BackupError } from '../errors.ts';
 import { type OwnFolder, ownName, readOwn, writeOwn } from './own-files.ts';
 
 const NOTE = 'removal.json';
@@ -16,15 +17,22 @@ export function setsBeingRemoved(archive: OwnFolder): ReadonlySet<string> {
 /**
  * Does the work, of which others know for as long as it has not come to its end.
  * @param sets keys of those that are gone then
+ * @param forget takes from the archive cache what it has of them: where there is no room for the note it is not needed then
  */
 export async function whileNoted(
   archive: OwnFolder,
   sets: readonly string[],
+  forget: () => Promise<void>,
   work: () => Promise<void>,
 ): Promise<void> {
   const known = setsBeingRemoved(archive);
   const noted = [...new Set([...known, ...sets])];
-  if (noted.length > 0) await writeOwn(archive, NOTE, noted);
+  try {
+    if (noted.length > 0) await writeOwn(archive, NOTE, noted);
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.code !== 'local-io') throw error;
+    await forget();
+  }
   await work();
   const left = [...known].filter(key => !sets.includes(key));
   if (left.length > 0) await writeOwn(archive, NOTE, left);

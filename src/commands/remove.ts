@@ -68,7 +68,9 @@ export async function remove(request: RemoveRequest, host: Host): Promise<number
         }
         const sets = plan.removals.map(({ set }) => setKey(set));
         const gone = goneSets(known, collection);
-        await whileNoted(archive, isCleanup ? [...gone, ...sets] : [...known, ...sets], async () => {
+        const noted = isCleanup ? [...gone, ...sets] : [...known, ...sets];
+        const forgetThem = () => forget(new Set(sets), archive);
+        await whileNoted(archive, noted, forgetThem, async () => {
           await apply(plan, archive, host);
           await forget(gone, archive);
         });
@@ -113,12 +115,12 @@ function goneSets(
   return new Set([...begun].filter(key => !there.has(key)));
 }
 
-/** The archive cache may have something of them still. */
-async function forget(gone: ReadonlySet<string>, { cache, prefixes }: Archive): Promise<void> {
-  if (gone.size === 0) return;
+/** Takes from the archive cache what it has of sets. */
+async function forget(sets: ReadonlySet<string>, { cache, prefixes }: Archive): Promise<void> {
+  if (sets.size === 0) return;
   for (const name of await cache.list()) {
     const parsed = parseName(name, prefixes);
-    if (parsed && gone.has(setKey(parsed.set))) await cache.remove(name);
+    if (parsed && sets.has(setKey(parsed.set))) await cache.remove(name);
   }
 }
 

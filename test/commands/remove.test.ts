@@ -182,3 +182,27 @@ test('a removal that broke off in the archive cache leaves nothing there that th
     [],
   );
 });
+
+test('where the archive cache has no room for a note old backups are removed all the same', async t => {
+  const archive = await threeChains(tempDir(t));
+  const { archiveDir } = archive.common;
+  const cache = join(archiveDir, readdirSync(archiveDir)[0]!);
+  const note = join(cache, 'tsbackup-removal.json');
+  mkdirSync(join(note, 'in the way'), { recursive: true });
+  const request = {
+    ...archive.common,
+    action: 'remove-all-but-n-full' as const,
+    limit: '1',
+    url: archive.url,
+  };
+  let left = 2;
+  const signal = { throwIfAborted: () => assert.ok(left-- > 0, 'interrupted') } as AbortSignal;
+  await assert.rejects(remove({ ...request, force: true, dryRun: false }, { ...archive.host, signal }));
+  archive.host.clear();
+  assert.equal(await archive.check(), 0, 'nobody takes what was begun for a backup');
+  rmSync(note, { recursive: true });
+  await call(archive, 'remove-all-but-n-full', '1', true);
+  await call(archive, 'cleanup', '', true);
+  assert.equal(setsAt(archive), 2);
+  assert.equal(readdirSync(archive.folder).length, 6);
+});
