@@ -122,6 +122,10 @@ export async function openSession(
     requestHandler: { connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0 },
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
+  // A profile may name a server too; the SDK finds it by itself.
+  const isServerNamed = (await client.config.serviceConfiguredEndpoint?.()) !== undefined;
+  const pathStyle = options.pathStyle ?? (place.forcePathStyle || isServerNamed);
+  client.config.forcePathStyle = pathStyle;
   const throttle = (limit: number | undefined) =>
     limit === undefined ? undefined : createThrottle(limit, retryHost);
   guardTransport(client.config.requestHandler, { timeoutMs, uploads: throttle(options.uploadLimit) });
@@ -167,7 +171,7 @@ export async function openSession(
     bucket: target.bucket,
     prefix,
     description,
-    pathStyle: place.forcePathStyle,
+    pathStyle,
     options,
     encryption: encryptionOf(options.sse),
     partSize: host.partSize ?? Math.max(SMALLEST_PART, options.multipartChunkSize ?? DEFAULT_PART),

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openS3 } from '../../src/storage/s3.ts';
 import { collect } from '../../src/streams.ts';
 import { failing, lentBytes, listed, patternBytes, storageContract } from '../contract/storage-contract.ts';
-import { BUCKET } from '../support/s3-server.ts';
+import { BUCKET, credentials } from '../support/s3-server.ts';
 import { openTest, PART, sharedServer } from '../support/s3-storage.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const server = sharedServer();
 
@@ -124,6 +126,25 @@ test('an unknown access key is named as the trouble, without the key', async () 
   } finally {
     process.env['AWS_ACCESS_KEY_ID'] = before;
     await storage.close();
+  }
+});
+
+test('a server that a profile names is addressed by path, as one that is given', async t => {
+  const file = join(tempDir(t), 'config');
+  const { url, port } = server();
+  writeFileSync(file, `[default]\nregion = us-east-1\nendpoint_url = http://localhost:${port}\n`);
+  process.env['AWS_CONFIG_FILE'] = file;
+  const target = { scheme: 's3', bucket: BUCKET, prefix: 'named' } as const;
+  const storage = await openS3(target);
+  const given = await openS3(target, { pathStyle: false });
+  try {
+    assert.equal(storage.pathStyle, true, url);
+    assert.equal(given.pathStyle, false);
+    assert.equal(await storage.exists(), true);
+  } finally {
+    process.env['AWS_CONFIG_FILE'] = credentials.AWS_CONFIG_FILE;
+    await storage.close();
+    await given.close();
   }
 });
 
