@@ -49,7 +49,9 @@ async function runIntoBucket(): Promise<void> {
   const service = createServer((request, response) => {
     const sum = request.headers['x-amz-checksum-sha256'];
     if (sum !== undefined) response.setHeader('x-amz-checksum-sha256', sum);
-    request.resume().once('end', () => response.end(request.method === 'GET' ? '<Result/>' : ''));
+    request
+      .resume()
+      .once('end', () => response.end(request.method === 'GET' ? '<Result><Name>x</Name></Result>' : ''));
   });
   await once(service.listen(0, '127.0.0.1'), 'listening');
   const { port } = service.address() as AddressInfo;

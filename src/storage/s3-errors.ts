@@ -23,6 +23,11 @@ export class ReplacedError extends Error {
   override readonly name = 'ReplacedError';
 }
 
+/** An answer that is none of S3's, as a network gives that wants a login first. */
+export class ForeignError extends Error {
+  override readonly name = 'ForeignError';
+}
+
 interface Meaning {
   readonly code: ErrorCode;
   readonly retry: Verdict['retry'];
@@ -61,6 +66,12 @@ const REPLACED: Meaning = {
   retry: 'never', // the rest of the old object is gone
   text: 'it was replaced while it was read. Run again',
 };
+const FOREIGN = busy(
+  'what answers there does not speak S3 (a network that wants a login?). Check --s3-endpoint-url, then run again',
+);
+const NOWHERE = denied(
+  'no S3 service answers there, or it has no bucket "{bucket}". Check the target URL and --s3-endpoint-url',
+);
 const SLOW: Meaning = { ...busy('the service asks to slow down. Run again later'), slowDown: true };
 const BROKEN = busy('the service failed. Run again later; if it stays so, ask its operator');
 const ALTERED = busy('bytes arrived changed. If it stays so, test memory, network and the service');
@@ -71,13 +82,17 @@ const HOST = silent(
   'its host name is unknown. Check --s3-endpoint-url, the region and the network, then run again',
 );
 const CERTIFICATE = denied(
-  "the server's TLS certificate or protocol is not acceptable. Check --s3-endpoint-url; own authorities go into NODE_EXTRA_CA_CERTS",
+  "the server's TLS certificate or protocol is not acceptable ({reason}). Check --s3-endpoint-url; own authorities go into NODE_EXTRA_CA_CERTS",
 );
 const CREDENTIALS = denied(
   'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or see that AWS_PROFILE names a profile in ~/.aws and that its credential_process works',
 );
 const SIGNED_OUT = denied(
   'the login of the profile has expired. Log in with "aws sso login", then run again',
+);
+
+const TOO_LARGE = denied(
+  'the object is too large for the service, or for a proxy before it (nginx: client_max_body_size). Lower --volsize or --s3-multipart-chunk-size, or raise that limit',
 );
 
 /** By the name that the service, the SDK or the system gives. */
@@ -110,14 +125,13 @@ const meanings: Readonly<Record<string, Meaning>> = {
     'the service has no room for fast thaws now. Use --thaw-tier Standard, or try again later',
   ),
   EntityTooSmall: denied('the parts are too small for the service. Raise --s3-multipart-chunk-size'),
-  EntityTooLarge: denied(
-    'the object is too large for the service. Lower --volsize or --s3-multipart-chunk-size',
-  ),
+  EntityTooLarge: TOO_LARGE,
   QuotaExceeded: FULL,
   QuotaExceededException: FULL,
   ServiceQuotaExceededException: FULL,
   InsufficientCapacity: FULL,
   XMinioStorageFull: FULL,
+  XMinioAdminBucketQuotaExceeded: FULL,
   NoSuchKey: MISSING,
   NotFound: MISSING,
   NoSuchUpload: {
@@ -142,6 +156,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   XAmzContentSHA256Mismatch: ALTERED,
   XAmzContentChecksumMismatch: ALTERED,
   AlteredError: ALTERED,
+  ForeignError: FOREIGN,
   StalledError: silent(
     'the connection stalled. Check the network; a slow one needs a longer --timeout. Then run again',
   ),
@@ -166,18 +181,33 @@ function meaningOf(error: unknown, name: string, status: number | undefined): Me
   if (/CERT|^ERR_(TLS|SSL)|UNABLE_TO_|SELF_SIGNED/.test(name)) return CERTIFICATE;
   if (status === undefined) {
     // Without an answer: the system's and the parser's errors pass, all others are ours and would only repeat.
-    return /^(E[A-Z]+|HPE_\w+|UND_\w+)$/.test(name) ? OFFLINE : denied(strangers(messageOf(error)));
+    const isOfNetwork = /^(E[A-Z]+|HPE_\w+|UND_\w+)$/.test(name) && !isOfFile(error);
+    return isOfNetwork ? OFFLINE : denied(strangers(messageOf(error)));
   }
   if (status === 403 || status === 401) return ACCESS;
   if (status === 404) return MISSING;
   if (status === 429) return SLOW;
   if (status === 507) return FULL;
+  if (status === 413) return TOO_LARGE;
   if (status < 400) return status >= 300 ? REGION : BROKEN; // success with an answer that can't be read
   if (status >= 500 && status !== 501) return BROKEN;
+  if (name === unnamed(status)) {
+    return denied(
+      `it answers with HTTP status ${status} and no reason that S3 knows. Check --s3-endpoint-url, proxies on the way, and the credentials`,
+    );
+  }
   return denied(
     `the service refuses it: ${strangers(`${name}: ${messageOf(error)}`)}. Try the "probe" command`,
   );
 }
+
+/** Whether a file could not be read, as one of a credential that is named in the environment. */
+function isOfFile(error: unknown): boolean {
+  return (error as { syscall?: unknown } | null)?.syscall === 'open';
+}
+
+/** The name of an answer that tells in no way of S3's what is wrong. */
+const unnamed = (status: number) => `HTTP ${status}`;
 
 /** Foreign text for a message: one short printable line. */
 function strangers(text: string): string {
@@ -188,6 +218,8 @@ function strangers(text: string): string {
 export function reasonOf(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   if (typeof code === 'string' && !(typeof name === 'string' && Object.hasOwn(meanings, name))) return code;
+  const status = statusOf(error);
+  if (status !== undefined && /^(Error|Unknown(Error)?)$/.test(String(name))) return unnamed(status);
   return typeof name === 'string' ? name : 'Error';
 }
 
@@ -255,7 +287,9 @@ export function explain(
 ): BackupError {
   if (error instanceof BackupError) return error;
   const reason = reasonOf(error);
-  const { code, text } = meaningOf(error, reason, statusOf(error));
+  const found = meaningOf(error, reason, statusOf(error));
+  // What is asked of the bucket itself is always there.
+  const { code, text } = found === MISSING && object === '' ? NOWHERE : found;
   const region = code === 'target-denied' ? regionIn(error) : undefined;
   const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
   const filled = text

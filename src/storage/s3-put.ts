@@ -246,8 +246,15 @@ async function headAfterPut(
       { signal },
     );
   } catch (error) {
-    if (error instanceof BackupError && error.code === 'target-denied') return undefined;
-    throw error;
+    if (!(error instanceof BackupError)) throw error;
+    if (error.code === 'target-denied') return undefined;
+    if (error.code !== 'object-missing') throw error;
+    throw new BackupError(
+      'target-unreachable',
+      `${session.description} does not have ${displayPath(name)}, which was sent there. Run again.`,
+      { object: name, target: session.description },
+      { cause: error },
+    );
   }
 }
 

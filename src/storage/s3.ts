@@ -6,7 +6,7 @@
  */
 
 import { BackupError, messageOf } from '../errors.ts';
-import { isUploadGone } from './s3-errors.ts';
+import { ForeignError, isUploadGone } from './s3-errors.ts';
 import { createPieces, readObject } from './s3-get.ts';
 import { keyOf, nameOf } from './s3-keys.ts';
 import type { S3Options } from './s3-options.ts';
@@ -87,8 +87,8 @@ function createS3Storage(session: S3Session): S3Storage {
   ) =>
     session.request(
       { doing: 'list objects' },
-      (client, options) =>
-        client.send(
+      async (client, options) => {
+        const page = await client.send(
           new sdk.ListObjectsV2Command({
             Bucket: bucket,
             Prefix: prefix,
@@ -98,7 +98,11 @@ function createS3Storage(session: S3Session): S3Storage {
             MaxKeys,
           }),
           options,
-        ),
+        );
+        // Anything that the SDK could read would pass for an empty list, or the end of one.
+        if ((page.Name ?? page.IsTruncated ?? page.Contents) === undefined) throw new ForeignError('no list');
+        return page;
+      },
       { signal },
     );
 

@@ -275,6 +275,8 @@ test('permanent errors end at once, in one sentence with a remedy', async t => {
     [404, 'NoSuchBucket', ['target-denied', 'create the bucket']],
     [301, 'PermanentRedirect', ['target-denied', '--s3-region-name']],
     [507, 'Whatever', ['target-full', 'Make room']],
+    [400, 'XMinioAdminBucketQuotaExceeded', ['target-full', 'Make room']],
+    [413, 'Whatever', ['target-denied', 'Lower --volsize']],
     [418, 'IAmATeapot', ['target-denied', 'IAmATeapot']],
     [503, 'GlacierExpeditedRetrievalNotAvailable', ['target-denied', '--thaw-tier Standard']],
   ];
@@ -309,6 +311,29 @@ test('a certificate that the clock does not fit is told as that', () => {
     assert.equal(ours, 'target-denied');
     assert.match(message, /by this computer's clock\. Set the clock/);
   }
+});
+
+test('answers that are none of S3’s are told as such, and never pass for a list', async t => {
+  const page = '<html><head><title>Hello</title></head><body>Log in<hr></body></html>';
+  const answer = (status: number, body = page): Fault => ({ kind: 'answer', status, body });
+  let fault: Fault | undefined = answer(200, page.replace('<hr>', ''));
+  const { storage, proxy } = await behind(t, () => fault);
+  await assert.rejects(listed(storage), failing('target-unreachable', 'does not speak S3'));
+  await assert.rejects(storage.exists(), failing('target-unreachable', 'does not speak S3'));
+  fault = answer(200, '');
+  await assert.rejects(listed(storage), failing('target-unreachable', 'does not speak S3'));
+  assert.equal(proxy.seen.length, 15); // it may be over soon
+  fault = answer(405);
+  await assert.rejects(listed(storage), failing('target-denied', 'HTTP status 405'));
+  fault = answer(404);
+  await assert.rejects(listed(storage), failing('target-denied', '--s3-endpoint-url'));
+  fault = answer(413);
+  await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'client_max_body_size'));
+});
+
+test('put() trusts no success of an object that is not there', async t => {
+  const { storage } = await behind(t, script(isPut, { kind: 'answer', status: 200, body: '<html/>' }));
+  await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-unreachable', 'does not have x'));
 });
 
 test('retries honour num-retries, Retry-After and the budget, and are told', async t => {
