@@ -3,7 +3,7 @@
  * open what is stored there. Metadata always come by way of the cache, so the next command finds them at hand.
  */
 
-import { displayPath } from '../bytes.ts';
+import { comparePaths, displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { type RestoreThread, startRestoreThread } from '../engine/restore-thread.ts';
@@ -29,7 +29,7 @@ import { interruptible } from './interruptible.ts';
 import { createKeyRing } from './key-ring.ts';
 import { readAgain } from './read-again.ts';
 import { setsBeingRemoved } from './removal-note.ts';
-import { createVolumeFetcher, isSummed, proveVolume } from './volume-fetch.ts';
+import { createVolumeFetcher, isSummed, proveVolume, type WantedVolume } from './volume-fetch.ts';
 import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
@@ -147,10 +147,15 @@ async function openWith(
     }
   };
 
-  /** The cached copy of a set's manifest or signatures, made if it is not there; its name in the cache. */
-  const cached = async (set: BackupSet, kind: 'manifest' | 'signatures', object: StoredObject) => {
+  /** The cached copy of a set's manifest or signatures, made if it is not there, or `again`; its name in the cache. */
+  const cached = async (
+    set: BackupSet,
+    kind: 'manifest' | 'signatures',
+    object: StoredObject,
+    again = false,
+  ) => {
     const localName = cacheName(kind, set.id, 'final', prefixes);
-    if (!(await cache.has(localName))) {
+    if (again || !(await cache.has(localName))) {
       const { name: remoteName, size } = object;
       await fetch([{ kind, remoteName, size, form: formOf(object), localName }]);
     }
@@ -178,6 +183,35 @@ async function openWith(
     const chunks = tidied(cache.read(localName, { signal }), 2); // as text, in lines
     for await (const chunk of chunks) reader.push(chunk);
     return reader.end();
+  };
+
+  const copiedAgain = new Map<BackupSet, Promise<Manifest | undefined>>();
+  /** The manifest as it is at the target, which the cache has from then on; undefined if it can't be had. */
+  const copyAgain = (set: BackupSet) => {
+    const known = copiedAgain.get(set);
+    const copied =
+      known ??
+      cached(set, 'manifest', set.manifest!, true)
+        .then(readManifest)
+        .catch(error => {
+          if (!(error instanceof BackupError)) throw error;
+          return undefined;
+        });
+    copiedAgain.set(set, copied);
+    return copied;
+  };
+
+  /** Fetches a volume; its checksum may be wrong in the archive cache alone, and then that of the target counts. */
+  const fetchVolume = async (set: BackupSet, volume: WantedVolume) => {
+    try {
+      return await fetcher.fetch(volume);
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.code !== 'volume-damaged' || !set.manifest) throw error;
+      const { number, sha1, md5 } = volume.entry;
+      const entry = (await copyAgain(set))?.volumes.find(other => other.number === number);
+      if (!entry || (entry.sha1 === sha1 && entry.md5 === md5)) throw error;
+      return fetcher.fetch({ ...volume, entry });
+    }
   };
 
   return {
@@ -226,11 +260,11 @@ async function openWith(
       }
       const localName = await cached(set, 'manifest', object);
       try {
-        return await readManifest(localName);
+        const manifest = await readManifest(localName);
+        return (isDoubtful(manifest, set) && (await copyAgain(set))) || manifest;
       } catch (error) {
         if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
-        await cache.remove(localName); // the copy may be at fault: once more from the target
-        await cached(set, 'manifest', object);
+        await cached(set, 'manifest', object, true); // the copy may be at fault: once more from the target
         return readManifest(localName).catch(cause => {
           throw named(cause, `${displayPath(object.name)} at the target`);
         });
@@ -275,7 +309,7 @@ async function openWith(
     async openVolume(set, volume, counted, chunk) {
       const { object, name, entry } = found(set, volume);
       deriveKey(object);
-      const fetched = await fetcher.fetch({ object, entry, name });
+      const fetched = await fetchVolume(set, { object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
       const plain = (isLast: boolean) => {
@@ -297,6 +331,17 @@ async function openWith(
       await storage.close();
     },
   };
+}
+
+/** Whether a manifest looks as if it had lost something, or was changed. */
+function isDoubtful({ ending, volumes }: Manifest, set: BackupSet): boolean {
+  const last = volumes.at(-1)!.number;
+  if (ending === 'cut' || [...set.volumes.keys()].some(number => number > last)) return true;
+  return volumes.some(
+    ({ start, end }, index) =>
+      comparePaths(start.path, end.path) > 0 ||
+      comparePaths(volumes[index - 1]?.end.path ?? '', end.path) > 0,
+  );
 }
 
 function wanted(set: BackupSet, entry: VolumeEntry) {

@@ -99,8 +99,13 @@ async function planSet(
   // A set that was resumed may hold deletions that its signatures, made anew, do not name.
   const isResumed = manifest.volumes.some(({ resumed }) => resumed);
   const isPartial = set.id.type === 'inc' && !paths.includes('') && !isResumed;
-  if (isPartial && !(await mayHold(archive, set, paths))) return undefined;
-  return { set, manifest, isSound, isWhole, volumes: volumesFor(manifest, paths) };
+  const volumes = volumesFor(manifest, paths);
+  if (!isPartial) return { set, manifest, isSound, isWhole, volumes };
+  const held = await holds(archive, set, paths);
+  if (held === 'nothing') return undefined;
+  // A manifest and signatures that contradict each other: then what is wanted may be in any volume.
+  const isOdd = held === 'something' && volumes.length === 0;
+  return { set, manifest, isSound, isWhole, volumes: isOdd ? manifest.volumes : volumes };
 }
 
 /** All plans, those of sets that hold nothing left out. */
@@ -114,21 +119,25 @@ export async function planAll(sets: readonly WantedSet[]): Promise<PlannedSet[]>
 const SETS_AT_ONCE = 4;
 
 /**
- * Whether an incremental set has anything of the wanted paths, as far as can be told cheaply: its signatures name all
- * that it holds. Where they are not at hand, or damaged, it may.
+ * What an incremental set has of the wanted paths, as far as can be told cheaply: its signatures name all that it holds.
+ * Where they are not at hand, or damaged, nobody knows.
  */
-async function mayHold(archive: Archive, set: BackupSet, paths: readonly string[]): Promise<boolean> {
+async function holds(
+  archive: Archive,
+  set: BackupSet,
+  paths: readonly string[],
+): Promise<'something' | 'nothing' | 'unknown'> {
   const last = paths.toSorted(comparePaths).at(-1)!;
   try {
     const sigtar = await archive.cachedSigtarOf(set);
-    if (!sigtar) return true;
+    if (!sigtar) return 'unknown';
     for await (const records of readSigtar(sigtar, { withSignatures: false })) {
-      if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return true;
-      if (records.some(({ path }) => comparePaths(path, last) > 0)) return false;
+      if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return 'something';
+      if (records.some(({ path }) => comparePaths(path, last) > 0)) return 'nothing';
     }
-    return false;
+    return 'nothing';
   } catch (error) {
-    if (error instanceof BackupError) return true;
+    if (error instanceof BackupError) return 'unknown';
     throw error;
   }
 }

@@ -14,7 +14,7 @@ import { unquote } from './quoting.ts';
 export interface ManifestReader {
   /** The next bytes, cut anywhere; lent, only read. */
   push(chunk: Uint8Array): void;
-  /** @throws BackupError 'damaged', as `push` does, also when there is no volume at all */
+  /** @throws BackupError 'damaged', as `push` does, also when there is no volume at all, or one is left out */
   end(): Manifest;
 }
 
@@ -135,11 +135,15 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
       readLine(pending);
       closeBlock();
       if (volumes.size === 0) throw damaged('A manifest names no volumes; it is empty or not a manifest.');
-      const kept = [...volumes.values()].filter(volume => volume.number <= lastNumber);
+      const kept = [...volumes.values()]
+        .filter(volume => volume.number <= lastNumber)
+        .sort((a, b) => a.number - b.number);
+      const gap = kept.findIndex(({ number }, index) => number !== index + 1) + 1;
+      if (gap > 0) throw damaged(`A manifest names volume ${lastNumber}, but not volume ${gap}.`, gap);
       return {
         ...(hostname !== undefined && { hostname }),
         ...(localdir !== undefined && { localdir }),
-        volumes: kept.sort((a, b) => a.number - b.number),
+        volumes: kept,
         ...(incomplete.length > 0 && { incomplete }),
         ending:
           lineCut || (filelist && filelist.seen < filelist.count) ? 'cut' : filelist ? 'filelist' : 'volume',
@@ -163,8 +167,11 @@ function openBlock(word: string | undefined): OpenBlock {
 }
 
 function readField(block: OpenBlock, keyword: string, words: string[]): void {
-  if (keyword === 'startingpath') block.start = parsePosition(words);
-  else if (keyword === 'endingpath') block.end = parsePosition(words);
+  if (keyword === 'startingpath') {
+    if (block.start)
+      throw damaged(`A manifest names two beginnings of volume ${block.number}.`, block.number);
+    block.start = parsePosition(words);
+  } else if (keyword === 'endingpath') block.end = parsePosition(words);
   else if (keyword === 'hash') {
     const name = words[1]?.toUpperCase();
     const sum = words[2]?.toLowerCase() ?? '';

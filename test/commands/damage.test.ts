@@ -338,6 +338,39 @@ test('copies in the archive cache that are damaged are fetched again, by whateve
   assert.match((await run('incremental', '--no-encryption', source, url)).stdout, /^DeltaEntries 0$/m);
 });
 
+const changed = (file: string, from: string | RegExp, to: string) =>
+  writeFileSync(file, readFileSync(file, 'latin1').replace(from, to), 'latin1');
+
+for (const [what, damage] of [
+  ['cut in its list of files', (file: string) => cut(file, '    changed  b')],
+  ['cut between two volumes', (file: string) => cut(file, 'Volume 2:')],
+  ['cut, with zeros behind', (file: string) => changed(file, /Volume 2:.*$/s, '\0'.repeat(300))],
+  ['without the line of a volume', (file: string) => changed(file, 'Volume 2:\n', '')],
+  ['without a volume', (file: string) => changed(file, /Volume 2:\n( .*\n)*/, '')],
+  ['of another checksum', (file: string) => changed(file, /SHA1 ..../, 'SHA1 0000')],
+  ['of another path', (file: string) => changed(file, /(EndingPath +)g /, '$1c ')],
+] as const) {
+  test(`restore with a manifest in the archive cache that is ${what} takes the target's`, async t => {
+    const base = tempDir(t);
+    const { archive, states } = await makeChain(base);
+    const cache = join(base, 'our cache');
+    const file = join(cache, readdirSync(cache)[0]!, readdirSync(archive.folder).find(isLastManifest)!);
+    const whole = readFileSync(file);
+    for (const [index, paths] of [[], ['b'], ['d'], ['g']].entries()) {
+      damage(file);
+      assert.ok(!readFileSync(file).equals(whole));
+      const out = join(base, `out ${index}`);
+      assert.equal(await archive.restore(out, { paths }), 0);
+      assertSameTree(
+        snapshotTree(out),
+        paths.length === 0 ? states[2]! : snapshotTree(join(base, 'source', paths[0]!)),
+      );
+    }
+  });
+}
+
+const isLastManifest = (name: string) => lastIncremental.test(name) && name.endsWith('.manifest');
+
 const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the archive cache is deleted': cache => rmSync(cache, { recursive: true }),
   'the cached signatures are deleted': cache => withSignatures(cache, file => rmSync(file)),

@@ -195,6 +195,10 @@ test('createManifestReader() refuses what is no manifest', () => {
     'Volume 1:\n    StartingPath .\n',
     'Volume 1:\n    StartingPath\n    EndingPath .\n',
     'Volume 1:\n    EndingPath .\n',
+    block(1) + block(3), // volume 2 would be missed by nobody
+    block(2),
+    (block(1) + block(2) + block(3)).replace('Volume 2', 'Volume 3'),
+    (block(1) + block(2)).replace('Volume 2:', '\0\0\0\0\0\0\0\0\0'),
     block(1, '"a b"'),
     block(1).replace(SHA1, SHA1.slice(1)),
     block(1).replace(SHA1, `${SHA1.slice(1)}g`),
