@@ -74,8 +74,12 @@ function isLeftOut(path: string, root: string, selection: Selection): boolean {
 
 /** Of what is not there yet: that of where it will be. */
 function deviceOf(path: string): bigint {
-  const found = statSync(bytesOf(path), { bigint: true, throwIfNoEntry: false });
-  return found ? found.dev : deviceOf(path.slice(0, path.lastIndexOf('/')) || '/');
+  try {
+    return statSync(bytesOf(path), { bigint: true }).dev;
+  } catch (error) {
+    if (path === '/') throw error;
+    return deviceOf(path.slice(0, path.lastIndexOf('/')) || '/');
+  }
 }
 
 /** Without links; of a path that does not exist yet, its first parent that does, with the rest. */

@@ -288,6 +288,11 @@ test('a target in the source, and a source in the target, are refused', async t 
     await program.run(['full', PLAIN, source, `file://${inside}`]),
     'the target lies in the source',
   );
+  writeFileSync(join(source, 'file'), '');
+  assertToldOnly(
+    await program.run(['full', PLAIN, source, `file://${source}/file/below`]),
+    'the target lies in the source',
+  );
   assertToldOnly(
     await program.run(['full', PLAIN, 'source', 'file://source']),
     'the target lies in the source',
