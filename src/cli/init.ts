@@ -2,10 +2,13 @@
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathFromText } from '../bytes.ts';
 import type { Host } from '../commands/host.ts';
 import { tryKey } from '../commands/key-trial.ts';
 import { probe } from '../commands/probe.ts';
+import { checkSource } from '../commands/source-check.ts';
 import { BackupError, exitStatus, messageOf, systemCode } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
 import { sendMail } from '../notices/mail.ts';
 import { atHome } from '../profiles/home.ts';
 import { SENDMAIL } from '../profiles/notice-settings.ts';
@@ -64,7 +67,7 @@ async function ask(
   const { target, s3, needed } = await questions.askFor(
     'Where to (a folder, or s3://bucket/prefix)',
     undefined,
-    text => askTarget(text, values, questions, host, keepAs('s3')),
+    text => askTarget(text, source, values, questions, host, keepAs('s3')),
   );
   const encryption = await askEncryption(questions, host, keepAs('passphrase'));
   const schedule = await questions.askFor(
@@ -161,12 +164,14 @@ interface TargetAnswers {
 
 async function askTarget(
   text: string,
+  source: string,
   values: Readonly<Record<string, OptionValue>>,
   questions: Questions,
   { reporter, signal }: Host,
   keep: (secret: string) => string,
 ): Promise<TargetAnswers> {
   const target = targetOf(text);
+  checkSource(pathFromText(source), target, createSelection([], pathFromText(source)));
   const s3 = target.startsWith('file:') ? undefined : await askCredentials(questions, keep);
   const result = await probe({ url: target, s3: s3Options(values) }, { reporter, signal, print() {} });
   const needed = result.options.map(option => option.replace(/^--/, ''));

@@ -2,7 +2,9 @@
 
 import { statSync } from 'node:fs';
 import type { Host } from '../commands/host.ts';
+import { checkSource } from '../commands/source-check.ts';
 import { BackupError, exitStatus, messageOf } from '../errors.ts';
+import { createSelection } from '../files/select.ts';
 import { collectSets } from '../manifest/chains.ts';
 import { planPrune } from '../manifest/prune.ts';
 import type { ProfileTable } from '../profiles/parse.ts';
@@ -106,7 +108,8 @@ function checkPlaces({ target, check }: Profile): void {
 async function checkRequests(backup: Invocation, profile: Profile, host: Host): Promise<void> {
   const { values } = backup;
   const common = commonOptions(values);
-  await backupRequest(backup, { common, keys: await keyValues(values) }, host);
+  const request = await backupRequest(backup, { common, keys: await keyValues(values) }, host);
+  checkSource(request.source, request.url, createSelection(request.selection, request.source));
   logSizeOf(values);
   stallTimeoutMs(values);
   if (!profile.prune) return;

@@ -29,6 +29,21 @@ const wrong: readonly (readonly [lines: string, told: RegExp])[] = [
   ['[prune]', /say what to keep/],
 ];
 
+test('config check finds a target that lies in the source, if it is not left out', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config/tsbackup');
+  mkdirSync(config, { recursive: true });
+  const check = (lines: string) => {
+    writeFileSync(
+      join(config, 'p.toml'),
+      `source = "${program.home}"\ntarget = "file://${program.home}/backups"\n${lines}\n`,
+    );
+    return program.run(['config', 'check', 'p']);
+  };
+  assert.match(expectStatus(await check(''), 2).stderr, /the target .*backups lies in the source/);
+  expectStatus(await check('[options]\nexclude = "**/backups"'));
+});
+
 test('config check finds what a run would refuse before it touches anything', async t => {
   const program = createProgram(t);
   const config = join(program.home, '.config/tsbackup');

@@ -136,6 +136,14 @@ test('writeFiles() leaves nothing of a try that fails, and what was there before
   assert.equal(statSync(first).mode & 0o777, 0o600);
 });
 
+test('init takes no target that lies in the source', async t => {
+  const program = createProgram(t);
+  const input = lines(program.home, 'backups', 'none', 'never', '');
+  const { stderr } = expectStatus(await program.run(['init', 'photos'], { input }), 2);
+  assert.match(stderr, /^Error: the target .*backups lies in the source/m);
+  assert.ok(!existsSync(join(program.home, 'backups')));
+});
+
 test('init keeps paths as they were meant where it was called', async t => {
   const program = createProgram(t);
   const input = lines(sourceOf(program), 'target', 'none', 'never', '');

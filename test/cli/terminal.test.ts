@@ -17,6 +17,7 @@ test('init asks until the answers can be used, hides what is secret, and writes 
   const source = join(program.home, 'pictures');
   mkdirSync(source);
   writeFileSync(join(source, 'one'), 'first');
+  writeFileSync(join(program.home, 'film'), '');
   const { status, screen } = await converse(
     program,
     ['init'],
@@ -26,6 +27,7 @@ test('init asks until the answers can be used, hides what is secret, and writes 
       ['What to back up', '~/absent'],
       ['What to back up', '~/pictures'],
       ['Where to', '~/pictures/one/below'],
+      ['Where to', '~/film/below'],
       ['Where to', '~/target'],
       ['Encrypt with', 'what?'],
       ['Encrypt with', 'pass'],
@@ -49,7 +51,8 @@ test('init asks until the answers can be used, hides what is secret, and writes 
   assert.equal(status, 0, screen);
   assert.doesNotMatch(screen, /grün/);
   const refused = [
-    /one\/below can't be used: .*ENOTDIR/,
+    /one\/below lies in the source /,
+    /film\/below can't be used: .*ENOTDIR/,
     /the mail could not be sent through 127\.0\.0\.1:1/,
   ];
   for (const said of [
