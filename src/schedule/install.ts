@@ -100,9 +100,16 @@ export async function installSchedule(
   profile: string,
   host: ScheduleHost,
 ): Promise<string[]> {
-  for (const { path, text } of plan.files) writeWhole(join(host.root, path), text);
+  const files = plan.files.map(({ path }) => join(host.root, path));
+  const added = files.filter(path => !existsSync(path));
+  for (const [at, { text }] of plan.files.entries()) writeWhole(files[at]!, text);
   if (plan.crontab !== undefined) await host.run('crontab', ['-'], plan.crontab);
-  for (const [program, ...args] of plan.commands) await host.run(program!, args);
+  try {
+    for (const [program, ...args] of plan.commands) await host.run(program!, args);
+  } catch (error) {
+    for (const path of added) rmSync(path, { force: true }); // units that nothing will ever start
+    throw error;
+  }
   const troubles: string[] = [];
   if (plan.wish) {
     const [program, ...args] = plan.wish.command;

@@ -116,6 +116,17 @@ test('an installation tells what keeps it from running by itself, and what else 
   assert.match(twice!, /^crontab runs it as well/);
 });
 
+test('units that can not be enabled are not left behind, unless they were there before', async t => {
+  const host = machine(t, { systemd: false, uid: 1000 });
+  const plan = await planSchedule(facts, host, 'systemd');
+  await assert.rejects(installSchedule(plan, 'pics', host), /systemctl: not found/);
+  assert.deepEqual(await installedSchedules('pics', host), []);
+  const path = join(host.root, plan.files[0]!.path);
+  writeFileSync(path, 'from before');
+  await assert.rejects(installSchedule(plan, 'pics', host), /systemctl: not found/);
+  assert.ok(existsSync(path));
+});
+
 test('systemd itself finds nothing wrong with the units', t => {
   if (!needTool(t, 'systemd-analyze')) return;
   const dir = tempDir(t);
