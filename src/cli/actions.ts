@@ -227,7 +227,8 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['SHELL'],
     choices: ['bash', 'zsh', 'fish'],
     summary: 'print a completion script for bash, zsh or fish',
-    detail: 'Example:\n  . <(tsbackup completion bash)',
+    detail:
+      'Examples:\n  . <(tsbackup completion bash)\n  . <(tsbackup completion zsh)\n  tsbackup completion fish | source',
     dataOnStdout: true,
   },
 ];

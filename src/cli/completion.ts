@@ -122,7 +122,12 @@ ${actions
   .join('\n')}
   esac
 }
-_tsbackup "$@"
+if [[ $funcstack[1] == _tsbackup ]]; then # it lies in $fpath, and this is its first call
+  _tsbackup "$@"
+else
+  (($+functions[compdef])) || { autoload -Uz compinit && compinit; }
+  compdef _tsbackup tsbackup
+fi
 `;
 }
 

@@ -56,7 +56,7 @@ export function manPage(version: string, date: string): string {
 
 function actionLines({ action, positionals, summary, detail }: ActionSpec): string[] {
   const places = positionals.map(name => (name.endsWith('?') ? `[${name.slice(0, -1)}]` : name));
-  const [prose = '', ...examples] = detail.split(/\n\nExamples?:\n/);
+  const [prose = '', ...examples] = detail.split(/(?:^|\n\n)Examples?:\n/);
   return [
     '.TP',
     `.B ${escaped(action)}${places.map(place => ` ${escaped(place)}`).join('')}`,

@@ -1,7 +1,7 @@
 /** Completion scripts and the manual page, tried with the programs that read them. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -50,6 +50,27 @@ for (const shell of ['bash', 'zsh', 'fish']) {
   });
 }
 
+test('zsh takes its script from a file that it reads, with and without its completions, and from $fpath', t => {
+  if (!needTool(t, 'zsh')) return;
+  const home = tempDir(t);
+  const file = join(home, '_tsbackup');
+  writeFileSync(file, completionFor('zsh'));
+  const zsh = (script: string) =>
+    spawnSync('zsh', ['-fc', script, 'zsh', file, home], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH!, HOME: home },
+    });
+  const ask = 'print -r -- $_comps[tsbackup]';
+  for (const script of [
+    `. $1; ${ask}`,
+    `autoload -U compinit; compinit -u -D; . $1; ${ask}`,
+    `fpath=($2 $fpath); autoload -U compinit; compinit -u -D; ${ask}`,
+  ]) {
+    const { stdout, stderr } = zsh(script);
+    assert.deepEqual([stdout, stderr], ['_tsbackup\n', ''], script);
+  }
+});
+
 test('completionFor() has every action, and every option that is not hidden', () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const script = completionFor(shell);
@@ -70,6 +91,7 @@ test('manPage() has every action and option, and is read without a warning', t =
   for (const { long, hidden } of options) {
     assert.equal(page.includes(`\\-\\-${long.replaceAll('-', '\\-')}`), !hidden, long);
   }
+  assert.doesNotMatch(page, /Examples?:/, 'they are lines of their own');
   if (!needTool(t, 'groff')) return;
   const said = execFileSync('groff', ['-man', '-ww', '-z', '-Tutf8'], {
     input: page,
