@@ -122,9 +122,10 @@ export async function openArchiveCache(
 
   async function namesIn(place: string): Promise<string[]> {
     const names: string[] = [];
-    for await (const entry of readFolder(place, explainAt(place))) {
-      if (entry.isDirectory() || entry.name === LOCK_FILE || entry.name.startsWith(OUR_PREFIX)) continue;
-      names.push(entry.name);
+    for (const name of await readFolder(place, explainAt(place))) {
+      if (name === LOCK_FILE || name.startsWith(OUR_PREFIX)) continue;
+      const found = await lstat(inFolder(place, name)).catch(() => undefined);
+      if (!found?.isDirectory()) names.push(name);
     }
     return names.sort();
   }

@@ -4,11 +4,12 @@
  * from one thing in it that can't be read is its root: does that answer, the thing alone is at fault.
  */
 
-import { opendirSync, statfsSync, statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { formatDuration } from '../text.ts';
+import { isEmptyFolder } from './folder-content.ts';
 import { isAway, systemName } from './problem.ts';
 
 export interface Patience {
@@ -111,14 +112,7 @@ export function createPatience(
 function askRoot(root: string): bigint {
   const path = bytesOf(root);
   const stats = statSync(path, { bigint: true });
-  if (stats.isDirectory()) {
-    const folder = opendirSync(path);
-    try {
-      folder.readSync();
-    } finally {
-      folder.closeSync();
-    }
-  }
+  if (stats.isDirectory()) isEmptyFolder(path);
   statfsSync(path);
   return stats.dev;
 }

@@ -1,8 +1,9 @@
 /** May we restore there? */
 
-import { lstatSync, opendirSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError, systemCode } from '../errors.ts';
+import { isEmptyFolder } from './folder-content.ts';
 
 /**
  * A restore goes to a place that is absent or an empty folder; elsewhere only when forced.
@@ -28,10 +29,5 @@ export function checkTarget(target: string, options: { readonly force?: boolean 
 function isAbsentOrEmpty(target: Buffer): boolean {
   if (!lstatSync(target, { throwIfNoEntry: false })) return true;
   if (!statSync(target, { throwIfNoEntry: false })?.isDirectory()) return false; // a dangling link counts as a file
-  const folder = opendirSync(target, { bufferSize: 1 });
-  try {
-    return folder.readSync() === null;
-  } finally {
-    folder.closeSync();
-  }
+  return isEmptyFolder(target);
 }

@@ -3,11 +3,12 @@
  * and tells what stands there. In promises, so that a drive that hangs does not hang signals.
  */
 
-import { opendir, realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { bytesOf, displayPath, pathOf } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Report } from '../report.ts';
 import { fileSystemOf } from './file-system.ts';
+import { findIsEmptyFolder } from './folder-content.ts';
 import { stayedAway, waitingFor } from './patience.ts';
 import { isAway, systemName } from './problem.ts';
 
@@ -68,7 +69,7 @@ export async function wakeSource(root: string, options: WakeOptions): Promise<So
 
 async function look(root: string): Promise<SourceRoot> {
   const path = bytesOf(root);
-  const listed = await isEmptyFolder(path); // what is mounted when it is looked at is there from here on
+  const listed = await isEmpty(path); // what is mounted when it is looked at is there from here on
   const stats = await stat(path, { bigint: true });
   if (stats.isSocket()) {
     throw new BackupError(
@@ -89,14 +90,9 @@ async function look(root: string): Promise<SourceRoot> {
 }
 
 /** @returns undefined for what is no folder */
-async function isEmptyFolder(path: Buffer): Promise<boolean | undefined> {
+async function isEmpty(path: Buffer): Promise<boolean | undefined> {
   try {
-    const folder = await opendir(path, { encoding: 'latin1' });
-    try {
-      return (await folder.read()) === null;
-    } finally {
-      await folder.close();
-    }
+    return await findIsEmptyFolder(path);
   } catch (error) {
     if (systemName(error) === 'ENOTDIR') return undefined;
     throw error;

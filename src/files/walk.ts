@@ -21,7 +21,7 @@ import { createAnchors } from './anchors.ts';
 import { fileSystemOf } from './file-system.ts';
 import { createIdNames, type IdNames } from './ids.ts';
 import { checkDevice, impatient, type Patience } from './patience.ts';
-import { type SourceProblem, sourceProblem } from './problem.ts';
+import { type SourceProblem, sourceProblem, systemName } from './problem.ts';
 
 /** An entry with what only the source knows. */
 export interface SourceEntry extends Entry {
@@ -211,7 +211,13 @@ export function checkRoot(root: string, device: bigint, patience: Patience): voi
 
 /** Names in byte order: they are latin1 strings, which sort as their bytes do. */
 function listFolder(place: Buffer): string[] {
-  return readdirSync(place, { encoding: 'latin1' }).sort();
+  return onceEach(readdirSync(place, { encoding: 'latin1' }).sort());
+}
+
+/** Some file systems list a name twice when it comes or goes meanwhile. */
+function onceEach(sorted: string[]): string[] {
+  const isTwice = sorted.some((name, index) => name === sorted[index + 1]);
+  return isTwice ? sorted.filter((name, index) => name !== sorted[index + 1]) : sorted;
 }
 
 /** What a folder's size means differs; it is never more than this where names are few. */
@@ -223,7 +229,10 @@ function listLargeFolder(place: Buffer): string[] {
   try {
     const names: string[] = [];
     for (let found = folder.readSync(); found; found = folder.readSync()) names.push(found.name);
-    return names.sort();
+    return onceEach(names.sort());
+  } catch (error) {
+    if (systemName(error) !== undefined) throw error;
+    return listFolder(place); // Node can't look, by bytes, at what the file system tells no type of
   } finally {
     folder.closeSync();
   }

@@ -5,8 +5,8 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
@@ -242,13 +242,16 @@ export async function syncFile(file: FileHandle): Promise<void> {
   }
 }
 
-/** Entries of a folder with byte-exact names, in no order; an absent folder has none. Types may be unknown. */
-export async function* readFolder(folder: string, explain: Explain): AsyncGenerator<Dirent, void, undefined> {
+/**
+ * Byte-exact names in a folder, in no order; an absent folder has none. Not by `opendir`: where the file system tells no
+ * types, Node looks at each entry for one, and then it fails for names in bytes, and at one that is gone by then.
+ */
+export async function readFolder(folder: string, explain: Explain): Promise<string[]> {
   try {
-    // `encoding` makes one char of a byte; a large buffer saves round trips on network mounts.
-    yield* await opendir(bytesOf(folder), { encoding: 'latin1', bufferSize: 256 });
+    return [...new Set(await readdir(bytesOf(folder), 'latin1'))]; // network file systems may list a name twice
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw explain(error);
+    if (systemCode(error) === 'ENOENT') return [];
+    throw explain(error);
   }
 }
 
@@ -264,7 +267,7 @@ export async function removeStaleFiles(
   owner?: string,
 ): Promise<number> {
   let removed = 0;
-  for await (const { name } of readFolder(folder, explain)) {
+  for (const name of await readFolder(folder, explain)) {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue;
     const path = inFolder(folder, name);
     try {

@@ -126,8 +126,8 @@ export function createFolderStorage(
     },
 
     async *list() {
-      const entries = readFolder(folder, explain('list objects'));
-      const found = mapOrdered(entries, STATS_AT_ONCE, async ({ name }) => ({
+      const names = await readFolder(folder, explain('list objects'));
+      const found = mapOrdered(names, STATS_AT_ONCE, async name => ({
         name,
         size: name.startsWith(TEMPORARY_PREFIX) ? undefined : await sizeOf(name),
       }));
