@@ -118,7 +118,7 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** How Node begins what it says of errors that it has no name for: EDQUOT, ESTALE, ENOMEDIUM and others. */
-const UNKNOWN = /^Unknown system error -\d+/;
+const UNKNOWN = /^(Unknown system error -\d+|UNKNOWN\b)/; // the second in some calls: writeSync, readSync of a folder
 
 let systemNames: ReadonlyMap<number, string> | undefined;
 /** By negative number, as Node has it. ENOMEDIUM is Linux's. */
@@ -155,8 +155,11 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const name = UNKNOWN.test(error.message) ? systemCode(error) : undefined;
   if (name === undefined) return error.message;
-  // Node has said its number twice: as the name and as the words.
-  return error.message.replace(/^([^:,]+)(: \1)?/, `${name}: ${words[name] ?? 'an error of the system'}`);
+  // Node has said its number twice, as the name and as the words, or nothing in either.
+  return error.message.replace(
+    /^([^:,]+)(: (\1|unknown error))?/,
+    `${name}: ${words[name] ?? 'an error of the system'}`,
+  );
 }
 
 /** A system error's reason without the call and the raw path, which could steer a terminal. */

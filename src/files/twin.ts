@@ -4,8 +4,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { bytesOf } from '../bytes.ts';
+import { closeQuietly } from './anchors.ts';
 import { systemError } from './problem.ts';
 
 export interface Twin {
@@ -40,7 +41,7 @@ export function openTwin(place: string): Twin | undefined {
   }
   const opened = fstatSync(fd, { bigint: true });
   if (!opened.isFile()) {
-    closeSync(fd);
+    closeQuietly(fd);
     return undefined;
   }
   let same = 0;
@@ -77,7 +78,7 @@ export function openTwin(place: string): Twin | undefined {
       if (copied.digest('hex') !== compared.digest('hex'))
         throw systemError('EBUSY', 'what is there is being changed by another program');
     },
-    close: () => closeSync(fd),
+    close: () => closeQuietly(fd),
   };
 }
 

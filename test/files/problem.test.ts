@@ -32,6 +32,11 @@ test('messageOf() names what Node has only a number for', () => {
   const failed = (text: string) => Object.assign(new Error(text), { code, errno: -122, syscall: 'write' });
   assert.equal(messageOf(failed(`${code}: ${code}, write`)), 'EDQUOT: disk quota exceeded, write');
   assert.equal(systemCode(failed('')), 'EDQUOT');
+  const fromScript = { code: 'UNKNOWN', errno: -122, syscall: 'write' }; // as fs.writeSync of Node 20 throws it
+  const unknown = Object.assign(new Error('UNKNOWN: unknown error, write'), fromScript);
+  assert.equal(messageOf(unknown), 'EDQUOT: disk quota exceeded, write');
+  assert.equal(systemCode(unknown), 'EDQUOT');
+  assert.equal(systemCode({ ...fromScript, errno: -4094 }), undefined);
   const unnamed = 'Unknown system error -117: Unknown system error -117, read';
   assert.equal(messageOf(Object.assign(new Error(unnamed), { errno: -117 })), unnamed);
 });

@@ -49,3 +49,11 @@ function writeAt(file: string, position: number, text: string): number {
   writeSync(fd, text, position);
   return fd;
 }
+
+test('openTwin() takes no harm from a close that fails, as on a drive that has gone', t => {
+  const folder = scratch(t);
+  writeFileSync(`${folder}/file`, 'content');
+  const twin = openTwin(`${folder}/file`)!;
+  closeSync(twin.fd);
+  assert.doesNotThrow(() => twin.close());
+});
