@@ -370,6 +370,32 @@ for (const [what, damage] of [
 }
 
 const isLastManifest = (name: string) => lastIncremental.test(name) && name.endsWith('.manifest');
+test('a copy of a manifest that was damaged does no harm once the target has it whole again', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const folder = join(program.home, 'target');
+  const url = `file://${folder}`;
+  expectStatus(await program.run(['full', '--no-encryption', '--volsize', '1', source, url]));
+  const manifest = objectOf(folder, /manifest$/);
+  const whole = readFileSync(manifest, 'latin1');
+  for (const [damaged, told] of [
+    [whole.slice(0, whole.indexOf('Volume 3:')), /has lost its end/],
+    [whole.replaceAll(/SHA1 ./g, 'SHA1 0'), /is damaged: its checksum/],
+  ] as const) {
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    writeFileSync(manifest, damaged, 'latin1');
+    const out = join(program.home, 'out');
+    const first = await program.run(['restore', '--no-encryption', url, out]);
+    assert.match(expectStatus(first, 1).stderr, told);
+    rmSync(out, { recursive: true, force: true });
+    writeFileSync(manifest, whole, 'latin1');
+    expectStatus(await program.run(['restore', '--no-encryption', url, out]));
+    assertSameTree(snapshotTree(out), snapshotTree(source));
+    rmSync(out, { recursive: true });
+    expectStatus(await program.run(['check', '--no-encryption', url]));
+  }
+});
 
 const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the archive cache is deleted': cache => rmSync(cache, { recursive: true }),
