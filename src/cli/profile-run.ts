@@ -55,12 +55,13 @@ export async function runNamed(
   const { source, target, prune, check, fullEvery } = profile;
   const fulls = fullEvery === undefined ? [] : [`--full-if-older-than=${fullEvery}`];
   const backup = step('backup', [source, target], fulls);
+  const rest = step('backup', [source, target], [...fulls, '--skip-if-no-change']);
   const full = step('full', [source, target]);
   if (values['dry-run'] === true) return backup(host);
   const request: RunRequest = {
     profile: profile.name,
     stateFolder: stateFolder(profile.name, process.env),
-    ...{ backup, full },
+    ...{ backup, rest, full },
     check: check === undefined ? undefined : step('check', [target], [`--sample=${check}`]),
     prune: prune && step('prune', [target], pruneWords(profile)),
     async facts(stepHost) {

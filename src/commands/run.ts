@@ -35,6 +35,8 @@ export interface RunRequest {
   /** See profiles/places.ts. */
   readonly stateFolder: string;
   readonly backup: Step;
+  /** What is left to store after one that went on with an interrupted set, if anything is. */
+  readonly rest: Step;
   /** The same, but a full one in any case. */
   readonly full: Step;
   readonly check?: Step | undefined;
@@ -150,6 +152,8 @@ interface StepResult {
   readonly errors: readonly string[];
   /** Sentences that belong into a summary. */
   readonly notes: readonly string[];
+  /** It went on with an interrupted set. */
+  readonly isContinued: boolean;
   /** Of the newest chain, if a check has found it damaged; see state.ts. */
   readonly damagedChain?: number | undefined;
 }
@@ -163,19 +167,22 @@ async function perform(
 ): Promise<Result> {
   const isFull = await isFullWanted(request, before, host);
   const backup = await perform1(isFull ? request.full : request.backup, host);
-  const isStored = backup.status === exitStatus.done || backup.status === exitStatus.partial;
+  const rest = await performRest(backup, request, before, host);
+  const last = rest ?? backup;
+  const isStored = isBackup(last);
   const check = isStored && request.check ? await perform1(request.check, host) : undefined;
   const isSound = check === undefined || check.status === exitStatus.done;
   const prune = isStored && isSound && request.prune ? await perform1(request.prune, host) : undefined;
   const archive = isStored ? await request.facts(host).catch(() => undefined) : undefined;
 
-  const steps = [backup, check, prune].filter(step => step !== undefined);
+  const steps = [backup, rest, check, prune].filter(step => step !== undefined);
   const failed = steps.find(({ status }) => status !== exitStatus.done && status !== exitStatus.partial);
-  const status = failed?.status ?? backup.status;
+  const status = failed?.status ?? last.status;
   const interrupted = before.running;
   const summary = [
     headline(backup),
     ...backup.notes,
+    ...(rest ? [restSentence(rest)] : []),
     ...(unkept === undefined
       ? []
       : [`Neither "tsbackup status" nor the next run will know of this one: ${unkept}`]),
@@ -191,16 +198,31 @@ async function perform(
   return {
     verdict: failed ? 'error' : status === exitStatus.partial || unkept !== undefined ? 'warn' : 'ok',
     status,
-    complete: backup.status === exitStatus.done,
+    complete: last.status === exitStatus.done,
     summary,
-    statistics: backup.text,
+    statistics: `${backup.text}${rest && !isUnchanged(rest) ? rest.text : ''}`,
     archive,
     check: check && {
       ...{ time: host.now(), faults: check.status !== exitStatus.done },
       damagedChain: check.damagedChain,
     },
-    error: backup.error,
+    error: last.error,
   };
+}
+
+/** An interrupted set has what lies before the place where it was continued as that was then, and not what came since. */
+async function performRest(
+  backup: StepResult,
+  request: RunRequest,
+  before: ProfileState,
+  host: Host,
+): Promise<StepResult | undefined> {
+  if (!backup.isContinued || !isBackup(backup)) return undefined;
+  return perform1((await isFullWanted(request, before, host)) ? request.full : request.rest, host);
+}
+
+function isBackup({ status }: StepResult): boolean {
+  return status === exitStatus.done || status === exitStatus.partial;
 }
 
 /** Only then is the target looked at for it. */
@@ -223,7 +245,9 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
   const errors: string[] = [];
   const notes: string[] = [];
   let damagedChain: number | undefined;
+  let isContinued = false;
   const listen = ({ level, code, message, facts }: Report) => {
+    if (code === 'continuing') isContinued = true;
     if (code === 'newest-chain-damaged') damagedChain = Number(facts?.chain);
     if (level === 'error' && errors.length < ERRORS_KEPT) errors.push(message);
     if (noted.includes(code)) notes.push(message);
@@ -241,7 +265,7 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
   };
   try {
     const status = await step({ ...host, reporter, print });
-    return { status, text, errors, notes, damagedChain };
+    return { status, text, errors, notes, isContinued, damagedChain };
   } catch (error) {
     const message = describeFailure(error);
     host.reporter.report({
@@ -249,7 +273,8 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
       code: error instanceof BackupError ? error.code : 'unexpected',
       message,
     });
-    return { status: interruptedStatus(error) ?? statusOf(error), error, text: '', errors: [message], notes };
+    const status = interruptedStatus(error) ?? statusOf(error);
+    return { status, error, text: '', errors: [message], notes, isContinued };
   }
 }
 
@@ -262,17 +287,34 @@ function interruptedStatus(error: unknown): number | undefined {
   return name && 128 + constants.signals[name];
 }
 
-function headline({ status, text, errors }: StepResult): string {
-  const value = (name: string) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  const stored = () =>
+function restSentence(rest: StepResult): string {
+  if (!isBackup(rest)) return `What has changed since is not stored: ${rest.errors.at(-1) ?? rest.status}`;
+  return isUnchanged(rest) ? 'Nothing has changed since.' : `What has changed since: ${storedText(rest)}`;
+}
+
+const isUnchanged = (step: StepResult) => numberIn(step, 'DeltaEntries') === 0;
+
+/** Of the statistics that it printed. */
+function numberIn({ text }: StepResult, name: string): number {
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+}
+
+function storedText(step: StepResult): string {
+  const value = (name: string) => numberIn(step, name);
+  return (
     `${counted(value('NewFiles'), 'new')}, ${counted(value('ChangedFiles'), 'changed')} and ` +
     `${counted(value('DeletedFiles'), 'deleted')} of ${value('SourceFiles')} files and folders; ` +
-    `${formatSize(value('TotalDestinationSizeChange'))} stored.`;
-  if (status === exitStatus.done) return text === '' ? 'Backed up.' : `Backed up: ${stored()}`;
+    `${formatSize(value('TotalDestinationSizeChange'))} stored.`
+  );
+}
+
+function headline(step: StepResult): string {
+  const { status, text, errors } = step;
+  if (status === exitStatus.done) return text === '' ? 'Backed up.' : `Backed up: ${storedText(step)}`;
   if (status === exitStatus.partial) {
-    const unread = value('Errors');
+    const unread = numberIn(step, 'Errors');
     const what = unread === 1 ? '1 file or folder' : `${unread} files and folders`;
-    return `Backed up, but for ${what} that could not be read (earlier versions of it stay): ${stored()}`;
+    return `Backed up, but for ${what} that could not be read (earlier versions of it stay): ${storedText(step)}`;
   }
   return `No backup was made: ${errors.at(-1) ?? `it ended with status ${status}`}`;
 }

@@ -1,12 +1,15 @@
 /** `run NAME` where something is wrong with the profile itself: nobody sits there, so it has to be told by mail. */
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProfileStatus, statusOfProfile } from '../../src/commands/profile-status.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
+import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 
 test('a slip in a profile and a secret that is gone are told by mail and by status, and what was typed is not', async t => {
   const program = createProgram(t);
@@ -278,4 +281,35 @@ test('config check finds what a run would stumble over, all at once; config show
   write('target = "file:///x"', 'max-age = "9D"');
   expectStatus(await program.run(['config', 'check', 'p']));
   assert.match(expectStatus(await program.run(['config', 'show', 'p'])).stdout, /^max-age = "9D"$/m);
+});
+
+test('a run that continues an interrupted set stores what has come since as well', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  const source = join(home, 'source');
+  const folder = join(home, 'target');
+  for (const path of [config, source]) mkdirSync(path, { recursive: true });
+  const random = createRandom('since');
+  for (let i = 0; i < 12; i++) writeFileSync(join(source, `m${i}`), random.bytes(1_000_000));
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${source}"\ntarget = "file://${folder}"\n[options]\nno-encryption = true\nvolsize = 1\n`,
+  );
+  const running = program.start(['run', 'p']);
+  const isThere = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol2.'));
+  while (!isThere()) {
+    assert.equal(running.child.exitCode, null, 'it ended before it could be interrupted');
+    await sleep(5);
+  }
+  running.kill('SIGKILL');
+  await running.done;
+
+  writeFileSync(join(source, 'a'), 'sorts before all that is stored');
+  const { stdout } = expectStatus(await program.run(['run', 'p']));
+  assert.match(stdout, /^Continuing the full backup/m);
+  expectStatus(await program.run(['restore', `file://${folder}`, 'out']));
+  assertSameTree(snapshotTree(join(home, 'out')), snapshotTree(source));
+  const status = expectStatus(await program.run(['status', 'p', '--json'])).stdout;
+  assert.match(status, /"sets":2/);
 });
