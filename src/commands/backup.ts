@@ -13,13 +13,20 @@ import { BackupError, exitStatus } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import { wakeSource } from '../files/wake.ts';
 import type { Collection } from '../manifest/chains.ts';
-import { endOf, setKey } from '../manifest/names.ts';
+import { endOf, type SetId, setKey } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { lastFullLine } from '../manifest/status-text.ts';
 import { abortable } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { type Archive, openArchive } from './archive.ts';
-import { catalogedSets, chooseBase, forgetSignatures, newSetId, newSetTime } from './backup-plan.ts';
+import {
+  type Base,
+  catalogedSets,
+  chooseBase,
+  forgetSignatures,
+  newSetId,
+  newSetTime,
+} from './backup-plan.ts';
 import { type BackupProgress, createBackupProgress, toldBatches } from './backup-progress.ts';
 import { keysOfSet, sealingOf, wantedForm } from './backup-sealing.ts';
 import type { BackupRequest, Outcome, Setting, Task } from './backup-setting.ts';
@@ -160,10 +167,9 @@ function note(host: Host, code: string, message: string): void {
 
 /** Continues an interrupted set, whatever was asked for. */
 async function goOn(journal: Journal, setting: Setting, collection: Collection): Promise<Outcome> {
-  const { request, host, archive } = setting;
+  const { host, archive } = setting;
   const { set } = journal.header;
-  const mode = set.type === 'full' ? 'full' : 'incremental';
-  const base = await chooseBase(archive, collection, { ...request, mode, fullIfOlderThan: undefined }, host);
+  const base = await baseToGoOn(setting, set, collection);
   clearCatalogs(archive, collection);
   const { checkpoints } = journal;
   const stored = formatSize(storedBytes(journal));
@@ -178,6 +184,24 @@ async function goOn(journal: Journal, setting: Setting, collection: Collection):
     if (number > checkpoints.length) await archive.storage.delete(name);
   }
   return runOn({ set, base, journal }, setting);
+}
+
+/** @throws BackupError `journal-damaged` where the set's chain is lost to it, and a full backup would do */
+async function baseToGoOn(
+  { request, host, archive }: Setting,
+  { type }: SetId,
+  collection: Collection,
+): Promise<Base | undefined> {
+  const mode = type === 'full' ? 'full' : 'incremental';
+  try {
+    return await chooseBase(archive, collection, { ...request, mode, fullIfOlderThan: undefined }, host);
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    const { code, message } = error;
+    const isFullWanted = request.mode === 'full' || (code === 'damaged' && request.mode === 'auto');
+    if (!isFullWanted || (code !== 'guard-stopped' && code !== 'damaged')) throw error;
+    throw new BackupError('journal-damaged', message, {}, { cause: error });
+  }
 }
 
 async function runOn(task: Task, setting: Setting): Promise<Outcome> {

@@ -96,6 +96,32 @@ test('cleanup --force takes an interrupted backup away, and the next one begins 
   assert.doesNotMatch(next.stdout, /Continuing/);
 });
 
+test('a full backup is made where the chain of the interrupted set has lost a volume', async t => {
+  const { program, source, folder, url } = await killedBackup(t);
+  const run = (...words: string[]) => program.run([...words, '--volsize', '1', source, url], options);
+  expectStatus(await run());
+  makeFiles(source, 40, 1_100_000);
+  const running = program.start(['--volsize', '1', source, url], options);
+  while (!readdirSync(folder).some(name => /-inc\..*\.vol4\./.test(name))) {
+    assert.equal(running.child.exitCode, null, 'it ended before it could be killed');
+    await sleep(5);
+  }
+  running.kill('SIGKILL');
+  await running.done;
+  const lost = readdirSync(folder).find(name => /-full\..*\.vol2\./.test(name))!;
+  rmSync(join(folder, lost));
+
+  assert.match(expectStatus(await run(), 5).stderr, /lacks volumes .* or make a full backup/);
+  const { stdout } = expectStatus(await run('full'));
+  assert.match(
+    stdout,
+    /^The incremental backup of .* can't be continued: the full backup of .* lacks volumes/m,
+  );
+  const out = join(program.home, 'out');
+  expectStatus(await program.run(['restore', url, out], options));
+  assertSameTree(snapshotTree(out), snapshotTree(source));
+});
+
 test('an interrupted set is given up when another program has made one since', async t => {
   if (!needTool(t, 'duplicity')) return;
   const { program, source, folder, url } = await killedBackup(t);
