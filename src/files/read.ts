@@ -92,9 +92,12 @@ export function openSource(
 /** How long a file may keep its times though it is written to: a tick of the kernel's clock, or what FAT counts in. */
 const TICK_MS = 20;
 const COARSE_TICK_MS = 2000;
+/** A file server's clock may be late, and where times are whole seconds there is time enough to be written to again. */
+const LATE_MS = 3_600_000;
 
-function isFresh({ ctimeNs }: BigIntStats, nowMs: number): boolean {
-  const tick = ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS : TICK_MS;
+/** See ReadableFile. */
+export function isFresh({ ctimeNs }: Pick<BigIntStats, 'ctimeNs'>, nowMs: number): boolean {
+  const tick = ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS + LATE_MS : TICK_MS;
   return Number(ctimeNs / 1_000_000n) > nowMs - tick;
 }
 

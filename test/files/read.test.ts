@@ -14,7 +14,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { createAnchors } from '../../src/files/anchors.ts';
 import { SourceError } from '../../src/files/problem.ts';
-import { openSource } from '../../src/files/read.ts';
+import { isFresh, openSource } from '../../src/files/read.ts';
 import { needOrdinaryUser, needTool } from '../support/tools.ts';
 import { asOrdinaryUser, countOpenFiles, plantDeep, scratch } from './support.ts';
 
@@ -146,6 +146,17 @@ test('openSource() knows a file that may be written to without another time', t 
     [-60_000, 0, 10, 3000].map(ms => openedAt(ms).isFresh),
     [true, true, true, false],
   );
+});
+
+test('isFresh() allows for a file server whose clock is late where times are whole seconds', () => {
+  const written = 1_700_000_000_000;
+  const isFreshAfter = (ms: number, ns: bigint) =>
+    isFresh({ ctimeNs: BigInt(written) * 1_000_000n + ns }, written + ms);
+  assert.deepEqual(
+    [1000, 60_000, 2 * 3_600_000].map(ms => isFreshAfter(ms, 0n)),
+    [true, true, false],
+  );
+  assert.equal(isFreshAfter(1000, 1n), false, 'nobody writes twice within so short a time');
 });
 
 test('hasChanged() sees who sets the old time again only if it is asked to', t => {
