@@ -202,7 +202,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME?'],
     summary: 'how the runs of a profile, or of all, went, and when the next one is',
     detail:
-      'Ends with 1 when the last run failed, or the last success is older than --max-age (or than the profile says), with 3\nwhen the last run left something out.\n\nExample:\n  tsbackup status --max-age 8D pictures',
+      'Ends with 1 when the last run failed, or the last success is older than --max-age (or than the profile says), with 3\nwhen the last run backed up, but left something out or has to tell of something else.\n\nExample:\n  tsbackup status --max-age 8D pictures',
     dataOnStdout: true,
   },
   {

@@ -50,7 +50,8 @@ export async function withHooks(hooks: Hooks, host: Host, work: () => Promise<nu
     try {
       await runHook('--post-command', hooks.post, { ...hooks, facts }, host);
     } catch (error) {
-      host.reporter.report({ level: 'warning', code: 'hook-failed', message: messageOf(error) });
+      const message = messageOf(error);
+      host.reporter.report({ level: 'warning', code: 'hook-failed', message, facts: { status } });
       if (status === exitStatus.done) status = exitStatus.failed;
     }
   }

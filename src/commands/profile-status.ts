@@ -58,7 +58,7 @@ function isToCome(time: number, now: number): boolean {
 
 const words: Readonly<Record<ProfileStatus['verdict'], string>> = {
   ok: 'ok',
-  warn: 'ok, but something was left out',
+  warn: 'backed up, but not all is well',
   error: 'the last run failed',
   'too-old': 'the last success is too old',
   never: 'it has never run',

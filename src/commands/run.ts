@@ -154,6 +154,8 @@ interface StepResult {
   readonly notes: readonly string[];
   /** It went on with an interrupted set. */
   readonly isContinued: boolean;
+  /** Why the command after it failed, and the status that this made of that of the step. */
+  readonly after?: { readonly message: string; readonly status: number } | undefined;
   /** Of the newest chain, if a check has found it damaged; see state.ts. */
   readonly damagedChain?: number | undefined;
 }
@@ -177,7 +179,7 @@ async function perform(
 
   const steps = [backup, rest, check, prune].filter(step => step !== undefined);
   const failed = steps.find(({ status }) => status !== exitStatus.done && status !== exitStatus.partial);
-  const status = failed?.status ?? last.status;
+  const status = failed?.status ?? backup.after?.status ?? rest?.after?.status ?? last.status;
   const interrupted = before.running;
   const summary = [
     headline(backup),
@@ -196,7 +198,7 @@ async function perform(
     ...(archive ? [archiveSentence(archive)] : []),
   ];
   return {
-    verdict: failed ? 'error' : status === exitStatus.partial || unkept !== undefined ? 'warn' : 'ok',
+    verdict: failed ? 'error' : status !== exitStatus.done || unkept !== undefined ? 'warn' : 'ok',
     status,
     complete: last.status === exitStatus.done,
     summary,
@@ -244,11 +246,13 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
   let text = '';
   const errors: string[] = [];
   const notes: string[] = [];
+  let failedAfter: StepResult['after'];
   let damagedChain: number | undefined;
   let isContinued = false;
   const listen = ({ level, code, message, facts }: Report) => {
     if (code === 'continuing') isContinued = true;
     if (code === 'newest-chain-damaged') damagedChain = Number(facts?.chain);
+    if (code === 'hook-failed') failedAfter = { message, status: Number(facts?.status) };
     if (level === 'error' && errors.length < ERRORS_KEPT) errors.push(message);
     if (noted.includes(code)) notes.push(message);
   };
@@ -265,7 +269,10 @@ async function perform1(step: Step, host: Host): Promise<StepResult> {
   };
   try {
     const status = await step({ ...host, reporter, print });
-    return { status, text, errors, notes, isContinued, damagedChain };
+    // Whatever the command after it did: what is stored is to be proved and pruned.
+    const own = failedAfter ? failedAfter.status : status;
+    const after = failedAfter && { message: failedAfter.message, status };
+    return { status: own, text, errors, notes, isContinued, after, damagedChain };
   } catch (error) {
     const message = describeFailure(error);
     host.reporter.report({
@@ -309,12 +316,14 @@ function storedText(step: StepResult): string {
 }
 
 function headline(step: StepResult): string {
-  const { status, text, errors } = step;
-  if (status === exitStatus.done) return text === '' ? 'Backed up.' : `Backed up: ${storedText(step)}`;
+  const { status, text, errors, after } = step;
+  const but = after === undefined ? '' : `, but ${after.message}`;
+  if (status === exitStatus.done)
+    return text === '' ? `Backed up${but}.` : `Backed up${but}: ${storedText(step)}`;
   if (status === exitStatus.partial) {
     const unread = numberIn(step, 'Errors');
     const what = unread === 1 ? '1 file or folder' : `${unread} files and folders`;
-    return `Backed up, but for ${what} that could not be read (earlier versions of it stay): ${storedText(step)}`;
+    return `Backed up, but for ${what} that could not be read (earlier versions of it stay)${but}: ${storedText(step)}`;
   }
   return `No backup was made: ${errors.at(-1) ?? `it ended with status ${status}`}`;
 }

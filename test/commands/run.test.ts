@@ -183,6 +183,31 @@ test('a run whose state can not be kept backs up all the same, and tells it by m
   assert.match(readFileSync(mail, 'utf8'), /^Subject: \[ERR\] backup p /m);
 });
 
+test('a command that fails after a backup is told, and the backup counts as made', async t => {
+  const program = createProgram(t);
+  const { home } = program;
+  const config = join(home, '.config', 'tsbackup');
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
+  const sendmail = join(home, 'sendmail');
+  const mail = join(home, 'mail');
+  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
+  chmodSync(sendmail, 0o755);
+  writeFileSync(
+    join(config, 'p.toml'),
+    `source = "${home}/source"\ntarget = "file://${home}/target"\ncheck = "100%"
+[options]\nno-encryption = true\npost-command = "exit 7"
+[mail]\nto = ["anna@example.org"]\non = ["error"]\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
+  );
+  expectStatus(await program.run(['run', 'p']), 1);
+  const text = readFileSync(mail, 'utf8').replaceAll('=\n', '');
+  assert.match(text, /^Subject: \[warn\] backup p /m);
+  assert.match(text, /^Backed up, but the command of --post-command ended with status 7: 1 new, /m);
+  assert.match(text, /^Check complete: .*no fault found/m);
+  const { stdout } = expectStatus(await program.run(['status', 'p']), 3);
+  assert.match(stdout, /last success +\w/);
+  assert.match(stdout, /but the command of --post-command ended with status 7/);
+});
+
 test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
   const program = createProgram(t);
   const { home } = program;
