@@ -115,7 +115,8 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
         if (!isTargetUrl(url))
           throw new BackupError('usage', `'${url}' is not a URL; for a folder write file:///folder`);
       }
-      if (first === second) throw new BackupError('usage', 'the two URLs are the same');
+      const { isSamePlace } = await import('../commands/source-check.ts');
+      if (isSamePlace(first, second)) throw new BackupError('usage', 'the two URLs are the same');
       const { replicate } = await import('../commands/replicate.ts');
       const dryRun = values['dry-run'] === true;
       return replicate({ ...common, url: first, to: second, time: wanted().time, dryRun }, host);

@@ -41,6 +41,17 @@ export function checkCleared(folder: string, url: string): void {
   throw new BackupError('usage', message);
 }
 
+/** Whether two URLs lead to one archive, however they are written. */
+export function isSamePlace(url: string, other: string): boolean {
+  const [one, two] = [parseTarget(url), parseTarget(other)];
+  if (one.scheme === 'file' && two.scheme === 'file') {
+    const path = real(one.path);
+    return path !== undefined && path === real(two.path);
+  }
+  const nameOf = ({ notice, ...target }: typeof one) => JSON.stringify(target);
+  return nameOf(one) === nameOf(two);
+}
+
 /** Where a place lies below a folder, as paths: with links followed, and as it is written. */
 export function placesWithin(folder: string, place: string): string[] {
   const ways = [[real(folder), real(place)] as const, [written(folder), written(place)] as const];

@@ -1,7 +1,15 @@
 /** `replicate`: a copy that works as the archive does, whenever it is broken off. */
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createDuplicity } from '../support/duplicity.ts';
@@ -43,6 +51,17 @@ test('a copy holds the same objects, without a passphrase, and the real duplicit
   assertSameTree(snapshotTree(at('out')), snapshotTree(at('source')));
   assert.match(expectStatus(await copy()).stdout, /^(The .* is there already\.\n){3}$/);
   assert.match((await program.run(['check', 'file://copy'], { passphrase })).stdout, /no fault found/);
+});
+
+test('an archive is no copy of itself, however the second URL is written', async t => {
+  const { program, at } = await setUp(t);
+  symlinkSync('archive', at('link'));
+  for (const second of ['file://archive', 'file://archive/', `file://${at('archive')}`, 'file://link']) {
+    const { stderr } = expectStatus(await program.run(['replicate', 'file://archive', second]), 2);
+    assert.match(stderr, /^Error: the two URLs are the same\n$/, second);
+  }
+  const s3 = await program.run(['replicate', 's3://bucket/x', 'boto3+s3://bucket/x/']);
+  assert.match(expectStatus(s3, 2).stderr, /the two URLs are the same/);
 });
 
 test('a copy that was broken off is continued, and looks unfinished until then', async t => {
