@@ -69,4 +69,8 @@ export async function rememberRoot(
   }
 }
 
-const readRecord = (archive: OwnFolder) => readOwn(archive, NOTE) as RootRecord | undefined;
+/** @returns undefined also for one that is damaged */
+function readRecord(archive: OwnFolder): RootRecord | undefined {
+  const record = readOwn(archive, NOTE) as RootRecord | null | undefined;
+  return typeof record?.fileSystem === 'number' ? record : undefined;
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BackupError } from '../../src/errors.ts';
@@ -35,6 +35,24 @@ test('backup stops before anything is stored when the source is empty though it 
   assert.equal(await archive.backup(source, { allowMassDelete: false }), 0);
   assert.equal(await archive.restore(join(base, 'restored')), 0);
   assert.equal(readdirSync(join(base, 'restored')).length, 5);
+});
+
+test('backup goes on without what it remembers of its source, where that is damaged', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  fill(source, 5);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+  const [cache] = readdirSync(join(base, 'our cache'));
+  const record = join(base, 'our cache', cache!, 'tsbackup-source.json');
+  const whole = readFileSync(record, 'utf8');
+  const others = ['null', '[]', '"x"', whole.replace('fileSystem', 'fileSysteM'), whole.slice(0, 30)];
+  for (const [index, other] of others.entries()) {
+    writeFileSync(record, other);
+    archive.host.set(1_700_001_000 + index);
+    assert.equal(await archive.backup(source, { allowMassDelete: false }), 0);
+    assert.equal(readFileSync(record, 'utf8'), whole);
+  }
 });
 
 test('backup stops when more than --max-delete of many entries are gone, and goes on when told so', async t => {
