@@ -7,7 +7,7 @@ import { comparePaths, displayPath, isWithin } from '../bytes.ts';
 import { createPatchChain } from '../engine/patch-chain.ts';
 import { type LostEntry, replay, type TreeSink } from '../engine/replay.ts';
 import { readSet, type SetReaderOptions } from '../engine/set-reader.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, clauseOf } from '../errors.ts';
 import { type Chain, type Collection, chainFor, setsFor } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
@@ -264,7 +264,13 @@ export function volumesOf(
       return opened;
     },
     records: () => sigtarRecords(archive, set, host),
-    onLost: (volume, error) => reportLostVolume(volume, error, host),
+    onLost(volume, error) {
+      // What the reader of the tar stream finds does not say where.
+      const isNamed = error.code !== 'damaged' || error.cause !== undefined;
+      const name = `volume ${volume.number} of the ${describeSet(set.id)}`;
+      const named = () => new BackupError('damaged', `${name} is damaged: ${clauseOf(error)}`);
+      reportLostVolume(volume, isNamed ? error : named(), host);
+    },
   };
 }
 

@@ -273,6 +273,24 @@ test('restore with an encrypted manifest of which one bit is wrong gives everyth
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+test('restore without manifest names a volume that only its tar stream shows to be damaged', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  makeSource(source);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { volumeSize: MIB, compress: false }), 0);
+  spoil(objectOf(archive.folder, /manifest$/));
+  damages.truncated!(objectOf(archive.folder, /vol2\./));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  archive.host.clear();
+  assert.equal(await archive.restore(join(base, 'out')), 1);
+  assert.match(
+    told(archive),
+    /^volume 2 of the full backup of \S+ is damaged: A tar stream ends in [^.;]+$/m,
+  );
+  assertRestored(join(base, 'out'), snapshotTree(source), lostIn(told(archive)));
+});
+
 test('restore without manifest passes over a volume whose number is far beyond the others', async t => {
   const base = tempDir(t);
   const source = join(base, 'source');
