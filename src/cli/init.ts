@@ -300,7 +300,8 @@ async function askMail(
   const host = await questions.ask('Mail server (its name; empty: the local sendmail)', '');
   if (host === '') return { mail: { to, from, on: when, smtp: undefined }, password: '' };
   const port = await questions.askFor('Its port', '587', text => {
-    if (!/^\d{1,5}$/.test(text)) throw new BackupError('usage', `'${text}' is no port`);
+    if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65535)
+      throw new BackupError('usage', `'${text}' is no port`);
     return Number(text);
   });
   const security = await questions.askFor(

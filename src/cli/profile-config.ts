@@ -133,6 +133,10 @@ function checkMail({ mail, smtp }: Profile): void {
   if (mail?.transport === 'smtp' && !smtp) {
     throw new BackupError('usage', 'mail.transport is "smtp", but there is no [mail.smtp] with the host');
   }
+  const port = smtp?.port as number | undefined;
+  if (port !== undefined && (port < 1 || port > 65535)) {
+    throw new BackupError('usage', `mail.smtp.port takes 1 to 65535, not ${port}`);
+  }
 }
 
 /** That something can be sealed for them; private keys need not be here. */

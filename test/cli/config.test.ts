@@ -27,6 +27,10 @@ const wrong: readonly (readonly [lines: string, told: RegExp])[] = [
   ['[options]\ncompare-data = "yes"', /options\.compare-data takes true or false/],
   ['[prune]\nkeep-daily = 7\nkeep-full-min = 0', /at least one chain has to be kept/],
   ['[prune]', /say what to keep/],
+  [
+    '[mail]\nto = "a@x"\n[mail.smtp]\nhost = "h"\nport = 99999',
+    /mail\.smtp\.port takes 1 to 65535, not 99999/,
+  ],
 ];
 
 test('config check finds a target that lies in the source, if it is not left out', async t => {

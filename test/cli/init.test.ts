@@ -136,6 +136,14 @@ test('writeFiles() leaves nothing of a try that fails, and what was there before
   assert.equal(statSync(first).mode & 0o777, 0o600);
 });
 
+test('init takes no port that there can not be', async t => {
+  const program = createProgram(t);
+  const mail = ['anna@example.org', 'error', '', 'localhost'];
+  const input = lines(sourceOf(program), 'target', 'none', 'never', ...mail, '99999', 'none', '', 'no');
+  const { stderr } = expectStatus(await program.run(['init', 'photos'], { input }), 2);
+  assert.match(stderr, /^Error: '99999' is no port$/m);
+});
+
 test('init takes no target that lies in the source', async t => {
   const program = createProgram(t);
   const input = lines(program.home, 'backups', 'none', 'never', '');
