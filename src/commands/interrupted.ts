@@ -15,7 +15,7 @@ import {
 } from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, continuable, isBuiltUpon } from '../manifest/chains.ts';
-import { endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
+import { cacheName, endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { asctime } from '../manifest/time.ts';
@@ -52,7 +52,7 @@ export async function findInterrupted(
   if (journal) dealtWith.push(journal.header.set);
   const removed = setsBeingRemoved(archive);
   const begun = collection.incomplete.map(({ id }) => id).filter(id => removed.has(setKey(id)));
-  reportUnknown(collection, [...dealtWith, ...begun], host);
+  reportUnknown(collection, [...dealtWith, ...begun, ...(await setsOfCache(archive, collection))], host);
   if (!journal) return undefined;
   const { set } = journal.header;
   const isComplete = collection.chains.some(({ sets }) => sets.some(({ id }) => setKey(id) === setKey(set)));
@@ -153,6 +153,13 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
   const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
   if (!newest) await removePartial(archive);
   return newest;
+}
+
+/** Those that were finished: they have lost their manifest, which is told elsewhere, and cleanup leaves them. */
+async function setsOfCache({ cache, prefixes }: Archive, { incomplete }: Collection): Promise<SetId[]> {
+  const names = new Set(await cache.list());
+  const ids = incomplete.map(({ id }) => id);
+  return ids.filter(id => names.has(cacheName('manifest', id, 'final', prefixes)));
 }
 
 /** Unfinished sets that are nobody's here: another program's, another machine's, or of a cache that is lost. */

@@ -159,6 +159,22 @@ test('an unfinished set that another archive cache knows of is told, and left al
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+test('a set that the archive cache knows as finished is not told as unfinished, for cleanup to remove', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  const folder = join(program.home, 'target');
+  const url = `file://${folder}`;
+  makeFiles(source, 1);
+  for (const time of ['1700000000', '1700000100'])
+    expectStatus(await program.run(['full', '--current-time', time, source, url], options));
+  rmSync(join(folder, 'duplicity-full.20231114T221320Z.manifest.gpg'));
+  const { stdout, stderr } = expectStatus(await program.run([source, url], options));
+  assert.match(stderr, /^Warning: the target lacks 2 manifests and signatures that the archive cache knows/m);
+  assert.doesNotMatch(stdout, /was not finished/);
+  const cleanup = expectStatus(await program.run(['cleanup', '--force', url], options));
+  assert.match(cleanup.stdout, /^The full backup of 20231114T221320Z has lost its manifest .*: kept/m);
+});
+
 test('another machine tells of an unfinished set, and leaves alone what lies there of it', async t => {
   const { program, source, folder, url } = await killedBackup(t);
   const { XDG_CACHE_HOME: caches = '' } = program.env;
