@@ -10,6 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { dearmor } from './armor.ts';
+import { bunzip2 } from './bunzip2.ts';
 import type { CfbDecryptor } from './cfb.ts';
 import { inflate } from './inflate.ts';
 import { inflatePieces } from './inflate-pieces.ts';
@@ -269,7 +270,7 @@ function decompressed(
     case 2:
       return inflate(restOf(body), 'zlib', { piece });
     case 3:
-      throw new BackupError('unsupported', 'The archive is compressed with BZip2, which we do not read.');
+      return bunzip2(body, piece);
     default:
       throw new BackupError(
         'unsupported',

@@ -63,6 +63,7 @@ test('openMessage() reads what gpg writes, in every way that gpg has', async t =
     ['-z', '0'],
     ['--compress-algo', 'zip'],
     ['--compress-algo', 'zlib'],
+    ['--compress-algo', 'bzip2'],
     ['--compress-algo', 'none'],
     ['--s2k-digest-algo', 'sha256'],
     ['--s2k-digest-algo', 'sha512', '--s2k-count', '100000'],
@@ -222,7 +223,6 @@ test('openMessage() says so when it does not support a kind of message', async (
       packet(3, Uint8Array.of(4, 99, 3, 2), noise(8), Uint8Array.of(0)),
       packet(18, Uint8Array.of(1), noise(50)),
     ]),
-    BZip2: message(packet(8, Uint8Array.of(3), noise(500))),
     'unknown compression': message(packet(8, Uint8Array.of(9), noise(500))),
   };
   for (const [name, bytes] of Object.entries(cases))
@@ -230,7 +230,7 @@ test('openMessage() says so when it does not support a kind of message', async (
 });
 
 test('openMessage() checks integrity before it calls the content unsupported', async () => {
-  const sealed = message(packet(8, Uint8Array.of(3), noise(500)));
+  const sealed = message(packet(8, Uint8Array.of(9), noise(500)));
   sealed[sealed.length - 1]! ^= 1;
   await assert.rejects(open(sealed), isCode('damaged'));
 });
