@@ -44,12 +44,14 @@ interface CipherTraits {
   readonly name: string;
   readonly keyLength: number;
   readonly blockLength: number;
+  /** OpenSSL 3 keeps it in a provider that nobody loads unasked. */
+  readonly legacy?: true;
 }
 
 const ciphers: Readonly<Record<number, CipherTraits>> = {
   2: { name: 'des-ede3-cfb', keyLength: 24, blockLength: 8 },
-  3: { name: 'cast5-cfb', keyLength: 16, blockLength: 8 },
-  4: { name: 'bf-cfb', keyLength: 16, blockLength: 8 },
+  3: { name: 'cast5-cfb', keyLength: 16, blockLength: 8, legacy: true }, // gpg's own choice until 2.1
+  4: { name: 'bf-cfb', keyLength: 16, blockLength: 8, legacy: true },
   7: { name: 'aes-128-cfb', keyLength: 16, blockLength: 16 },
   8: { name: 'aes-192-cfb', keyLength: 24, blockLength: 16 },
   9: { name: 'aes-256-cfb', keyLength: 32, blockLength: 16 },
@@ -64,6 +66,13 @@ export const AES256 = 9;
 export function cipherTraits(algorithm: number): CipherTraits {
   const traits = ciphers[algorithm];
   if (traits && getCiphers().includes(traits.name)) return traits;
+  if (traits?.legacy) {
+    throw new BackupError(
+      'unsupported',
+      `The cipher ${traits.name} of the archive is switched off in Node.js; run again with ` +
+        'NODE_OPTIONS=--openssl-legacy-provider in the environment.',
+    );
+  }
   throw new BackupError('unsupported', `The cipher (OpenPGP cipher ${algorithm}) is not known here.`);
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createCipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createHash, getCiphers } from 'node:crypto';
 import { test } from 'node:test';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -227,6 +227,15 @@ test('openMessage() says so when it does not support a kind of message', async (
   };
   for (const [name, bytes] of Object.entries(cases))
     await assert.rejects(open(bytes), isCode('unsupported'), name);
+});
+
+test('openMessage() tells how to switch on the cipher that old versions of gpg chose', async () => {
+  const cast5 = Buffer.concat([
+    packet(3, Uint8Array.of(4, 3, 3, 2), noise(8), Uint8Array.of(0)),
+    packet(18, Uint8Array.of(1), noise(50)),
+  ]);
+  const isThere = getCiphers().includes('cast5-cfb');
+  await assert.rejects(open(cast5), isThere ? isCode('wrong-passphrase') : /--openssl-legacy-provider/);
 });
 
 test('openMessage() checks integrity before it calls the content unsupported', async () => {
