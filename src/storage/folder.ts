@@ -18,7 +18,7 @@ import {
   removeStaleFiles,
   writeWhole,
 } from './durable-file.ts';
-import { checkName, type Storage, TEMPORARY_PREFIX } from './storage.ts';
+import { checkName, type Storage, TEMPORARY_PREFIX, takenError } from './storage.ts';
 
 const STATS_AT_ONCE = 16; // hides the round trips of a network mount
 
@@ -76,11 +76,6 @@ export function createFolderStorage(
     }
   }
 
-  function taken(name: string): BackupError {
-    const message = `Another run is storing ${displayPath(name)} in ${description}. Run again when it has ended.`;
-    return new BackupError('locked', message, { object: name, target: description });
-  }
-
   /** Whether an error is of the place that a link points to, not of the folder. */
   async function leadsNowhere(name: string, error: unknown): Promise<boolean> {
     if (!['ELOOP', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? '')) return false;
@@ -98,7 +93,7 @@ export function createFolderStorage(
         explain: explain('store', name),
         makeFolder: () => explained(explain('make the folder to store', name), makeFolders(folder)),
         owner: await owner?.(),
-        ...{ signal, taken: isNew ? () => taken(name) : undefined },
+        ...{ signal, taken: isNew ? () => takenError(name, description) : undefined },
       });
       return { size };
     },

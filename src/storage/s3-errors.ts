@@ -148,6 +148,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   RequestLimitExceeded: SLOW,
   RequestTimeout: BROKEN,
   OperationAborted: BROKEN,
+  ConditionalRequestConflict: BROKEN,
   InternalError: BROKEN,
   ServiceUnavailable: SLOW,
   BadDigest: ALTERED,
@@ -238,6 +239,20 @@ export function refusesChecksums(error: unknown): boolean {
     status === 400 &&
     meaningOf(error, reason, status) !== ALTERED && // it has read the checksum, and says so in these words too
     /checksum|x-amz-(sdk|trailer)|unsupported header/i.test(`${reason} ${messageOf(error)}`)
+  );
+}
+
+/** Whether an error of `explain` says that there is an object already. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof BackupError && error.facts['reason'] === 'PreconditionFailed';
+}
+
+/** Whether the service can't put on a condition, so that it may do so without. */
+export function refusesConditions(error: unknown): boolean {
+  const status = statusOf(error);
+  const told = `${reasonOf(error)} ${messageOf(error)}`;
+  return (
+    status === 501 || (status === 400 && /none-?match|condition|not.?implemented|unsupported/i.test(told))
   );
 }
 

@@ -13,11 +13,11 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
-import { AlteredError, type Doing, isUploadGone } from './s3-errors.ts';
+import { AlteredError, type Doing, isTaken, isUploadGone, refusesConditions } from './s3-errors.ts';
 import { storageClassOf } from './s3-options.ts';
 import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
 import type { S3Session, SendOptions, Sums } from './s3-session.ts';
-import type { PutOptions } from './storage.ts';
+import { type PutOptions, takenError } from './storage.ts';
 
 /** What puts of one storage share. */
 export interface Uploads {
@@ -39,7 +39,7 @@ export async function putObject(
   name: string,
   key: string,
   source: Chunks | Uint8Array,
-  { signal, kind = 'volume' }: PutOptions,
+  { signal, kind = 'volume', isNew = false }: PutOptions,
 ): Promise<number> {
   const { session, slabs } = uploads;
   const StorageClass = storageClassOf(session.options.storageClass, kind);
@@ -52,14 +52,25 @@ export async function putObject(
   const parts = gather(source, slabs, signal);
   const first = await parts.next();
   if (first.done) throw new Error('no part'); // gather() yields at least one
-  if (!first.value.last) return putParts(uploads, name, object, first.value, parts, signal);
+  if (!first.value.last) return putParts(uploads, name, { ...object, isNew }, first.value, parts, signal);
 
   const { bytes, release } = first.value;
   const about = { what: { doing: 'store', object: name }, sums: newSums(session), signal };
-  const { tries, isProved } = await sendVerified(uploads, first.value, about, (client, body, options) => {
-    const command = new session.sdk.PutObjectCommand({ ...object, ...body });
-    command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
-    return client.send(command, options);
+  const mark = randomUUID();
+  const fields = isNew ? { ...object, Metadata: { [UPLOAD_MARK]: mark } } : object;
+  const send = (isConditional: boolean) =>
+    sendVerified(uploads, first.value, about, (client, body, options) =>
+      onCondition(isConditional, condition => {
+        const command = new session.sdk.PutObjectCommand({ ...fields, ...body, ...condition });
+        command.middlewareStack.add(signedWith(first.value.sha256), { step: 'build' });
+        return client.send(command, options);
+      }),
+    );
+  const { tries, isProved } = await send(isNew).catch(async error => {
+    if (!isNew || !isTaken(error)) throw error;
+    const found = await headAfterPut(session, name, object, signal);
+    if (found?.Metadata?.[UPLOAD_MARK] !== mark) throw takenError(name, session.description);
+    return { ...(await send(false)), tries: 2 }; // an earlier attempt of ours, of which nobody knows how it ended
   });
   if (tries === 1) release();
   if (!isProved) {
@@ -74,6 +85,20 @@ interface ObjectFields {
   readonly Key: string;
 }
 
+/** Sends on the condition that there is no such object, if it is to be new and the service knows conditions. */
+async function onCondition<T>(
+  isNew: boolean,
+  send: (condition: { IfNoneMatch?: '*' }) => Promise<T>,
+): Promise<T> {
+  if (!isNew) return send({});
+  try {
+    return await send({ IfNoneMatch: '*' });
+  } catch (error) {
+    if (!refusesConditions(error)) throw error;
+    return send({});
+  }
+}
+
 interface UploadFields extends ObjectFields {
   readonly UploadId: string | undefined;
 }
@@ -81,7 +106,7 @@ interface UploadFields extends ObjectFields {
 async function putParts(
   uploads: Uploads,
   name: string,
-  object: ObjectFields,
+  { isNew, ...object }: ObjectFields & { readonly isNew: boolean },
   first: Part,
   rest: AsyncGenerator<Part, void, undefined>,
   outer: AbortSignal | undefined,
@@ -173,7 +198,7 @@ async function putParts(
     await Promise.all(inFlight);
     signal.throwIfAborted();
     done.sort((a, b) => a.PartNumber - b.PartNumber);
-    await complete(uploads, name, await begun, done, { size, mark, signal });
+    await complete(uploads, name, await begun, done, { size, mark, isNew, signal });
     return size;
   } catch (error) {
     abort.abort(error);
@@ -193,7 +218,7 @@ async function complete(
   name: string,
   upload: UploadFields,
   Parts: { PartNumber: number; ETag: string | undefined }[],
-  { size, mark, signal }: { size: number; mark: string; signal: AbortSignal },
+  { size, mark, isNew, signal }: { size: number; mark: string; isNew: boolean; signal: AbortSignal },
 ): Promise<void> {
   const { sdk } = session;
   const what = { doing: 'store', object: name };
@@ -203,17 +228,20 @@ async function complete(
     const answer = await session.request(
       what,
       (client, options) =>
-        client.send(
-          new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }),
-          options,
+        onCondition(isNew, condition =>
+          client.send(
+            new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts }, ...condition }),
+            options,
+          ),
         ),
       { signal },
     );
     etag = answer.ETag;
   } catch (error) {
     // An earlier attempt may have done it: then there is no such upload any more, but the object.
-    if (!isUploadGone(error)) throw error;
-    lost = error;
+    const isElsewhere = isNew && isTaken(error);
+    if (!isElsewhere && !isUploadGone(error)) throw error;
+    lost = isElsewhere ? takenError(name, session.description) : error;
   }
   const found = await headAfterPut(session, name, upload, signal);
   const isOurs = found?.Metadata?.[UPLOAD_MARK] === mark || (etag !== undefined && found?.ETag === etag);

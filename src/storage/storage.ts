@@ -25,7 +25,7 @@ export interface CallOptions {
 export interface PutOptions extends CallOptions {
   /** Volumes may be kept where reading takes hours (S3 Glacier); metadata is wanted often. Default: volume. */
   readonly kind?: 'volume' | 'metadata';
-  /** Nobody is to have put it before. A folder sees to that, where its file system has links. */
+  /** Nobody is to have put it before. Folders whose file system has links see to that, and services that know conditions. */
   readonly isNew?: boolean;
 }
 
@@ -93,4 +93,10 @@ export function checkName(name: string): void {
     `"${displayPath(name)}" can't be a name here: it is empty, special, or holds "/" or NUL. Check --name and the file prefix options.`,
     { object: name },
   );
+}
+
+/** What somebody else has put that was to be new. */
+export function takenError(name: string, description: string): BackupError {
+  const message = `Another run is storing ${displayPath(name)} in ${description}. Run again when it has ended.`;
+  return new BackupError('locked', message, { object: name, target: description });
 }

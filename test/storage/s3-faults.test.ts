@@ -458,6 +458,56 @@ test('put() proves what arrived by its ETag where the service knows no checksums
   assert.equal(reporter.events.filter(({ code }) => code === 'storage-retry').length, 2);
 });
 
+/** A service that puts on condition. */
+function conditional(faults: Fault[]): (seen: Seen) => Fault | undefined {
+  const there = new Set<string>();
+  return seen => {
+    if (!isPut(seen) && !isComplete(seen)) return undefined;
+    const path = seen.url.split('?')[0]!;
+    if (seen.headers['if-none-match'] === '*' && there.has(path)) return s3Error(412, 'PreconditionFailed');
+    there.add(path);
+    return faults.shift();
+  };
+}
+
+for (const [size, bytes] of [
+  ['small', () => Buffer.from('mine')],
+  ['large', content],
+] as const) {
+  test(`put() of what is to be new takes nobody's place (${size})`, async t => {
+    const faults: Fault[] = [];
+    const { storage, proxy } = await behind(t, conditional(faults));
+    const other = await openTest(proxy.url, { timeout: 60 }, {}, 'shared');
+    const mine = await openTest(proxy.url, { timeout: 60 }, {}, 'shared');
+    try {
+      await mine.put('x', bytes(), { isNew: true });
+      const theirs = Buffer.alloc(bytes().length, 'theirs');
+      await assert.rejects(other.put('x', theirs, { isNew: true }), failing('locked', 'Another run'));
+      assert.ok(bytes().equals(await collect(mine.get('x'))));
+      await other.put('x', theirs);
+      assert.ok(theirs.equals(await collect(mine.get('x'))));
+    } finally {
+      await other.close();
+      await mine.close();
+    }
+    faults.push({ kind: 'reset-response', after: -1 });
+    await storage.put('lost answer', bytes(), { isNew: true });
+    assert.ok(bytes().equals(await collect(storage.get('lost answer'))));
+    assert.deepEqual(faults, []);
+  });
+
+  test(`put() of what is to be new goes without a condition where there are none (${size})`, async t => {
+    const refused = ({ headers }: Seen) => headers['if-none-match'] !== undefined;
+    const errors = [s3Error(501, 'NotImplemented'), s3Error(400, 'InvalidArgument', {}, 'If-None-Match')];
+    const { storage } = await behind(t, script(refused, ...errors));
+    for (const name of ['a', 'b']) {
+      await storage.put(name, bytes(), { isNew: true });
+      assert.ok(bytes().equals(await collect(storage.get(name))));
+    }
+    assert.equal(storage.checksums(), true);
+  });
+}
+
 test('put() compares the size where the service tells neither a checksum nor an MD5', async t => {
   let held = '3';
   const { storage, proxy } = await behind(t, ({ method }) =>
