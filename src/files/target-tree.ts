@@ -8,6 +8,7 @@ import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { systemError } from './problem.ts';
+import { createTakenNames } from './taken-names.ts';
 import { checkName, openTargetFolder, type TargetFolder } from './target-folder.ts';
 
 export interface TargetTreeOptions {
@@ -33,6 +34,7 @@ export interface TargetTree {
 export function createTargetTree(target: string, options: TargetTreeOptions): TargetTree {
   const { fdFolder } = options;
   const stack: TargetFolder[] = [];
+  const taken = createTakenNames();
   let around: TargetFolder | undefined; // the folder around a target that is no folder itself
 
   function leave(folder: TargetFolder): void {
@@ -108,11 +110,15 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
   }
 
   function placeOf(path: string) {
+    taken.learn();
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
     checkName(name);
     if (slash === 0) throw systemError('EINVAL', 'absolute path');
-    return { folder: enter(slash === -1 ? '' : path.slice(0, slash)), name };
+    taken.check(path);
+    const folder = enter(slash === -1 ? '' : path.slice(0, slash));
+    taken.take(folder, name, path);
+    return { folder, name };
   }
 
   function placeOfRoot() {
