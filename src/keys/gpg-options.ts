@@ -20,7 +20,7 @@ export interface GpgSettings {
   readonly encryptKeys: readonly string[];
   readonly hiddenEncryptKeys: readonly string[];
   /** For calls of gpg. */
-  readonly gpg: Pick<GpgOptions, 'homedir' | 'arguments'>;
+  readonly gpg: Pick<GpgOptions, 'homedir' | 'arguments' | 'encryptTo'>;
 }
 
 /** An option that does nothing here, in words: `--armor: objects are always binary`. */
@@ -42,7 +42,7 @@ const satisfied = new Set(
   `batch no-tty quiet q yes verbose v no-verbose no-greeting no-secmem-warning no-permission-warning no-mdc-warning
   force-mdc always-trust use-agent no-use-agent no-throw-keyids no-armor no-comments no-emit-version emit-version
   no-symkey-cache no-auto-check-trustdb lock-once lock-multiple lock-never gnupg openpgp rfc4880 expert
-  no-random-seed-file no-escape-from-lines utf8-strings no-encrypt-to`.split(/\s+/),
+  no-random-seed-file no-escape-from-lines utf8-strings`.split(/\s+/),
 );
 const satisfiedWithValue = new Set(
   'pinentry-mode trust-model display-charset charset comment set-filename compliance status-fd logger-fd'.split(
@@ -103,6 +103,7 @@ export function parseGpgOptions(text: string): ParsedGpgOptions {
   const words = splitWords(text);
   let settings: Omit<GpgSettings, 'encryptKeys' | 'hiddenEncryptKeys' | 'gpg'> = {};
   let homedir: string | undefined;
+  let encryptTo = true;
   const args: string[] = [];
   const encryptKeys: string[] = [];
   const hiddenEncryptKeys: string[] = [];
@@ -177,6 +178,9 @@ export function parseGpgOptions(text: string): ParsedGpgOptions {
         case 'hidden-encrypt-to':
           hiddenEncryptKeys.push(value());
           break;
+        case 'no-encrypt-to':
+          encryptTo = false;
+          break;
         case 'homedir':
           homedir = value();
           break;
@@ -184,7 +188,7 @@ export function parseGpgOptions(text: string): ParsedGpgOptions {
           note('unsupported', 'it is not known here');
       }
   }
-  const gpg = { homedir, arguments: args };
+  const gpg = { homedir, arguments: args, ...(!encryptTo && { encryptTo }) };
   return { used: { ...settings, encryptKeys, hiddenEncryptKeys, gpg }, ...notes };
 }
 

@@ -12,6 +12,8 @@ export interface GpgOptions {
   readonly binary?: string | undefined;
   /** GNUPGHOME, if not gpg's own choice. */
   readonly homedir?: string | undefined;
+  /** Whether the keys that gpg.conf names with `encrypt-to` are recipients, too; default true. */
+  readonly encryptTo?: boolean | undefined;
   /** More options, such as those that the user has in `--gpg-options`. */
   readonly arguments?: readonly string[] | undefined;
   /** Default 60 s, or 300 s when a person may be asked for a PIN. */

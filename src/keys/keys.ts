@@ -4,12 +4,14 @@
  */
 
 import type { Key } from 'openpgp';
+import { BackupError } from '../errors.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { Signer, Verifier } from '../volumes/openpgp-signed.ts';
 import { createAgentSigner } from './agent-signer.ts';
 import { isPart, partsOf } from './certificates.ts';
 import { createFileSigner } from './file-signer.ts';
 import type { GpgOptions } from './gpg.ts';
+import { keysOfGpgConf } from './gpg-conf.ts';
 import { createKeySource, type KeyName, parseKeyName } from './key-source.ts';
 import type { AskPassphrase } from './private-parts.ts';
 import { createRecipients, type Recipients } from './recipients.ts';
@@ -76,7 +78,17 @@ export function createKeys(options: KeysOptions): Keys {
       return keys.flat().map(key => ({ key, hidden: isHidden }));
     };
     const all = [...(await find(visible, false)), ...(await find(hidden, true))];
-    return createRecipients(all, options.nowSeconds());
+    const asked = [...visible, ...hidden].some(name => !isFile(name));
+    const more = gpg && asked ? await keysOfGpgConf(gpg) : { visible: [], hidden: [] };
+    const isQuiet = visible.length === 0; // then no archive is to tell for whom it is
+    try {
+      all.push(...(await find(more.visible, isQuiet)), ...(await find(more.hidden, true)));
+      return await createRecipients(all, options.nowSeconds());
+    } catch (cause) {
+      if (!(cause instanceof BackupError) || more.visible.length + more.hidden.length === 0) throw cause;
+      const hint = 'Keys that gpg.conf names with encrypt-to count, too; --gpg-options=--no-encrypt-to';
+      throw new BackupError(cause.code, `${cause.message} ${hint} leaves them out.`, cause.facts, { cause });
+    }
   });
 
   /** With the private part if a file has it. */

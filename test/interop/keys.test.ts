@@ -91,6 +91,35 @@ test('a chain for two keys, one of them hidden, and signed, is shared with dupli
   await must(gpg, ['verify', '--sign-key', ann, '--compare-data', url, source]);
 });
 
+test('a key that gpg.conf adds to all recipients opens what either program stored', async t => {
+  if (!needTool(t, 'duplicity', 'gpg')) return;
+  const { program, source, url, run, must } = setUp(t);
+  const gpg = createGpgHome(t);
+  const ann = gpg.makeKey({ name: 'Ann <ann@example.org>', ...ecc });
+  const vault = gpg.makeKey({ name: 'Vault <vault@example.org>', ...rsa });
+  const conf = join(gpg.home, 'gpg.conf');
+  const vaultKey = gpg.exportKey(vault, 'secret');
+  writeFileSync(conf, `# for the day when Ann's key is lost\nencrypt-to ${vault}\n`);
+  const env = { GNUPGHOME: gpg.home, PASSPHRASE: '' };
+  await createDuplicity(t).full(source, url, {
+    env,
+    args: ['--encrypt-key', ann, '--gpg-options=--trust-model=always'],
+  });
+  appendFileSync(join(source, 'b'), 'more');
+  await must(gpg, ['incremental', '--encrypt-key', ann, '--allow-source-mismatch', source, url]);
+
+  const bare = createGpgHome(t);
+  await must(bare, ['restore', '--decrypt-key', vaultKey, url, 'out']);
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+
+  writeFileSync(conf, `encrypt-to ${'0'.repeat(40)}\n`);
+  const words = ['full', '--encrypt-key', ann, source, `${url}-2`];
+  const refused = await run(gpg, words);
+  assert.equal(refused.status, 2, refused.stderr);
+  assert.match(refused.stderr, /gpg\.conf.*--no-encrypt-to/);
+  await must(gpg, [...words, '--gpg-options=--no-encrypt-to']);
+});
+
 test('a machine that holds only the public key backs up for ever, and cannot read what it wrote', async t => {
   if (!needTool(t, 'gpg')) return;
   const { program, source, folder, url, run, must } = setUp(t);
