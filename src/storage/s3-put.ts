@@ -316,6 +316,8 @@ interface Body {
   readonly Body: Uint8Array;
   readonly ContentLength: number;
   readonly ChecksumSHA256?: string;
+  /** Where objects are locked against deletion some services want this named too, as their documentation says. */
+  readonly ChecksumAlgorithm?: 'SHA256';
 }
 
 /** Has a request signed with a digest that is known, so that the SDK need not make it once more. */
@@ -347,7 +349,8 @@ async function sendVerified(
     async (client, options) => {
       tries++;
       const body = { Body: bytes, ContentLength: bytes.length };
-      const echo = await send(client, sums.sent ? { ...body, ChecksumSHA256 } : body, options);
+      const sum = { ChecksumSHA256, ChecksumAlgorithm: 'SHA256' as const };
+      const echo = await send(client, sums.sent ? { ...body, ...sum } : body, options);
       if (echo.ChecksumSHA256 !== undefined) {
         sums.proved = true;
         if (echo.ChecksumSHA256 === ChecksumSHA256) return;

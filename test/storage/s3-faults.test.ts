@@ -429,6 +429,7 @@ test('put() proves what arrived by the SHA-256 that it signs', async t => {
   for (const { headers } of puts) {
     const checksum = Buffer.from(String(headers['x-amz-checksum-sha256']), 'base64').toString('hex');
     assert.equal(checksum, headers['x-amz-content-sha256']);
+    assert.equal(headers['x-amz-sdk-checksum-algorithm'], 'SHA256');
     assert.equal(headers['x-amz-checksum-crc32'], undefined);
   }
   assert.deepEqual(
