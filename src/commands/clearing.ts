@@ -48,7 +48,29 @@ export function clear(
     tellAside(aside, reporter);
     return { deleted: 0, failed: 0 };
   }
-  let [deleted, failed] = [0, 0];
+  let [deleted, failed, others] = [0, 0, 0];
+  let missing: string | undefined;
+  walkOthers(request, placed, aside, {
+    dryRun: true,
+    onDeleted() {
+      others++;
+    },
+    onMissing(path) {
+      missing ??= path;
+    },
+    onProblem() {},
+    onMountPoint(path) {
+      const message = `Nothing is deleted in ${displayPath(path)}: another file system is mounted there.`;
+      reporter.report({ level: 'notice', code: 'not-deleted', message, facts: { path } });
+    },
+  });
+  if (others === 0) return { deleted: 0, failed: 0 };
+  if (missing !== undefined) {
+    const message = `Nothing is deleted in ${target}, because ${displayPath(missing)} is listed under another name there: what seems superfluous may be what was restored.`;
+    reporter.report({ level: 'warning', code: 'not-deleted', message });
+    tellAside(aside, reporter);
+    return { deleted: 0, failed: others };
+  }
   walkOthers(request, placed, aside, {
     onDeleted(path) {
       deleted++;
@@ -60,10 +82,7 @@ export function clear(
       const message = `${displayPath(path)} can't be deleted: ${reason}`;
       reporter.report({ level: 'warning', code: 'not-deleted', message, facts: { path } });
     },
-    onMountPoint(path) {
-      const message = `Nothing is deleted in ${displayPath(path)}: another file system is mounted there.`;
-      reporter.report({ level: 'notice', code: 'not-deleted', message, facts: { path } });
-    },
+    onMountPoint() {},
   });
   return { deleted, failed };
 }

@@ -19,6 +19,8 @@ export interface DeleteOptions {
   /** Nothing is removed, but told as if it were. */
   readonly dryRun?: boolean;
   onDeleted(path: string): void;
+  /** What was placed is not there under this name: it may be one of those that would go. */
+  onMissing?(path: string): void;
   onProblem(path: string, message: string): void;
   /** A folder that another file system is mounted on, which is not looked into. */
   onMountPoint(path: string): void;
@@ -82,12 +84,23 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
   }
 
   let wanted = placed.next();
+  let seen = '';
+  function passWanted(until: string | undefined): void {
+    while (!wanted.done && (until === undefined || comparePaths(wanted.value, until) < 0)) {
+      const path = wanted.value;
+      if (path !== seen && path !== '' && !staying.some(place => isWithin(path, place)))
+        options.onMissing?.(path);
+      wanted = placed.next();
+    }
+  }
   try {
     for (const batch of walk(target, { select })) {
       for (const item of batch) {
         const path = (item.entry ?? item.problem ?? item.skipped).path;
         removeDoomed(path);
-        while (!wanted.done && comparePaths(wanted.value, path) < 0) wanted = placed.next();
+        passWanted(path);
+        seen = path;
+        if (item.problem?.vanished === false) staying.push(path); // nobody sees what is in it
         if (path === '' || (!wanted.done && wanted.value === path)) continue;
         const isTouched = options.within.length === 0 || options.within.some(place => isWithin(path, place));
         // A folder on the way to what is wanted stays, whoever described it.
@@ -96,6 +109,7 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
         else remove(path, false);
       }
     }
+    passWanted(undefined);
     removeDoomed(undefined);
   } finally {
     tree.close();

@@ -1,7 +1,7 @@
 /** Restores to where upper and lower case are the same: USB sticks, shares of Windows, disks of a Mac. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -43,4 +43,22 @@ test('what differs in case only is not replaced in silence where case does not m
 
   expectStatus(await run(['restore', url, join(home, 'all')], { passphrase: 'x' }));
   assertSameTree(snapshotTree(join(home, 'all')), snapshotTree(source));
+});
+
+test('restore --in-place --delete deletes nothing where what it restored is listed under another name', async t => {
+  const { home, run } = createProgram(t);
+  const source = join(home, 'source');
+  mkdirSync(join(source, 'Album'), { recursive: true });
+  writeFileSync(join(source, 'Album', 'Photo.JPG'), 'photo');
+  const url = `file://${home}/target`;
+  expectStatus(await run(['full', source, url], { passphrase: 'x' }));
+
+  const out = join(home, 'out');
+  const caseless = { passphrase: 'x', nodeArgs: ['--import', preload] };
+  const restored = expectStatus(await run(['restore', '--in-place', '--delete', url, out], caseless), 1);
+  const warning =
+    /^Warning: Nothing is deleted in .*\/out, because Album is listed under another name there: /m;
+  assert.match(restored.stderr, warning);
+  assert.deepEqual(readdirSync(join(out, 'album')), ['photo.jpg']);
+  assert.equal(readFileSync(join(out, 'album', 'photo.jpg'), 'utf8'), 'photo');
 });
