@@ -16,7 +16,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { bytesOf, displayPath } from '../bytes.ts';
+import { bytesOf, comparePaths, displayPath } from '../bytes.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
@@ -24,6 +24,7 @@ import { createSegmentWrapper } from '../volumes/envelope.ts';
 import { gunzip } from '../volumes/gzip.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
 import type { Catalog } from './catalog.ts';
+import { doubtfulUpTo, later } from './doubtful.ts';
 import { readFingerprints } from './fingerprint-file.ts';
 import { openCatalog } from './open-catalog.ts';
 
@@ -31,6 +32,8 @@ import { openCatalog } from './open-catalog.ts';
 export interface CatalogedSet {
   readonly time: number;
   readonly file: string;
+  /** The copy of its manifest. */
+  readonly manifest: string;
   /** Where the run that made it broke off before the catalog knew: what lstat said, see pending.ts. */
   readonly fingerprints?: string | undefined;
 }
@@ -53,7 +56,12 @@ export async function openChainCatalog(file: string, sets: readonly CatalogedSet
       catalog = await openOrBegin(file);
       known = [];
     }
-    for (const set of sets.slice(known.length)) await learn(catalog, set);
+    if (known.length === sets.length) return catalog;
+    let doubtful = ''; // later sets may have changes of what is in doubt
+    for (const [index, set] of sets.entries()) {
+      doubtful = later(doubtful, await doubtfulUpTo(set.manifest));
+      if (index >= known.length) await learn(catalog, set, doubtful);
+    }
     return catalog;
   } catch (error) {
     catalog.close();
@@ -86,7 +94,12 @@ export function removeCatalog(file: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(bytesOf(file + suffix), { force: true });
 }
 
-async function learn(catalog: Catalog, { time, file, fingerprints }: CatalogedSet): Promise<void> {
+/** @param doubtful no signature up to this path is trusted */
+async function learn(
+  catalog: Catalog,
+  { time, file, fingerprints }: CatalogedSet,
+  doubtful: string,
+): Promise<void> {
   catalog.beginSet(time);
   const stats = fingerprints === undefined ? undefined : readFingerprints(fingerprints);
   const rewriter = createRewriter(catalog, file);
@@ -96,7 +109,8 @@ async function learn(catalog: Catalog, { time, file, fingerprints }: CatalogedSe
       for (const { path, kind, attributes, offset } of records) {
         if (kind === 'deleted') catalog.remove(path);
         else {
-          const signatureOffset = kind === 'signature' ? offset : undefined;
+          const isTrusted = kind === 'signature' && comparePaths(path, doubtful) > 0;
+          const signatureOffset = isTrusted ? offset : undefined;
           const { size, stat } = (await stats?.next()) ?? {};
           catalog.put({ ...attributes, path, size }, stat, signatureOffset);
         }

@@ -1,7 +1,8 @@
 /** What a backup builds on: the chain that it continues, or none; and the time and name of the new set. */
 
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { displayPath } from '../bytes.ts';
+import { bytesOf, displayPath } from '../bytes.ts';
 import type { CatalogedSet } from '../catalog/chain-catalog.ts';
 import { partialNames } from '../engine/journal.ts';
 import { BackupError, clauseOf } from '../errors.ts';
@@ -12,6 +13,7 @@ import { sourceMismatch } from '../manifest/source.ts';
 import { planSync } from '../manifest/sync.ts';
 import { asctime, canBeNamed, formatTime, parseTimeArgument } from '../manifest/time.ts';
 import type { Archive } from './archive.ts';
+import { catalogFile } from './catalog-files.ts';
 import type { Host } from './host.ts';
 import { setsBeingRemoved } from './removal-note.ts';
 
@@ -69,6 +71,7 @@ export async function chooseBase(
   try {
     await archive.synchronize(collection, base.chain);
     if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
+    await reportResumed(archive, base, host);
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'damaged' || request.mode === 'incremental')
       throw error;
@@ -139,6 +142,17 @@ async function checkOrigin(
   );
 }
 
+/** See catalog/doubtful.ts. Told once: when the set is the newest, or when the catalog is made of its signatures. */
+async function reportResumed(archive: Archive, { chain, last }: Base, { reporter }: Host): Promise<void> {
+  const isKnown = existsSync(bytesOf(catalogFile(archive, chain.start)));
+  for (const set of isKnown ? [last] : chain.sets) {
+    const { volumes } = await archive.manifestOf(set);
+    if (!volumes.some(({ resumed }) => resumed)) continue;
+    const message = `the ${describeSet(set.id)} was interrupted and resumed by duplicity, which does not look whether what it had stored has changed meanwhile: of such files it has the old contents, until they change again. A full backup has all as it is.`;
+    reporter.report({ level: 'warning', code: 'resumed-by-duplicity', message });
+  }
+}
+
 /**
  * The second of the new set: now, but after every set that is there, so that times in a chain increase, and none that
  * an unfinished set has, which may be another machine's at work: ours would have the same names.
@@ -188,6 +202,7 @@ export async function catalogedSets(
       return {
         time: endOf(id),
         file: `${cache.folder}/${cacheName('signatures', id, 'final', prefixes)}`,
+        manifest: `${cache.folder}/${cacheName('manifest', id, 'final', prefixes)}`,
         fingerprints: partial.includes(fingerprints) ? cache.partialPath(fingerprints) : undefined,
       };
     });

@@ -240,7 +240,7 @@ function foundDamaged({ lastCheck }: ProfileState): string {
 
 const ERRORS_KEPT = 20;
 /** Events that a summary tells. */
-const noted = ['continuing', 'interrupted-set-removed', 'no-change', 'other-secret'];
+const noted = ['continuing', 'interrupted-set-removed', 'no-change', 'other-secret', 'resumed-by-duplicity'];
 
 async function perform1(step: Step, host: Host): Promise<StepResult> {
   let text = '';

@@ -415,6 +415,23 @@ test('a copy of a manifest that was damaged does no harm once the target has it 
   }
 });
 
+test('a set that duplicity resumed is warned of, once, by who goes on with it', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const folder = join(program.home, 'target');
+  const backUp = async () => {
+    appendFileSync(join(source, 'grows'), 'more');
+    return expectStatus(await program.run(['backup', '--no-encryption', source, `file://${folder}`])).stderr;
+  };
+  expectStatus(await program.run(['full', '--no-encryption', '--volsize', '1', source, `file://${folder}`]));
+  assert.doesNotMatch(await backUp(), /resumed/);
+  changed(objectOf(folder, /full.*manifest$/), /Volume 2:\n( .*\n)*/, '$&$&');
+  rmSync(join(program.home, '.cache'), { recursive: true });
+  assert.match(await backUp(), /^Warning: the full backup of .* was interrupted and resumed by duplicity/m);
+  assert.doesNotMatch(await backUp(), /resumed/);
+});
+
 const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
   'the archive cache is deleted': cache => rmSync(cache, { recursive: true }),
   'the cached signatures are deleted': cache => withSignatures(cache, file => rmSync(file)),
