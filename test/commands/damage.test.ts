@@ -388,6 +388,7 @@ for (const [what, damage] of [
 }
 
 const isLastManifest = (name: string) => lastIncremental.test(name) && name.endsWith('.manifest');
+
 test('a copy of a manifest that was damaged does no harm once the target has it whole again', async t => {
   const program = createProgram(t);
   const source = join(program.home, 'source');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProfileStatus, statusOfProfile } from '../../src/commands/profile-status.ts';
 import { expectStatus } from '../support/processes.ts';
@@ -117,12 +117,12 @@ test('a profile that is no TOML, or has an unknown key, is told by mail, ping, m
   expectStatus(await program.run(['run', 'p']));
 });
 
-test('a run that can write neither its state nor the archive cache is told by mail, and one that can do with a warning', async t => {
+/** A source and the profile `p`, which mails what is not well. */
+function createMailing(t: TestContext, lines: { readonly top?: string; readonly options?: string } = {}) {
   const program = createProgram(t);
   const { home } = program;
   const config = join(home, '.config', 'tsbackup');
-  for (const folder of [config, join(home, 'source'), join(home, '.local')])
-    mkdirSync(folder, { recursive: true });
+  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
   writeFileSync(join(home, 'source', 'one'), 'first');
   const sendmail = join(home, 'sendmail');
   const mail = join(home, 'mail');
@@ -130,79 +130,46 @@ test('a run that can write neither its state nor the archive cache is told by ma
   chmodSync(sendmail, 0o755);
   writeFileSync(
     join(config, 'p.toml'),
-    `source = "${home}/source"\ntarget = "file://${home}/target"\nmetrics-file = "${home}/metrics"
-[options]\nno-encryption = true
+    `source = "${home}/source"\ntarget = "file://${home}/target"\n${lines.top ?? ''}
+[options]\nno-encryption = true\n${lines.options ?? ''}
 [mail]\nto = "anna@example.org"\non = "error"\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
   );
+  return { program, home, mail: () => readFileSync(mail, 'utf8').replaceAll('=\n', '') };
+}
+
+test('a run that can write neither its state nor the archive cache is told by mail, and one that can do with a warning', async t => {
+  const { program, home, mail } = createMailing(t, { top: 'metrics-file = "~/metrics"' });
+  mkdirSync(join(home, '.local'));
   writeFileSync(join(home, '.local', 'state'), 'a disk that is full or read-only can hold no state either');
   const well = expectStatus(await program.run(['run', 'p']));
-  assert.match(well.stderr, /^Warning: can't make \S+\/state\/tsbackup\/p: /m);
+  assert.match(well.stderr, /^Warning: can't make \S+\/state\/tsbackup\/p: .*ENOTDIR/m);
   assert.match(readFileSync(join(home, 'metrics'), 'utf8'), /^tsbackup_last_run_status\{profile="p"\} 0$/m);
-  assert.match(readFileSync(mail, 'utf8'), /^Subject: \[warn\] backup p /m);
+  assert.match(mail(), /^Subject: \[warn\] backup p /m);
+  assert.match(
+    mail(),
+    /^Backed up: .*\nNeither "tsbackup status" nor the next run will know of this one: .*ENOTDIR/m,
+  );
   rmSync(join(home, '.cache'), { recursive: true });
   writeFileSync(join(home, '.cache'), 'on the same disk');
   expectStatus(await program.run(['run', 'p']), 1);
-  assert.match(
-    readFileSync(mail, 'utf8').replaceAll('=\n', ''),
-    /^Subject: \[ERR\][\s\S]*\n\nNo backup was made: The archive cache fails/m,
-  );
+  assert.match(mail(), /^Subject: \[ERR\][\s\S]*\n\nNo backup was made: The archive cache fails/m);
 
   for (const name of ['.cache', '.local/state']) rmSync(join(home, name));
   mkdirSync(join(home, '.local/state/tsbackup/p/state.json.new'), { recursive: true });
   const unwritten = expectStatus(await program.run(['run', 'p'])).stderr;
   assert.match(unwritten, /^Warning: can't write \S+\/state\.json: /m);
-});
 
-test('a run whose state can not be kept backs up all the same, and tells it by mail', async t => {
-  const program = createProgram(t);
-  const { home } = program;
-  const config = join(home, '.config', 'tsbackup');
-  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
-  const sendmail = join(home, 'sendmail');
-  const mail = join(home, 'mail');
-  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
-  chmodSync(sendmail, 0o755);
-  writeFileSync(
-    join(config, 'p.toml'),
-    `source = "${home}/source"\ntarget = "file://${home}/target"\n[options]\nno-encryption = true
-[mail]\nto = ["anna@example.org"]\non = ["error"]\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
-  );
-  const noFolder = join(home, 'a file');
-  writeFileSync(noFolder, '');
-  const env = { XDG_STATE_HOME: noFolder };
-  const { stderr } = expectStatus(await program.run(['run', 'p'], { env }));
-  assert.match(stderr, /^Warning: can't make .*a file.*ENOTDIR/m);
-  const text = readFileSync(mail, 'utf8').replaceAll('=\n', '');
-  assert.match(text, /^Subject: \[warn\] backup p /m);
-  assert.match(
-    text,
-    /^Backed up: .*\nNeither "tsbackup status" nor the next run will know of this one: .*ENOTDIR/m,
-  );
   rmSync(join(home, 'source'), { recursive: true });
-  expectStatus(await program.run(['run', 'p'], { env }), 75);
-  assert.match(readFileSync(mail, 'utf8'), /^Subject: \[ERR\] backup p /m);
+  expectStatus(await program.run(['run', 'p']), 75);
+  assert.match(mail(), /^Subject: \[ERR\] backup p /m);
 });
 
 test('a command that fails after a backup is told, and the backup counts as made', async t => {
-  const program = createProgram(t);
-  const { home } = program;
-  const config = join(home, '.config', 'tsbackup');
-  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
-  const sendmail = join(home, 'sendmail');
-  const mail = join(home, 'mail');
-  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
-  chmodSync(sendmail, 0o755);
-  writeFileSync(
-    join(config, 'p.toml'),
-    `source = "${home}/source"\ntarget = "file://${home}/target"\ncheck = "100%"
-[options]\nno-encryption = true\npost-command = "exit 7"
-[mail]\nto = ["anna@example.org"]\non = ["error"]\ntransport = "sendmail"\nsendmail = "${sendmail}"\n`,
-  );
+  const { program, mail } = createMailing(t, { top: 'check = "100%"', options: 'post-command = "exit 7"' });
   expectStatus(await program.run(['run', 'p']), 1);
-  const text = readFileSync(mail, 'utf8').replaceAll('=\n', '');
-  assert.match(text, /^Subject: \[warn\] backup p /m);
-  assert.match(text, /^Backed up, but the command of --post-command ended with status 7: 1 new, /m);
-  assert.match(text, /^Check complete: .*no fault found/m);
+  assert.match(mail(), /^Subject: \[warn\] backup p /m);
+  assert.match(mail(), /^Backed up, but the command of --post-command ended with status 7: 2 new, /m);
+  assert.match(mail(), /^Check complete: .*no fault found/m);
   const { stdout } = expectStatus(await program.run(['status', 'p']), 3);
   assert.match(stdout, /last success +\w/);
   assert.match(stdout, /but the command of --post-command ended with status 7/);
