@@ -117,6 +117,11 @@ export function systemCode(error: unknown): string | undefined {
   return /^E[A-Z0-9]+$/.test(code) ? code : UNKNOWN.test(code) ? namesOf().get(Number(errno)) : undefined;
 }
 
+/** Whether an fsync failed because the file system has none (some FUSE and SMB mounts): it is taken as it is. */
+export function isSyncUnknown(error: unknown): boolean {
+  return ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '');
+}
+
 /** How Node begins what it says of errors that it has no name for: EDQUOT, ESTALE, ENOMEDIUM and others. */
 const UNKNOWN = /^(Unknown system error -\d+|UNKNOWN\b)/; // the second in some calls: writeSync, readSync of a folder
 

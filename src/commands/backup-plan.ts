@@ -7,6 +7,7 @@ import type { CatalogedSet } from '../catalog/chain-catalog.ts';
 import { partialNames } from '../engine/journal.ts';
 import { BackupError, clauseOf } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
+import type { Manifest } from '../manifest/manifest.ts';
 import { cacheName, endOf, type SetId, setKey } from '../manifest/names.ts';
 import { describeSet, volumeGaps } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
@@ -70,8 +71,9 @@ export async function chooseBase(
   }
   try {
     await archive.synchronize(collection, base.chain);
-    if (!request.allowSourceMismatch) await checkOrigin(archive, base, request, host);
-    await reportResumed(archive, base, host);
+    const newest = await archive.manifestOf(base.last);
+    if (!request.allowSourceMismatch) checkOrigin(newest, request, host);
+    await reportResumed(archive, base, newest, host);
   } catch (error) {
     if (!(error instanceof BackupError) || error.code !== 'damaged' || request.mode === 'incremental')
       throw error;
@@ -125,14 +127,8 @@ async function reportUnknownAtTarget(
   });
 }
 
-async function checkOrigin(
-  archive: Archive,
-  { last }: Base,
-  { source }: PlanRequest,
-  host: Host,
-): Promise<void> {
-  const manifest = await archive.manifestOf(last);
-  const mismatch = sourceMismatch(manifest, { hostnames: [host.hostname(), hostname()], localdir: source });
+function checkOrigin(newest: Manifest, { source }: PlanRequest, host: Host): void {
+  const mismatch = sourceMismatch(newest, { hostnames: [host.hostname(), hostname()], localdir: source });
   if (!mismatch) return;
   const what = mismatch.field === 'hostname' ? 'host' : 'source folder';
   throw new BackupError(
@@ -143,10 +139,15 @@ async function checkOrigin(
 }
 
 /** See catalog/doubtful.ts. Told once: when the set is the newest, or when the catalog is made of its signatures. */
-async function reportResumed(archive: Archive, { chain, last }: Base, { reporter }: Host): Promise<void> {
+async function reportResumed(
+  archive: Archive,
+  { chain, last }: Base,
+  newest: Manifest,
+  { reporter }: Host,
+): Promise<void> {
   const isKnown = existsSync(bytesOf(catalogFile(archive, chain.start)));
   for (const set of isKnown ? [last] : chain.sets) {
-    const { volumes } = await archive.manifestOf(set);
+    const { volumes } = set === last ? newest : await archive.manifestOf(set);
     if (!volumes.some(({ resumed }) => resumed)) continue;
     const message = `the ${describeSet(set.id)} was interrupted and resumed by duplicity, which does not look whether what it had stored has changed meanwhile: of such files it has the old contents, until they change again. A full backup has all as it is.`;
     reporter.report({ level: 'warning', code: 'resumed-by-duplicity', message });

@@ -2,7 +2,7 @@
 
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCode } from '../errors.ts';
+import { isSyncUnknown } from '../errors.ts';
 
 /**
  * Replaces what was there.
@@ -36,11 +36,11 @@ export function syncFolderOf(path: string): void {
   }
 }
 
-/** fsync; file systems that have none are taken as they are. */
+/** fsync, where the file system has it. */
 export function syncOpen(file: number): void {
   try {
     fsyncSync(file);
   } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+    if (!isSyncUnknown(error)) throw error;
   }
 }

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { bytesOf } from '../bytes.ts';
-import { systemCode } from '../errors.ts';
+import { isSyncUnknown, systemCode } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { type GetOptions, TEMPORARY_PREFIX } from './storage.ts';
 
@@ -233,12 +233,12 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** fsync; file systems that have none (some FUSE and SMB mounts) are taken as they are. */
+/** fsync, where the file system has it. */
 export async function syncFile(file: FileHandle): Promise<void> {
   try {
     await file.sync();
   } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;
+    if (!isSyncUnknown(error)) throw error;
   }
 }
 
