@@ -14,7 +14,7 @@ import { type Chain, type Collection, collectSets } from '../manifest/chains.ts'
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
 import { cacheName, type Form, type Prefixes, type SetId, setKey } from '../manifest/names.ts';
-import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
+import { type BackupSet, describeSet, goesBeyond, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -336,7 +336,7 @@ async function openWith(
 /** Whether a manifest looks as if it had lost something, or was changed. */
 function isDoubtful({ ending, volumes }: Manifest, set: BackupSet): boolean {
   const last = volumes.at(-1)!.number;
-  if (ending === 'cut' || [...set.volumes.keys()].some(number => number > last)) return true;
+  if (ending === 'cut' || goesBeyond(set, last)) return true;
   return volumes.some(
     ({ start, end }, index) =>
       comparePaths(start.path, end.path) > 0 ||

@@ -1,7 +1,7 @@
 /** status: how the runs of profiles went, from what they left of themselves; nothing is looked up at the targets. */
 
 import { exitStatus } from '../errors.ts';
-import { asctime } from '../manifest/time.ts';
+import { asctime, isToCome } from '../manifest/time.ts';
 import { isFullDue, type ProfileState, type RunRecord } from '../profiles/state.ts';
 import { formatAge, formatDuration, formatSize } from '../text.ts';
 
@@ -47,13 +47,6 @@ export function statusOfProfile({ profile, state, maxAge, nextRun, now }: Status
   })();
   const status = { ok: exitStatus.done, warn: exitStatus.partial }[verdict as string] ?? exitStatus.failed;
   return { profile, verdict, status, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck };
-}
-
-/** Clocks are set right by more than that only if they were wrong. */
-const CORRECTED_SECONDS = 3600;
-
-function isToCome(time: number, now: number): boolean {
-  return time > now + CORRECTED_SECONDS;
 }
 
 const words: Readonly<Record<ProfileStatus['verdict'], string>> = {

@@ -12,7 +12,7 @@ import { type Chain, type Collection, chainFor, setsFor } from '../manifest/chai
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
-import { asctime, parseTimeArgument } from '../manifest/time.ts';
+import { asctime, isToCome, parseTimeArgument } from '../manifest/time.ts';
 import { volumesFor } from '../manifest/volume-choice.ts';
 import { mapOrdered } from '../streams.ts';
 import { readSigtar } from '../volumes/sigtar.ts';
@@ -155,13 +155,11 @@ export function reportTooEarly({ start }: Chain, time: number, { reporter }: Hos
  */
 export function reportTooLate({ chains }: Collection, time: number, { reporter, now }: Host): void {
   const newest = chains.at(-1)?.end ?? time;
-  if (time !== Number.POSITIVE_INFINITY || newest <= now() + CLOCKS_DIFFER_SECONDS) return;
+  if (time !== Number.POSITIVE_INFINITY || !isToCome(newest, now())) return;
   if (chains.every(({ start }) => start > now())) return; // there is no other
   const message = `the newest backup set is of ${asctime(newest)}, but the clock says ${asctime(Math.floor(now()))}; that set is taken all the same, and --time now takes the newest before`;
   reporter.report({ level: 'warning', code: 'set-to-come', message });
 }
-
-const CLOCKS_DIFFER_SECONDS = 3600;
 
 /** Newer sets without a manifest: their runs broke off, as a rule; but a lost manifest looks the same. */
 function reportUnfinished(collection: Collection, last: BackupSet, time: number, { reporter }: Host): void {

@@ -5,7 +5,7 @@
 
 import { BackupError, clauseOf } from '../errors.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
-import { type BackupSet, describeSet, volumeGaps } from '../manifest/sets.ts';
+import { type BackupSet, describeSet, goesBeyond, volumeGaps } from '../manifest/sets.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
@@ -29,8 +29,7 @@ export async function readVolumes(archive: Archive, set: BackupSet, host: Host):
   try {
     const manifest = await archive.manifestOf(set);
     const last = manifest.volumes.at(-1)!.number;
-    const isMore = [...set.volumes.keys()].some(number => number > last);
-    if (manifest.ending === 'filelist' || (manifest.ending === 'volume' && !isMore)) {
+    if (manifest.ending === 'filelist' || (manifest.ending === 'volume' && !goesBeyond(set, last))) {
       const isSound = set.manifest !== undefined;
       if (!isSound)
         report('manifest-lost', `${name()} is not at the target; its copy in the archive cache is used`);

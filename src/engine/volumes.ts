@@ -57,9 +57,6 @@ const RESERVE = 65536;
 export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions): Promise<void> {
   const underway: Promise<void>[] = [];
   const { after } = options;
-  // Another run may have begun in the same second, with an archive cache, and so a lock, of its own: the first volume of
-  // a set tells whose it is, and no other one is put before it.
-  const isFirst = after === undefined;
   let lastPlace: Place = after?.end ?? { path: '' };
   let before = Promise.resolve();
   try {
@@ -71,7 +68,9 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
       const first = await cursor.peek();
       const start = first?.first ?? { path: '' };
       const volume = createVolumeStream(cursor, await options.createEnvelope(first), options, lastPlace);
-      const isClaim = isFirst && number === 1;
+      // Another run may have begun in the same second, with an archive cache, and so a lock, of its own: the first volume
+      // of a set tells whose it is, and no other one is put before it.
+      const isClaim = number === 1;
       const put = options.storage.put(options.nameOf(number), volume.chunks, {
         signal: options.signal,
         kind: 'volume',

@@ -147,6 +147,11 @@ export function isWhole(set: BackupSet): boolean {
   return set.manifest !== undefined && set.volumes.size > 0 && volumeGaps(set).length === 0;
 }
 
+/** Whether the listing has volumes with a higher number. */
+export function goesBeyond(set: BackupSet, last: number): boolean {
+  return [...set.volumes.keys()].some(number => number > last);
+}
+
 /** Numbers that are not in the listing although a higher one is: such a set cannot be restored whole. */
 export function volumeGaps(set: BackupSet): number[] {
   const gaps: number[] = [];

@@ -27,6 +27,14 @@ export function canBeNamed(seconds: number): boolean {
 
 const LATEST = Date.UTC(2100, 0) / 1000;
 
+/** Clocks are set right by more than that only if they were wrong. */
+const CORRECTED_SECONDS = 3600;
+
+/** Whether a time was dated by a clock that was ahead of the one that says `now`, or this one is late. */
+export function isToCome(time: number, now: number): boolean {
+  return time > now + CORRECTED_SECONDS;
+}
+
 /**
  * The time in a name: the form above, or that of old archives, `2026-11-23T00:57:42+05:30` or `…Z`, with any mark in
  * place of the colon. Letters count in both cases.

@@ -11,7 +11,8 @@ import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 
-test('a slip in a profile and a secret that is gone are told by mail and by status, and what was typed is not', async t => {
+/** A folder for profiles, a source with a file, and a sendmail that keeps the newest mail. */
+function setUp(t: TestContext) {
   const program = createProgram(t);
   const { home } = program;
   const config = join(home, '.config', 'tsbackup');
@@ -21,6 +22,11 @@ test('a slip in a profile and a secret that is gone are told by mail and by stat
   const mail = join(home, 'mail');
   writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
   chmodSync(sendmail, 0o755);
+  return { program, home, config, sendmail, mail };
+}
+
+test('a slip in a profile and a secret that is gone are told by mail and by status, and what was typed is not', async t => {
+  const { program, home, config, sendmail, mail } = setUp(t);
   const profile = (options: string, more = '') => `source = "${home}/source"
 target = "file://${home}/target"
 passphrase-file = "p.passphrase"
@@ -67,14 +73,7 @@ sendmail = "${sendmail}"
 });
 
 test('a profile that is no TOML, or has an unknown key, is told by mail, ping, metrics, log and status', async t => {
-  const program = createProgram(t);
-  const { home } = program;
-  const config = join(home, '.config', 'tsbackup');
-  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
-  const sendmail = join(home, 'sendmail');
-  const mail = join(home, 'mail');
-  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
-  chmodSync(sendmail, 0o755);
+  const { program, home, config, sendmail, mail } = setUp(t);
   const file = join(config, 'p.toml');
   const write = (slip: string, sent = sendmail) =>
     writeFileSync(
@@ -119,15 +118,7 @@ test('a profile that is no TOML, or has an unknown key, is told by mail, ping, m
 
 /** A source and the profile `p`, which mails what is not well. */
 function createMailing(t: TestContext, lines: { readonly top?: string; readonly options?: string } = {}) {
-  const program = createProgram(t);
-  const { home } = program;
-  const config = join(home, '.config', 'tsbackup');
-  for (const folder of [config, join(home, 'source')]) mkdirSync(folder, { recursive: true });
-  writeFileSync(join(home, 'source', 'one'), 'first');
-  const sendmail = join(home, 'sendmail');
-  const mail = join(home, 'mail');
-  writeFileSync(sendmail, `#!/bin/sh\ncat > '${mail}'\n`);
-  chmodSync(sendmail, 0o755);
+  const { program, home, config, sendmail, mail } = setUp(t);
   writeFileSync(
     join(config, 'p.toml'),
     `source = "${home}/source"\ntarget = "file://${home}/target"\n${lines.top ?? ''}
