@@ -143,7 +143,10 @@ async function writeSet(
       mark: writer.mark,
       onStored: writer.volumeStored,
     });
-    await writer.commit(async () => {});
+    await writer.commit(
+      async () => {},
+      async () => {},
+    );
   } finally {
     await writer.close();
   }

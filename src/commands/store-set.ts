@@ -41,7 +41,8 @@ export async function storeSet(
   const before = set.type === 'inc' ? ofNewest : undefined;
   const form = wantedForm(request);
   const keys = await sealingOf(request, archive);
-  await storage.removeStale();
+  const cleared = storage.removeStale();
+  cleared.catch(() => {}); // it is reported when its turn comes
   await cache.removeStale();
   const envelopeOptions = createEnvelopes(request, form, set, host, {
     ...keys,
@@ -83,6 +84,18 @@ export async function storeSet(
     if (set.type === 'inc' && !request.allowMassDelete) checkDeletions(counts, request.maxDelete);
   }
 
+  const checkVolumes = async () => {
+    sizes.delete(volumes); // it came there just now
+    const lost = await lostVolumes(sizes, nameOf, storage);
+    if (lost.length === 0) return;
+    if (lost[0] === 1) writer.discard(); // nothing is left to go on from
+    const which = `volume ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ' …' : ''}`;
+    throw new BackupError(
+      'volume-missing',
+      `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
+    );
+  };
+
   try {
     const batches = createBatchCursor(told());
     const isEmpty = !journal && set.type === 'inc' && (await batches.peek()) === undefined;
@@ -101,7 +114,9 @@ export async function storeSet(
       createEnvelope: async first => {
         const thread = isWorthAThread(first) ? sealing : undefined;
         thread?.start(); // while the key is being derived
-        return createEnvelope(await envelopeOptions(thread?.openSealer));
+        const how = await envelopeOptions(thread?.openSealer);
+        await cleared;
+        return createEnvelope(how);
       },
       onTaken: add,
       onConsumed: batch => packing.recycle(batch.difftar),
@@ -118,26 +133,17 @@ export async function storeSet(
       },
       signal: host.signal,
     });
-    sizes.delete(volumes); // it came there just now
-    const lost = await lostVolumes(sizes, nameOf, storage);
-    if (lost.length > 0) {
-      if (lost[0] === 1) writer.discard(); // nothing is left to go on from
-      const which = `volume ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ' …' : ''}`;
-      throw new BackupError(
-        'volume-missing',
-        `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
-      );
-    }
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of base?.dangling ?? []) await storage.delete(name);
     await removePartial(archive, set); // of sets that the catalog knows by now
-    await writer.commit(pieces => packing.commit(pieces));
+    await writer.commit(checkVolumes, pieces => packing.commit(pieces));
   } catch (error) {
     // What was stored by then may say that things are deleted which are not: nobody is to continue it.
     if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
     throw error;
   } finally {
     await sealing?.close();
+    await Promise.allSettled([cleared]);
     await writer.close();
     if (!writer.mayBeComplete && !writer.isResumable) await withdraw(volumes, nameOf, storage);
   }

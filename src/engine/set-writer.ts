@@ -54,10 +54,11 @@ export interface SetWriter {
   volumeStored(volume: StoredVolume): Promise<void>;
   /**
    * Puts signatures and manifest: after this the set is complete.
+   * @param proof asked while the signatures travel; if it fails there will be no manifest
    * @param learn tells the catalog, given the pieces of the cached sigtar; what it would need to find out for itself is
    *   kept until then
    */
-  commit(learn: (pieces: readonly Piece[]) => Promise<void>): Promise<void>;
+  commit(proof: () => Promise<void>, learn: (pieces: readonly Piece[]) => Promise<void>): Promise<void>;
   /** Whether the manifest may be at the target: from then on the set counts, whatever fails afterwards. */
   readonly mayBeComplete: boolean;
   /** Whether a later run can continue the set. */
@@ -204,11 +205,18 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await journal.sync();
       isResumable = true;
     },
-    async commit(learn) {
+    async commit(proof, learn) {
       await addSignatures(endOfArchive(deflater.length + pending.length));
       await flushSignatures();
       await signatures.append(gzip.end(deflater));
-      await put(signaturesName(set, form, prefixes), remoteSignatures());
+      const signaturesAtTarget = signaturesName(set, form, prefixes);
+      const sent = put(signaturesAtTarget, remoteSignatures());
+      sent.catch(() => {}); // it is reported when its turn comes
+      await proof().catch(async error => {
+        await sent.then(() => storage.delete(signaturesAtTarget)).catch(() => {}); // the proof's failure is the one to tell
+        throw error;
+      });
+      await sent;
       await manifest.append(formatFilelistHeader(filelistLines));
       for await (const bytes of cache.readPartial(names.filelist)) await manifest.append(bytes);
       mayBeComplete = true;

@@ -59,6 +59,9 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
   const { after } = options;
   let lastPlace: Place = after?.end ?? { path: '' };
   let before = Promise.resolve();
+  let claim: Promise<unknown> | undefined;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     for (
       let number = (after?.volume ?? 0) + 1;
@@ -69,20 +72,22 @@ export async function storeVolumes(cursor: BatchCursor, options: VolumeOptions):
       const start = first?.first ?? { path: '' };
       const volume = createVolumeStream(cursor, await options.createEnvelope(first), options, lastPlace);
       // Another run may have begun in the same second, with an archive cache, and so a lock, of its own: the first volume
-      // of a set tells whose it is, and no other one is put before it.
+      // of a set tells whose it is, and no other one appears before it.
       const isClaim = number === 1;
       const put = options.storage.put(options.nameOf(number), volume.chunks, {
-        signal: options.signal,
+        signal,
         kind: 'volume',
         isNew: isClaim,
+        after: claim,
       });
+      claim ??= put;
       const known = Promise.all([put, before]).then(([{ size }]) =>
         options.onStored({ number, start, size, ...volume.ending() }),
       );
-      known.catch(() => {}); // it is reported when its turn comes
+      known.catch(error => failed.abort(error)); // the others need not come to their end
       before = known;
       underway.push(known);
-      await (isClaim ? put : Promise.race([volume.sealed, put]));
+      await Promise.race([volume.sealed, put]);
       lastPlace = volume.ending().end;
       while (underway.length > options.uploads) await underway.shift();
     }

@@ -39,6 +39,7 @@ export function inFolder(folder: string, name: string): Buffer {
  * @param source chunks are lent
  * @param makeFolder called when the folder is not there
  * @param owner whose files `removeStaleFiles` may remove at once; of letters and digits
+ * @param after what the file waits for before it appears; if this fails, it does not
  * @param taken what to throw where there is one of that name; it can't be seen where the file system has no links
  * @returns bytes written
  */
@@ -51,10 +52,11 @@ export async function writeWhole(
     makeFolder: () => Promise<void>;
     owner?: string | undefined;
     signal?: AbortSignal | undefined;
+    after?: Promise<unknown> | undefined;
     taken?: (() => Error) | undefined;
   },
 ): Promise<number> {
-  const { explain, makeFolder, owner, signal, taken } = options;
+  const { explain, makeFolder, owner, signal, after, taken } = options;
   signal?.throwIfAborted();
   const temporary = inFolder(folder, temporaryPrefix(owner) + randomBytes(12).toString('hex'));
   const create = () => open(temporary, 'wx', 0o600);
@@ -73,6 +75,7 @@ export async function writeWhole(
       throw error;
     }
     await explained(explain, file.close()); // network file systems report a full disk as late as here
+    await after;
     signal?.throwIfAborted();
     const place = inFolder(folder, name);
     const isLinked = taken !== undefined && (await explained(explain, linkNew(temporary, place)));

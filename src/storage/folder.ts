@@ -87,13 +87,13 @@ export function createFolderStorage(
     description,
     exists,
 
-    async put(name, source, { signal, isNew } = {}) {
+    async put(name, source, { signal, isNew, after } = {}) {
       checkName(name);
       const size = await writeWhole(folder, name, source, {
         explain: explain('store', name),
         makeFolder: () => explained(explain('make the folder to store', name), makeFolders(folder)),
         owner: await owner?.(),
-        ...{ signal, taken: isNew ? () => takenError(name, description) : undefined },
+        ...{ signal, after, taken: isNew ? () => takenError(name, description) : undefined },
       });
       return { size };
     },

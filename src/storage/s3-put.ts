@@ -39,7 +39,7 @@ export async function putObject(
   name: string,
   key: string,
   source: Chunks | Uint8Array,
-  { signal, kind = 'volume', isNew = false }: PutOptions,
+  { signal, kind = 'volume', isNew = false, after }: PutOptions,
 ): Promise<number> {
   const { session, slabs } = uploads;
   const StorageClass = storageClassOf(session.options.storageClass, kind);
@@ -52,7 +52,9 @@ export async function putObject(
   const parts = gather(source, slabs, signal);
   const first = await parts.next();
   if (first.done) throw new Error('no part'); // gather() yields at least one
-  if (!first.value.last) return putParts(uploads, name, { ...object, isNew }, first.value, parts, signal);
+  if (!first.value.last)
+    return putParts(uploads, name, { ...object, isNew, after }, first.value, parts, signal);
+  await after;
 
   const { bytes, release } = first.value;
   const about = { what: { doing: 'store', object: name }, sums: newSums(session), signal };
@@ -106,7 +108,7 @@ interface UploadFields extends ObjectFields {
 async function putParts(
   uploads: Uploads,
   name: string,
-  { isNew, ...object }: ObjectFields & { readonly isNew: boolean },
+  { isNew, after, ...object }: ObjectFields & Required<Pick<PutOptions, 'isNew' | 'after'>>,
   first: Part,
   rest: AsyncGenerator<Part, void, undefined>,
   outer: AbortSignal | undefined,
@@ -196,6 +198,7 @@ async function putParts(
       await start(part);
     }
     await Promise.all(inFlight);
+    await after;
     signal.throwIfAborted();
     done.sort((a, b) => a.PartNumber - b.PartNumber);
     await complete(uploads, name, await begun, done, { size, mark, isNew, signal });

@@ -27,6 +27,8 @@ export interface PutOptions extends CallOptions {
   readonly kind?: 'volume' | 'metadata';
   /** Nobody is to have put it before. Folders whose file system has links see to that, and services that know conditions. */
   readonly isNew?: boolean;
+  /** The object appears after this only, its bytes may travel before; if this fails, so does the put. */
+  readonly after?: Promise<unknown> | undefined;
 }
 
 export interface GetOptions extends CallOptions {

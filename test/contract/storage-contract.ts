@@ -96,6 +96,35 @@ export function storageContract(kind: string, makeStorage: (t: TestContext) => P
     assert.equal(await storage.exists(), true);
   });
 
+  contract('shows what is to wait for something after that only', async storage => {
+    for (const size of [10, 6_000_000]) {
+      let happen!: () => void;
+      const after = new Promise<void>(resolve => {
+        happen = resolve;
+      });
+      let isRead!: () => void;
+      const read = new Promise<void>(resolve => {
+        isRead = resolve;
+      });
+      async function* told() {
+        yield* lentBytes(size, 65_536);
+        isRead();
+      }
+      const put = storage.put(`later-${size}`, told(), { after });
+      await read;
+      assert.equal(await storage.stat(`later-${size}`), undefined);
+      happen();
+      assert.deepEqual(await put, { size });
+      assert.deepEqual(await storage.stat(`later-${size}`), { size });
+
+      const failure = new Error('nothing comes of it');
+      const never = Promise.reject(failure);
+      never.catch(() => {}); // also before anybody waits for it
+      await assert.rejects(storage.put(`never-${size}`, lentBytes(size, 65_536), { after: never }), failure);
+      assert.equal(await storage.stat(`never-${size}`), undefined);
+    }
+  });
+
   contract('takes an array as well as a stream', async storage => {
     assert.deepEqual(await storage.put('small', bytes('manifest'), { kind: 'metadata' }), { size: 8 });
     assert.equal(Buffer.from(await collect(storage.get('small'))).toString(), 'manifest');
