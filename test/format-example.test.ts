@@ -143,10 +143,7 @@ async function writeSet(
       mark: writer.mark,
       onStored: writer.volumeStored,
     });
-    await writer.commit(
-      async () => {},
-      async () => {},
-    );
+    await writer.commit({ learn: async () => {} });
   } finally {
     await writer.close();
   }

@@ -8,11 +8,13 @@ import { createSealingThread } from '../engine/sealing-thread.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
-import { volumeName } from '../manifest/names.ts';
-import { describeSet } from '../manifest/sets.ts';
+import { type Collection, collectSets } from '../manifest/chains.ts';
+import { setKey, volumeName } from '../manifest/names.ts';
+import { describeSet, type Listed } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
+import type { Base } from './backup-plan.ts';
 import { type BackupProgress, toldBatches } from './backup-progress.ts';
 import {
   createEnvelopes,
@@ -84,17 +86,29 @@ export async function storeSet(
     if (set.type === 'inc' && !request.allowMassDelete) checkDeletions(counts, request.maxDelete);
   }
 
-  const checkVolumes = async () => {
+  /** Readers of a set that is complete would miss what is gone. */
+  async function checkTarget(): Promise<void> {
     sizes.delete(volumes); // it came there just now
-    const lost = await lostVolumes(sizes, nameOf, storage);
-    if (lost.length === 0) return;
-    if (lost[0] === 1) writer.discard(); // nothing is left to go on from
-    const which = `volume ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ' …' : ''}`;
+    if (!base && sizes.size === 0) return;
+    const listing: Listed[] = [];
+    for await (const object of storage.list()) listing.push(object);
+    const lost = lostVolumes(sizes, nameOf, listing);
+    if (lost.length > 0) {
+      if (lost[0] === 1) writer.discard(); // nothing is left to go on from
+      const which = `volume ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ' …' : ''}`;
+      throw new BackupError(
+        'volume-missing',
+        `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
+      );
+    }
+    const change = base && changeOf(base, collectSets(listing, prefixes));
+    if (change === undefined) return;
+    writer.discard();
     throw new BackupError(
-      'volume-missing',
-      `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
+      'locked',
+      `Another run was at work in ${storage.description} meanwhile: ${change}, so the ${describeSet(set)} is not completed. Run again when it has ended.`,
     );
-  };
+  }
 
   try {
     const batches = createBatchCursor(told());
@@ -136,7 +150,10 @@ export async function storeSet(
     // Signatures of a run that broke off before its commit would stand beside ours and confuse other readers.
     for (const { name } of base?.dangling ?? []) await storage.delete(name);
     await removePartial(archive, set); // of sets that the catalog knows by now
-    await writer.commit(checkVolumes, pieces => packing.commit(pieces));
+    await writer.commit({
+      mayCount: checkTarget,
+      learn: pieces => packing.commit(pieces),
+    });
   } catch (error) {
     // What was stored by then may say that things are deleted which are not: nobody is to continue it.
     if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
@@ -155,15 +172,27 @@ export async function storeSet(
  * @param sizes bytes by number
  * @returns numbers, ascending
  */
-async function lostVolumes(
+function lostVolumes(
   sizes: ReadonlyMap<number, number>,
   nameOf: (volume: number) => string,
-  storage: Storage,
-): Promise<number[]> {
-  if (sizes.size === 0) return [];
-  const there = new Map<string, number>();
-  for await (const { name, size } of storage.list()) there.set(name, size);
+  listing: readonly Listed[],
+): number[] {
+  const there = new Map(listing.map(({ name, size }) => [name, size]));
   return [...sizes.keys()].filter(volume => there.get(nameOf(volume)) !== sizes.get(volume));
+}
+
+/**
+ * What has become of the chain that is continued: of two sets that follow the same one, readers know the later alone, and
+ * nothing that follows the other.
+ * @returns a part of a sentence; undefined if nothing has
+ */
+function changeOf({ chain }: Base, { chains }: Collection): string | undefined {
+  const known = new Set(chain.sets.map(({ id }) => setKey(id)));
+  const full = setKey(chain.sets[0].id);
+  const sets = chains.find(({ sets: [first] }) => setKey(first.id) === full)?.sets ?? [];
+  const other = sets.find(({ id }) => !known.has(setKey(id)));
+  if (other) return `it has stored the ${describeSet(other.id)}, which continues the same chain`;
+  return sets.length < known.size ? 'what this one builds on was removed' : undefined;
 }
 
 /** Removes the volumes of a set that nobody will continue; what can't be removed now is known as incomplete later. */

@@ -54,11 +54,14 @@ export interface SetWriter {
   volumeStored(volume: StoredVolume): Promise<void>;
   /**
    * Puts signatures and manifest: after this the set is complete.
-   * @param proof asked while the signatures travel; if it fails there will be no manifest
+   * @param mayCount asked while the signatures travel; throws where the set is not to be completed, and they go again
    * @param learn tells the catalog, given the pieces of the cached sigtar; what it would need to find out for itself is
    *   kept until then
    */
-  commit(proof: () => Promise<void>, learn: (pieces: readonly Piece[]) => Promise<void>): Promise<void>;
+  commit(steps: {
+    readonly mayCount?: () => Promise<void>;
+    readonly learn: (pieces: readonly Piece[]) => Promise<void>;
+  }): Promise<void>;
   /** Whether the manifest may be at the target: from then on the set counts, whatever fails afterwards. */
   readonly mayBeComplete: boolean;
   /** Whether a later run can continue the set. */
@@ -205,15 +208,15 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await journal.sync();
       isResumable = true;
     },
-    async commit(proof, learn) {
+    async commit({ mayCount, learn }) {
       await addSignatures(endOfArchive(deflater.length + pending.length));
       await flushSignatures();
       await signatures.append(gzip.end(deflater));
-      const signaturesAtTarget = signaturesName(set, form, prefixes);
-      const sent = put(signaturesAtTarget, remoteSignatures());
+      const sigtar = signaturesName(set, form, prefixes);
+      const sent = put(sigtar, remoteSignatures());
       sent.catch(() => {}); // it is reported when its turn comes
-      await proof().catch(async error => {
-        await sent.then(() => storage.delete(signaturesAtTarget)).catch(() => {}); // the proof's failure is the one to tell
+      await mayCount?.().catch(async error => {
+        await sent.then(() => storage.delete(sigtar)).catch(() => {}); // the first failure is the one to tell
         throw error;
       });
       await sent;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive } from '../support/archive.ts';
@@ -96,4 +96,60 @@ test('a set does not count whose volumes are removed while it is made, and the n
     const sets = new Set(readdirSync(archive.folder).map(name => /\d{8}T\d{6}Z/.exec(name)![0]));
     assert.equal(sets.size, 1, 'nothing is left of a set that nobody goes on with');
   }
+});
+
+/** A full set, and what another machine does at the target when half of an incremental is stored there. */
+async function overtaken(
+  base: string,
+  mode: 'auto' | 'full',
+  meanwhile: (folder: string, theirs: string) => void,
+) {
+  const source = join(base, 'source');
+  mkdirSync(source);
+  const random = createRandom('overtaken');
+  writeFileSync(join(source, 'a'), 'first');
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source), 0);
+
+  const theirs = join(base, 'theirs');
+  mkdirSync(theirs);
+  const other = createTestArchive(theirs);
+  cpSync(archive.folder, other.folder, { recursive: true });
+  other.host.set(1_700_000_500);
+  writeFileSync(join(source, 'a'), 'second');
+  assert.equal(await other.backup(source), 0);
+
+  for (let i = 0; i < 6; i++) writeFileSync(join(source, `${i}`), random.bytes(1_100_000));
+  archive.host.set(1_700_001_000);
+  const { report } = archive.host.reporter;
+  let stored = 0;
+  archive.host.reporter.report = event => {
+    report(event);
+    if (event.code === 'volume-stored' && ++stored === 2) meanwhile(archive.folder, other.folder);
+  };
+  await assert.rejects(archive.backup(source), { code: 'locked' });
+  const left = readdirSync(archive.folder).filter(name => name.includes('20231114T223000Z'));
+  assert.deepEqual(left, [], 'nothing of it stays');
+  archive.host.set(1_700_002_000);
+  assert.equal(await archive.backup(source, { mode }), 0);
+  assert.equal(await archive.check(), 0, archive.host.output());
+  assert.equal(await archive.restore(join(base, 'restored')), 0);
+  assertSameTree(snapshotTree(join(base, 'restored')), snapshotTree(source));
+  return readdirSync(archive.folder);
+}
+
+test('a set does not take the place of one that another machine has completed meanwhile', async t => {
+  const names = await overtaken(tempDir(t), 'auto', (folder, theirs) =>
+    cpSync(theirs, folder, { recursive: true }),
+  );
+  assert.ok(names.includes('duplicity-inc.20231114T221320Z.to.20231114T222140Z.manifest'));
+  assert.ok(names.includes('duplicity-inc.20231114T222140Z.to.20231114T224640Z.manifest'));
+});
+
+test('a set is not completed when what it builds on was removed meanwhile', async t => {
+  await overtaken(tempDir(t), 'full', folder => {
+    for (const name of readdirSync(folder)) {
+      if (name.includes('duplicity-full')) rmSync(join(folder, name));
+    }
+  });
 });
