@@ -8,7 +8,7 @@ import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
 import { type Collection, collectSets } from '../manifest/chains.ts';
-import { cacheName, endOf, parseName, type SetId, setKey } from '../manifest/names.ts';
+import { cacheName, endOf, manifestName, parseName, type SetId, setKey } from '../manifest/names.ts';
 import { type KeepRules, type PrunePlan, planPrune } from '../manifest/prune.ts';
 import {
   planCleanup,
@@ -223,6 +223,11 @@ function pruneLines({ kept, removals }: PrunePlan, force: boolean): string[] {
 async function apply(plan: RetentionPlan, archive: Archive, host: Host): Promise<void> {
   const { storage, cache, prefixes } = archive;
   for (const { set, names } of plan.removals) {
+    if (await isCompletedMeanwhile(set, names, archive)) {
+      const message = `The ${describeSet(set)} has been completed meanwhile: kept.`;
+      host.reporter.report({ level: 'notice', code: 'completed-meanwhile', message });
+      continue;
+    }
     for (const name of names) {
       host.signal.throwIfAborted();
       await storage.delete(name);
@@ -232,4 +237,17 @@ async function apply(plan: RetentionPlan, archive: Archive, host: Host): Promise
     }
     if (set.type === 'full') removeCatalog(catalogFile(archive, set.time));
   }
+}
+
+/** Whoever looks at a plan page by page may take all night, and another machine's backup end in it. */
+async function isCompletedMeanwhile(
+  set: SetId,
+  names: readonly string[],
+  { storage, prefixes }: Archive,
+): Promise<boolean> {
+  for (const form of ['gpg', 'plain'] as const) {
+    const name = manifestName(set, form, prefixes);
+    if (!names.includes(name) && (await storage.stat(name))) return true;
+  }
+  return false;
 }

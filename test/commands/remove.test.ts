@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type RemoveAction, remove } from '../../src/commands/remove.ts';
@@ -205,4 +205,21 @@ test('where the archive cache has no room for a note old backups are removed all
   await call(archive, 'cleanup', '', true);
   assert.equal(setsAt(archive), 2);
   assert.equal(readdirSync(archive.folder).length, 6);
+});
+
+test('cleanup spares a set that another machine completes while the plan is being read', async t => {
+  const base = tempDir(t);
+  const archive = await threeChains(base);
+  const manifest = readdirSync(archive.folder).find(name => /inc.*manifest/.test(name))!;
+  const names = readdirSync(archive.folder);
+  renameSync(join(archive.folder, manifest), join(base, manifest));
+  const other = createTestArchive(join(base, 'other'), { url: archive.url });
+  const { print } = other.host;
+  other.host.print = async (...result) => {
+    await print(...result);
+    renameSync(join(base, manifest), join(archive.folder, manifest));
+  };
+  assert.match(await call(other, 'cleanup', '', true), /^Deleting this file from backend:/m);
+  assert.ok(other.host.reports.some(({ code }) => code === 'completed-meanwhile'));
+  assert.deepEqual(readdirSync(archive.folder), names);
 });
