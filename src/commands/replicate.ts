@@ -66,6 +66,7 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
       );
       const copying = { from: from.storage, to: to.storage, there, dryRun: request.dryRun, progress };
       for (const set of sets.sort(byTime)) await copySet(set, copying, host);
+      if (!request.dryRun) await checkCopies(sets, to.storage);
       return isSound ? exitStatus.done : exitStatus.failed;
     } finally {
       lock.release();
@@ -74,6 +75,21 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
     await from.close();
     await to.close();
   }
+}
+
+/**
+ * Removals by another machine know nothing of our lock: what we put, or had found there, may be gone by now.
+ * @throws BackupError `object-missing`
+ */
+async function checkCopies(sets: readonly BackupSet[], to: Storage): Promise<void> {
+  const there = new Set<string>();
+  for await (const { name } of to.list()) there.add(name);
+  const lost = sets.find(set => objectsOf(set).some(({ name }) => !there.has(name)));
+  if (!lost) return;
+  throw new BackupError(
+    'object-missing',
+    `${to.description} has not all of the ${describeSet(lost.id)} any more: somebody has removed it meanwhile, as cleanup does on another machine; run again, and what is missing is copied`,
+  );
 }
 
 /**

@@ -12,7 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { replicate } from '../../src/commands/replicate.ts';
 import { createDuplicity } from '../support/duplicity.ts';
+import { createTestHost } from '../support/host.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
@@ -115,4 +117,30 @@ test('a copy that was backed up to, and another archive, are left alone', async 
   expectStatus(await backUp(1_600_009_000, 'archive'));
   expectStatus(await copy(), 5);
   assert.deepEqual(readdirSync(at('copy')).sort(), before);
+});
+
+test('a copy does not count of which something was removed while it was made', async t => {
+  const { at, copy } = await setUp(t);
+  const host = createTestHost();
+  const { print } = host;
+  const url = (name: string) => `file://${at(name)}`;
+  host.print = async (...result) => {
+    await print(...result);
+    const volume = readdirSync(at('copy')).find(
+      name => name.includes('duplicity-full') && name.includes('vol1'),
+    );
+    if (volume) rmSync(at('copy', volume));
+  };
+  const request = {
+    ...{ url: url('archive'), to: url('copy') },
+    archiveDir: at('caches'),
+    tempdir: at(),
+    dryRun: false,
+  };
+  await assert.rejects(replicate(request, host), {
+    code: 'object-missing',
+    message: /has not all of the full backup of 20200913T122640Z any more/,
+  });
+  expectStatus(await copy());
+  assert.deepEqual(readdirSync(at('copy')).sort(), readdirSync(at('archive')).sort());
 });
