@@ -72,8 +72,8 @@ export function planCleanup(
     const parsed = parseName(name, prefixes);
     if (parsed?.kind === 'manifest' && parsed.exact && !parsed.partial) inCache.add(setKey(parsed.set));
   }
-  const { incomplete, orphaned, orphanedSignatures } = collection;
-  const loose = [...incomplete, ...orphaned, ...orphanedSignatures];
+  const { incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = collection;
+  const loose = [...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
   const lost = incomplete.filter(set => inCache.has(setKey(set.id)) || isBuiltUpon(set, loose));
   const candidates = [
     ...incomplete.map(set => ({ set, reason: 'it has no manifest' })),

@@ -122,6 +122,9 @@ test('planCleanup() keeps sets in a row that all lost their manifests', () => {
   assert.deepEqual(removedSets(planCleanup(ended)), []);
   const all = collect(volume(full(0)), volume(inc(0, 5)));
   assert.deepEqual(removedSets(planCleanup(all)), []);
+  const first = collect(lost(full(0)), signatures(inc(0, 5)));
+  assert.equal(first.problems.filter(problem => problem.code === 'manifest-lost').length, 1);
+  assert.deepEqual(removedSets(planCleanup(first)), []);
 });
 
 test('planKeepFulls() counts no full set without manifest, and keeps the newest chain that has all', () => {
