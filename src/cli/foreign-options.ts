@@ -11,7 +11,8 @@ export interface ForeignOption {
   readonly reason: string;
 }
 
-const elsewhere = 'tsbackup stores in folders and S3 buckets only; mount the place and use file://';
+/** Wrappers give them whatever the target is; targets of the kinds that they are for are refused themselves. */
+const elsewhere = 'it is for targets of other kinds than folders and S3 buckets';
 const always = 'uploads overlap with packing anyway';
 const found = 'this is found out by itself';
 
@@ -44,6 +45,16 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...all('ignored', 'nothing', 'it is for finding faults in duplicity', 'pydevd'),
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),
+  ...all('ignored', 'nothing', elsewhere, 'gio ssh-askpass ftp-passive ftp-regular b2-hide-files mf-purge'),
+  ...all('ignored', 'value', elsewhere, 'ssh-options scp-command sftp-command rsync-options imap-mailbox'),
+  ...all('ignored', 'nothing', elsewhere, 'imap-full-address'),
+  ...all(
+    'ignored',
+    'value',
+    elsewhere,
+    'azure-blob-tier azure-max-block-size azure-max-connections cf-backend idr-fakeroot',
+  ),
+  ...all('ignored', 'value', elsewhere, 'azure-max-single-put-size swift-storage-policy webdav-headers'),
   ...all(
     'refused',
     'nothing',
@@ -51,16 +62,6 @@ export const foreignOptions: readonly ForeignOption[] = [
     'copy-links',
   ),
   ...all('refused', 'nothing', 'such names are read, but no longer written', 'old-filenames short-filenames'),
-  ...all(
-    'refused',
-    'nothing',
-    elsewhere,
-    'gio ssh-askpass ftp-passive ftp-regular cf-backend b2-hide-files mf-purge',
-  ),
-  ...all('refused', 'value', elsewhere, 'ssh-options scp-command sftp-command rsync-options imap-mailbox'),
-  ...all('refused', 'nothing', elsewhere, 'imap-full-address idr-fakeroot'),
-  ...all('refused', 'value', elsewhere, 'azure-blob-tier azure-max-block-size azure-max-connections'),
-  ...all('refused', 'value', elsewhere, 'azure-max-single-put-size swift-storage-policy webdav-headers'),
   ...all(
     'refused',
     'value',

@@ -54,7 +54,7 @@ export function parseTarget(text: string): Target {
     default:
       throw new BackupError(
         'usage',
-        `Targets of kind ${scheme}:// are not supported. Supported are: ${SUPPORTED}.`,
+        `Targets of kind ${scheme}:// are not supported; mount the place and use file://. Supported are: ${SUPPORTED}.`,
       );
   }
 }

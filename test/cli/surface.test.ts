@@ -170,6 +170,18 @@ test('options of another action are passed over, and said to be', async () => {
   assert.equal(values.time, undefined);
 });
 
+test('options for other kinds of targets are passed over, as wrappers always give them', async () => {
+  // Debian's backupninja does so with the first one.
+  const others = ['--ssh-options', '', '--ftp-passive', '--rsync-options=--rsh', '--cf-backend', 'pyrax'];
+  const { notices, arguments: left } = await parse('full', ...others, 's', 'file://t');
+  assert.deepEqual(left, ['s', 'file://t']);
+  const why = 'is ignored: it is for targets of other kinds than folders and S3 buckets.';
+  assert.deepEqual(
+    notices,
+    ['ssh-options', 'ftp-passive', 'rsync-options', 'cf-backend'].map(long => `--${long} ${why}`),
+  );
+});
+
 test('selection options keep their order', async () => {
   const { ordered } = await parse(
     '--include',
