@@ -36,8 +36,12 @@ export async function status(request: StatusRequest, host: Host): Promise<number
         : printChanges(changesInSet, chain, archive, host));
       return exitStatus.done;
     }
-    const place = { backend: archive.storage.description, archiveDir: displayPath(archive.cache.folder) };
-    const lines = [...statusLines(collection, place), ...catalogLines(archive)];
+    const place = {
+      backend: archive.storage.description,
+      archiveDir: displayPath(archive.cache.folder),
+      archiveNotes: catalogLines(archive),
+    };
+    const lines = statusLines(collection, place);
     await host.print(`${lines.join('\n')}\n`, () => statusItems(collection, place.backend));
     return exitStatus.done;
   } finally {

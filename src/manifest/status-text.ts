@@ -9,10 +9,10 @@ import { endOf } from './names.ts';
 import type { BackupSet } from './sets.ts';
 import { asctime } from './time.ts';
 
-/** @param place what to print as backend and archive folder */
+/** @param place what to print as backend and archive folder, and what more there is to say of that folder */
 export function statusLines(
   collection: Collection,
-  place: { readonly backend: string; readonly archiveDir: string },
+  place: { readonly backend: string; readonly archiveDir: string; readonly archiveNotes?: readonly string[] },
 ): string[] {
   const next = continuable(collection);
   const primary = 'chain' in next ? next : undefined;
@@ -23,6 +23,7 @@ export function statusLines(
     '-----------------',
     `Connecting with backend: ${place.backend}`,
     `Archive dir: ${place.archiveDir}`,
+    ...(place.archiveNotes ?? []), // not at the end, from which programs count lines
     '',
     `Found ${counted(secondary.length, 'secondary backup chain')}.`,
   ];

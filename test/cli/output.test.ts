@@ -119,3 +119,14 @@ test('only -v debug shows where an error comes from', async t => {
   const silent = await program.run([...words, '-v', '0']);
   assert.equal(silent.stderr, plain.stderr, 'errors are always told');
 });
+
+test('collection-status ends as that of duplicity: programs count its lines from the end', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  expectStatus(await program.run(['full', '--no-encryption', 'source', 'file://target']));
+  const { stdout } = expectStatus(await program.run(['collection-status', 'file://target']));
+  assert.match(stdout, /^Archive dir: .*\nCatalog: tsbackup-catalog-/m);
+  const [set = '', , last] = stdout.trimEnd().split('\n').slice(-3);
+  assert.match(set, /^ +Full .* 1$/);
+  assert.equal(last, 'No orphaned or incomplete backup sets found.');
+});
