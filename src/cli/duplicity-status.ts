@@ -28,11 +28,16 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   'target-full': 53,
 };
 
-/** They take a folder that is not there for an archive without backups: wrappers call them before the first one. */
-const contentWithNothing: ReadonlySet<Action> = new Set<Action>([
-  ...(['collection-status', 'cleanup', 'remove-older-than'] as const),
+const removing = [
+  ...(['cleanup', 'remove-older-than'] as const),
   ...(['remove-all-but-n-full', 'remove-all-inc-of-but-n-full'] as const),
-]);
+];
+
+/** What they come to is a notice of duplicity's, which -v0 to -v2 silence: from cron all that is printed is a mail. */
+export const endsWithNotice: ReadonlySet<Action> = new Set<Action>(['verify', ...removing]);
+
+/** They take a folder that is not there for an archive without backups: wrappers call them before the first one. */
+const contentWithNothing: ReadonlySet<Action> = new Set<Action>(['collection-status', ...removing]);
 
 /** What duplicity would end with after an error. @param action undefined if none was understood */
 export function duplicityStatusOf(error: unknown, action: Action | undefined): number {

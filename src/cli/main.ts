@@ -15,7 +15,7 @@ import type { Reporter } from '../report.ts';
 import { type Action, actions } from './actions.ts';
 import { stallTimeoutMs } from './common-values.ts';
 import { dispatch } from './dispatch.ts';
-import { asDuplicity, duplicityStatusOf } from './duplicity-status.ts';
+import { asDuplicity, duplicityStatusOf, endsWithNotice } from './duplicity-status.ts';
 import { createJsonOutput, type JsonOutput } from './json-output.ts';
 import { type Logs, openLogs } from './logs.ts';
 import { optionNames } from './options.ts';
@@ -128,7 +128,7 @@ export async function main(
     const channels = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
-      print: heard(json ? printItems(json) : printTo(process.stdout), logs),
+      print: heard(json ? printItems(json) : printed(action, isDuplicity && verbosity < NOTICE), logs),
     };
     const host = await createHost(invocation, { ...channels, cores }, interruption, watchdog);
     const status = await dispatch(invocation, host);
@@ -254,6 +254,11 @@ function textReporter(
 ): Reporter {
   const notices = printsData(action) ? process.stderr : process.stdout;
   return createTextReporter({ ...options, notices, alerts: process.stderr });
+}
+
+/** @param isQuiet whether duplicity would keep to itself what it tells as a notice */
+function printed(action: Action, isQuiet: boolean): Host['print'] {
+  return isQuiet && endsWithNotice.has(action) ? async () => {} : printTo(process.stdout);
 }
 
 function printTo(stream: NodeJS.WritableStream): Host['print'] {

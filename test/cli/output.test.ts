@@ -1,7 +1,7 @@
 /** What the program writes where: modes of files, names with blanks, streams that are closed, how much it says. */
 
 import assert from 'node:assert/strict';
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertTold } from '../commands/troubles.ts';
@@ -129,4 +129,27 @@ test('collection-status ends as that of duplicity: programs count its lines from
   const [set = '', , last] = stdout.trimEnd().split('\n').slice(-3);
   assert.match(set, /^ +Full .* 1$/);
   assert.equal(last, 'No orphaned or incomplete backup sets found.');
+});
+
+test('called as duplicity, verify and removals are as silent as it is below the verbosity of notices', async t => {
+  const { home, env, run } = createProgram(t);
+  const link = join(home, 'duplicity');
+  symlinkSync(cliPath, link);
+  mkdirSync(join(home, 'source'));
+  for (const time of ['1600000000', '1700000000']) {
+    const backup = ['full', '--no-encryption', '--current-time', time, 'source', 'file://target'];
+    expectStatus(await run(backup));
+  }
+  for (const words of [
+    ['verify', 'file://target', 'source'],
+    ['cleanup', '--force', 'file://target'],
+    ['remove-older-than', '1D', '--force', 'file://target'],
+    ['remove-all-but-n-full', '1', '--force', 'file://target'],
+  ]) {
+    const as = (name: string) =>
+      runProgram(process.execPath, [name, '-v', 'warning', ...words], { env, cwd: home });
+    assert.notEqual((await as(cliPath)).stdout, '', words.join(' '));
+    const { stdout, stderr } = expectStatus(await as(link));
+    assert.equal(stdout + stderr, '', words.join(' '));
+  }
 });
