@@ -183,7 +183,9 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
       const { status } = await import('../commands/status.ts');
       const file = values['file-changed'] as string | undefined;
       const fileChanged = file === undefined ? undefined : relativePath(file);
-      return status({ ...common, url: first, fileChanged, changesInSet: setIndexOf(values) }, host);
+      const isAbsentShown = values['duplicity-exit-codes'] === true;
+      const changesInSet = setIndexOf(values);
+      return status({ ...common, url: first, isAbsentShown, fileChanged, changesInSet }, host);
     }
     case 'list-current-files': {
       const { list } = await import('../commands/list.ts');

@@ -92,13 +92,17 @@ export async function main(
   try {
     const show = (text: string) => process.stdout.write(text);
     if (argv.includes('--json')) json = createJsonOutput(process.stdout, NOTICE, false);
-    const invocation = await parseCommandLine(argv, version, show, background);
-    if (!invocation) {
+    const parsed = await parseCommandLine(argv, version, show, background);
+    if (!parsed) {
       const loss = await output.loss();
       return loss ? failedToTell(loss) : exitStatus.done;
     }
+    const { values } = parsed;
+    const invocation = isDuplicity
+      ? { ...parsed, values: { ...values, 'duplicity-exit-codes': true } }
+      : parsed;
     action = invocation.action;
-    asDuplicityDoes ||= invocation.values['duplicity-exit-codes'] === true;
+    asDuplicityDoes = invocation.values['duplicity-exit-codes'] === true;
     verbosity = (invocation.values.verbosity as number | undefined) ?? NOTICE;
     const now = clockOf(invocation.values['current-time'] as string | undefined);
     if (invocation.values['log-timestamp'] === true) mark = stampMark(now);

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { exitStatus } from '../errors.ts';
-import { continuable } from '../manifest/chains.ts';
+import { type Collection, collectSets, continuable } from '../manifest/chains.ts';
 import { lastFullLine, statusItems, statusLines } from '../manifest/status-text.ts';
 import { formatSize } from '../text.ts';
 import { type Archive, openArchive } from './archive.ts';
@@ -14,6 +14,8 @@ import { noBackup, requireTarget } from './require-target.ts';
 
 export interface StatusRequest extends CommonOptions {
   readonly url: string;
+  /** Whether a target that is not there is shown as an empty one as well, for scripts that ask so before the first backup. */
+  readonly isAbsentShown: boolean;
   /** The history of this path in the newest chain in place of the chains. */
   readonly fileChanged?: string | undefined;
   /** The changes of this set of the newest chain in place of the chains: 0 is the newest, -1 stands for all. */
@@ -23,6 +25,14 @@ export interface StatusRequest extends CommonOptions {
 export async function status(request: StatusRequest, host: Host): Promise<number> {
   const archive = await openArchive(request.url, request, host);
   try {
+    const backend = archive.storage.description;
+    const show = (collection: Collection) => {
+      const archiveDir = displayPath(archive.cache.folder);
+      const place = { backend, archiveDir, archiveNotes: catalogLines(archive) };
+      const text = `${statusLines(collection, place).join('\n')}\n`;
+      return host.print(text, () => statusItems(collection, backend));
+    };
+    if (request.isAbsentShown && !(await archive.storage.exists())) await show(collectSets([]));
     await requireTarget(archive.storage);
     const collection = await archive.collection();
     const { changesInSet, fileChanged } = request;
@@ -36,13 +46,7 @@ export async function status(request: StatusRequest, host: Host): Promise<number
         : printChanges(changesInSet, chain, archive, host));
       return exitStatus.done;
     }
-    const place = {
-      backend: archive.storage.description,
-      archiveDir: displayPath(archive.cache.folder),
-      archiveNotes: catalogLines(archive),
-    };
-    const lines = statusLines(collection, place);
-    await host.print(`${lines.join('\n')}\n`, () => statusItems(collection, place.backend));
+    await show(collection);
     return exitStatus.done;
   } finally {
     await archive.close();

@@ -129,6 +129,17 @@ test('--duplicity-exit-codes gives the statuses that scripts know', async t => {
   assert.equal((await program.run(['verify', '--compare-data', 'file://target', 'source'])).status, 4);
 });
 
+test('scripts that ask whether there is a first backup are told that there is none, where no target is', async t => {
+  const program = setUp(t);
+  const ask = (...words: string[]) => program.run(['collection-status', 'file://target', ...words]);
+  const { stdout, stderr } = expectStatus(await ask('--duplicity-exit-codes'));
+  assert.match(stdout, /^No backup chains with active signatures found\nNo orphaned or incomplete/m);
+  assert.match(stderr, /^Warning: the target target does not exist/);
+  const ours = await ask();
+  assert.equal(ours.status, 13);
+  assert.equal(ours.stdout, '');
+});
+
 test('a limit of open files that is too low for the threads of a restore is told', async t => {
   const program = setUp(t);
   writeFileSync(join(program.home, 'source/large'), createRandom(7).bytes(6_000_000)); // worth a thread
