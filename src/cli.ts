@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os';
 import { rawWords } from './cli/raw-words.ts';
 import { cannotWrite } from './cli/standard-output.ts';
-import { isDuplicity, versionIn, versionLine } from './cli/version.ts';
+import { isDuplicity, versionLine } from './cli/version.ts';
 import { packThreadPlace } from './engine/pack-thread.ts';
 import { restoreThreadPlace } from './engine/restore-start.ts';
 import { messageOf, systemCode, tooManyFiles } from './errors.ts';
@@ -53,7 +53,7 @@ else {
 
 async function load() {
   const { main } = await import('./cli/main.ts');
-  return { main, version: versionIn(packageFile) };
+  return { main, version: versionLine(['--version'], program, packageFile)!.trimEnd() };
 }
 
 async function run(): Promise<void> {

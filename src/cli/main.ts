@@ -36,6 +36,7 @@ const NOTICE = 3;
 const DEBUG = 9;
 
 export interface Surroundings {
+  /** The line that tells it. */
   readonly version: string;
   /** Whether we were called by the name of duplicity, whose exit statuses are then ours. */
   readonly isDuplicity: boolean;

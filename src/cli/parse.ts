@@ -47,6 +47,7 @@ export type OptionValue = string | number | boolean | readonly string[];
 
 /**
  * @param argv without the program's own two
+ * @param version the line that tells it
  * @param show prints help
  * @returns undefined when help was asked for and printed
  * @throws BackupError `usage`
@@ -107,7 +108,7 @@ function parse(
   program
     .exitOverride()
     .configureOutput(quiet)
-    .version(`tsbackup ${version}`, '-V, --version')
+    .version(version, '-V, --version')
     .usage('[action] [options] arguments')
     .description('Incremental, encrypted backups in the archive format of duplicity.')
     .addHelpText('after', programNotes)

@@ -37,11 +37,13 @@ test('tooOld() takes the versions of Node.js that package.json takes', () => {
 test('the launcher tells the version, and that of duplicity through a link of that name', async t => {
   const { home, env } = createProgram(t);
   symlinkSync(cliPath, join(home, 'duplicity'));
-  for (const [path, told] of [
-    [cliPath, `tsbackup ${version}\n`],
-    [join(home, 'duplicity'), 'duplicity 3.0.4\n'],
+  for (const [path, words, told] of [
+    [cliPath, ['--version'], `tsbackup ${version}\n`],
+    [cliPath, ['-v0', '--version'], `tsbackup ${version}\n`],
+    [join(home, 'duplicity'), ['--version'], 'duplicity 3.0.4\n'],
+    [join(home, 'duplicity'), ['--archive-dir', 'a', '-V'], 'duplicity 3.0.4\n'],
   ] as const) {
-    const result = await runProgram(process.execPath, [path, '--version'], { env, cwd: home });
+    const result = await runProgram(process.execPath, [path, ...words], { env, cwd: home });
     expectStatus(result);
     assert.equal(result.stdout, told);
     assert.equal(result.stderr, '');
