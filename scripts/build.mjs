@@ -1,5 +1,5 @@
 // npm run build: the WebAssembly kernel, then TypeScript → dist/ (what the tests run), then one bundle → dist/bin
-// (what people run: it loads faster than a hundred files), with files of their own for each thread and the SDK for S3, and
+// (what people run: it loads faster than a hundred files), with files of their own for each thread, the SDK for S3 and proxies, and
 // a launcher for the program and for each thread.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,14 +52,18 @@ const program = await build({
     {
       name: 'beside',
       setup: ({ onResolve }) =>
-        onResolve({ filter: /\/s3-sdk\.ts$/ }, () => ({ path: './s3-sdk.cjs', external: true })),
+        onResolve({ filter: /\/s3-(sdk|tunnel)\.ts$/ }, ({ path }) => ({
+          path: path.replace(/^.*\/(.*)\.ts$/, './$1.cjs'),
+          external: true,
+        })),
     },
   ],
 });
-const sdk = await build({
+const forS3 = await build({
   ...loaded,
-  entryPoints: ['src/storage/s3-sdk.ts'],
-  outfile: 'dist/bin/s3-sdk.cjs',
+  entryPoints: ['src/storage/s3-sdk.ts', 'src/storage/s3-tunnel.ts'],
+  outdir: 'dist/bin',
+  outExtension: { '.js': '.cjs' },
   mainFields: ['module', 'main'], // of which what nobody asks for is left out
 });
 await build({
@@ -68,7 +72,7 @@ await build({
   outfile: 'dist/bin/cli.js', // one file, parts of which are run when they are wanted
 });
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');
-const inputs = [program, sdk].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const inputs = [program, forS3].flatMap(({ metafile }) => Object.keys(metafile.inputs));
 writeFileSync('dist/bin/LICENSES', licensesOf(inputs));
 for (const name of [...threads, 'warm-up']) cpSync('dist/bin/cli.js', `dist/bin/${name}.js`);
 run(process.execPath, ['dist/bin/warm-up.js'], ['ignore', 'ignore', 'inherit']); // leaves what V8 has compiled

@@ -69,7 +69,7 @@ export const foreignOptions: readonly ForeignOption[] = [
     'par2-redundancy par2-options',
   ),
   ...all('refused', 'value', 'use a file system or service that keeps its data safe', 'par2-volumes'),
-  ...all('refused', 'value', 'set NODE_EXTRA_CA_CERTS to the file', 'ssl-cacert-file ssl-cacert-path'),
+  ...all('refused', 'value', 'set AWS_CA_BUNDLE to the file', 'ssl-cacert-file ssl-cacert-path'),
   ...all(
     'refused',
     'nothing',

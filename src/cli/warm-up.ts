@@ -45,6 +45,8 @@ async function runIntoBucket(): Promise<void> {
     AWS_ACCESS_KEY_ID: 'nobody',
     AWS_SECRET_ACCESS_KEY: 'none',
     AWS_REGION: 'none',
+    AWS_CONFIG_FILE: '/dev/null',
+    no_proxy: '*',
   });
   const service = createServer((request, response) => {
     const sum = request.headers['x-amz-checksum-sha256'];

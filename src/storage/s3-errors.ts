@@ -28,6 +28,25 @@ export class ForeignError extends Error {
   override readonly name = 'ForeignError';
 }
 
+/** The proxy before the service answered with `status` in its place, or there was none of its answers. */
+export class ProxyError extends Error {
+  override readonly name = 'ProxyError';
+  readonly status: number | undefined;
+  readonly place: string;
+  readonly code: string;
+
+  /** @param place of the proxy, `host:port` */
+  constructor(
+    place: string,
+    { status, reason, cause }: { status?: number | undefined; reason?: string; cause?: unknown },
+  ) {
+    super('the proxy is in the way', { cause });
+    this.place = place;
+    this.status = status;
+    this.code = reason ?? `HTTP ${status} of the proxy`;
+  }
+}
+
 interface Meaning {
   readonly code: ErrorCode;
   readonly retry: Verdict['retry'];
@@ -82,7 +101,7 @@ const HOST = silent(
   'its host name is unknown. Check --s3-endpoint-url, the region and the network, then run again',
 );
 const CERTIFICATE = denied(
-  "the server's TLS certificate or protocol is not acceptable ({reason}). Check --s3-endpoint-url; own authorities go into NODE_EXTRA_CA_CERTS",
+  "the server's TLS certificate or protocol is not acceptable ({reason}). Check --s3-endpoint-url; own authorities go into a file that AWS_CA_BUNDLE names",
 );
 const CREDENTIALS = denied(
   'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or see that AWS_PROFILE names a profile in ~/.aws and that its credential_process works',
@@ -166,7 +185,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
   TokenProviderError: EXPIRED,
   ENOTFOUND: HOST,
   EAI_AGAIN: HOST,
-  EPROTO: CERTIFICATE,
+  EPROTO: denied(
+    'it does not speak TLS as we do. A server without TLS wants http:// in --s3-endpoint-url; else check its port, and proxies on the way',
+  ),
+  ERR_TLS_CERT_ALTNAME_INVALID: denied(
+    "the server's TLS certificate is for another host. Give --s3-endpoint-url a name that is in it, or have one made for this name",
+  ),
   CERT_NOT_YET_VALID: denied(
     "the server's TLS certificate is not valid yet by this computer's clock. Set the clock (for example by NTP), then run again",
   ),
@@ -175,7 +199,28 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ),
 };
 
+function proxyMeaning({ status, place }: ProxyError): Meaning {
+  const proxy = `the proxy ${displayPath(pathFromText(place))}`;
+  if (status === 407) {
+    return denied(
+      `${proxy} wants another name and password. HTTPS_PROXY and HTTP_PROXY hold them: http://name:password@host:port`,
+    );
+  }
+  if (status === undefined) {
+    return silent(
+      `${proxy}, or what is behind it, does not answer ({reason}). Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then run again`,
+    );
+  }
+  if (status >= 500) {
+    return silent(`${proxy} does not get through to it ({reason}). Check --s3-endpoint-url, then run again`);
+  }
+  return denied(
+    `${proxy} does not let us through ({reason}). Have it allow the service, or except the service in NO_PROXY`,
+  );
+}
+
 function meaningOf(error: unknown, name: string, status: number | undefined): Meaning {
+  if (error instanceof ProxyError) return proxyMeaning(error);
   if (name === 'CredentialsProviderError' && /\bSSO\b|aws login/i.test(messageOf(error))) return SIGNED_OUT;
   if (Object.hasOwn(meanings, name)) return meanings[name]!;
   if (/^KMS\./.test(name)) return denied(`the encryption key can't be used (${name}). Check --s3-kms-key-id`);
@@ -269,7 +314,8 @@ export function judge(error: unknown, knownHost: boolean): Verdict {
   const meaning = meaningOf(error, reason, statusOf(error));
   const { slowDown = false } = meaning;
   let { retry } = meaning;
-  if (reason === 'ENOTFOUND' && !knownHost) retry = 'counted';
+  const isNowhere = reason === 'ENOTFOUND' || (error instanceof ProxyError && error.status !== undefined);
+  if (isNowhere && !knownHost && retry === 'timed') retry = 'counted';
   if (meaning === CREDENTIALS && knownHost) retry = 'timed'; // there were some: what renews them is away
   return {
     retry,

@@ -17,6 +17,7 @@ import {
 } from './retrying.ts';
 import { type Doing, explain, judge, reasonOf, refusesChecksums, statusOf } from './s3-errors.ts';
 import { DEFAULT_PART, encryptionOf, placeOf, type S3Options, SMALLEST_PART } from './s3-options.ts';
+import { passByProxies, routeOf } from './s3-route.ts';
 import { guardTransport } from './s3-transport.ts';
 import { createThrottle, type Throttle } from './throttle.ts';
 import type { S3Target } from './url.ts';
@@ -101,27 +102,32 @@ export async function openSession(
 ): Promise<S3Session> {
   const { reporter = silentReporter, retry: retryHost = realHost, env = process.env } = host;
   const place = placeOf(target, options, env);
+  const timeoutMs = (options.timeout ?? DEFAULT_TIMEOUT_S) * 1000;
+  const { agents, proxies } = await routeOf(env, timeoutMs);
   // The SDK's hint about coming Node versions is for developers; which version of it we use is pinned.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await import('./s3-sdk.ts');
 
-  const timeoutMs = (options.timeout ?? DEFAULT_TIMEOUT_S) * 1000;
   const policy = {
     attempts: options.numRetries ?? DEFAULT_ATTEMPTS,
     budgetMs: (options.retryFor ?? DEFAULT_BUDGET_S) * 1000,
   };
   let checksums = options.checksums ?? true;
   let answered = false;
+  // What asks for a login's keys has a client of its own, with the default handler if nothing else is said.
+  const clientConfig: { requestHandler?: unknown } = {};
   const client = new sdk.S3Client({
     ...place,
+    ...{ clientConfig },
     ...(place.region === undefined && (await hasNoRegion(sdk)) ? { region: 'us-east-1' } : {}),
     maxAttempts: 1,
     requestChecksumCalculation: async () => (checksums ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'),
     responseChecksumValidation: 'WHEN_REQUIRED', // only where s3-get.ts asks for it
     expectContinueHeader: false, // parts are small; the question would cost a round trip each
-    requestHandler: { connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0 },
+    requestHandler: { connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0, ...agents },
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
+  clientConfig.requestHandler = client.config.requestHandler;
   // A profile may name a server too; the SDK finds it by itself.
   const isServerNamed = (await client.config.serviceConfiguredEndpoint?.()) !== undefined;
   const pathStyle = options.pathStyle ?? (place.forcePathStyle || isServerNamed);
@@ -129,6 +135,7 @@ export async function openSession(
   const throttle = (limit: number | undefined) =>
     limit === undefined ? undefined : createThrottle(limit, retryHost);
   guardTransport(client.config.requestHandler, { timeoutMs, uploads: throttle(options.uploadLimit) });
+  if (proxies) passByProxies(client.config.requestHandler, proxies);
 
   const prefix = target.prefix === '' ? '' : `${target.prefix}/`;
   const description = displayPath(pathFromText(`s3://${target.bucket}/${target.prefix}`));

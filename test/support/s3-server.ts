@@ -34,7 +34,7 @@ export type ServerKind = 'usual' | 'old' | 'lean';
 
 /** Also sets the credentials in this process's environment. */
 export async function startS3Server(kind: ServerKind = 'usual'): Promise<S3Server> {
-  Object.assign(process.env, credentials);
+  Object.assign(process.env, credentials, { no_proxy: '*' });
   const folder = await mkdtemp(join(tmpdir(), 'tsbackup-s3-'));
   const program = fileURLToPath(import.meta.resolve('./s3-server-process.js'));
   // s3rver enciphers the tokens of its lists by DES.
