@@ -23,6 +23,11 @@ export class ReplacedError extends Error {
   override readonly name = 'ReplacedError';
 }
 
+/** An answer that does not tell how many bytes there are. */
+export class UnsizedError extends Error {
+  override readonly name = 'UnsizedError';
+}
+
 /** An answer that is none of S3's, as a network gives that wants a login first. */
 export class ForeignError extends Error {
   override readonly name = 'ForeignError';
@@ -177,6 +182,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
   XAmzContentChecksumMismatch: ALTERED,
   AlteredError: ALTERED,
   ForeignError: FOREIGN,
+  UnsizedError: denied(
+    'the service, or a proxy before it, does not tell how large it is. Have the proxy leave Content-Length and Content-Range in answers',
+  ),
   StalledError: silent(
     'the connection stalled. Check the network; a slow one needs a longer --timeout. Then run again',
   ),

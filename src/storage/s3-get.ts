@@ -12,7 +12,7 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { type Chunks, mapOrdered } from '../streams.ts';
-import { AlteredError, explain, ReplacedError } from './s3-errors.ts';
+import { AlteredError, explain, ReplacedError, UnsizedError } from './s3-errors.ts';
 import { createSlabs, type Slabs } from './s3-parts.ts';
 import type { S3Session } from './s3-session.ts';
 import type { GetOptions } from './storage.ts';
@@ -31,6 +31,8 @@ interface Span {
   readonly end: number;
   readonly etag?: string | undefined;
   readonly hasChecksum?: boolean;
+  /** A range is asked for even if it is all: the answer then tells the size in another way too. */
+  readonly asRange?: boolean;
 }
 
 /** A body that began to arrive; `end` is where the span really ends. */
@@ -38,24 +40,38 @@ interface Opened {
   readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
   readonly etag: string | undefined;
   readonly end: number;
+  /** Size of the object. */
+  readonly total: number;
+}
+
+interface Pieces {
+  readonly slabs: Slabs;
+  readonly width: number;
+  /** A proxy on the way drops sizes of whole objects. */
+  asRanges: boolean;
 }
 
 /** Room for the pieces that are read side by side; the gets of one storage share it. */
-export function createPieces({ partSize, width }: S3Session): { slabs: Slabs; width: number } {
-  return { slabs: createSlabs(Math.min(PIECE, partSize), WIDTH + 1), width: Math.min(WIDTH, width) };
+export function createPieces({ partSize, width }: S3Session): Pieces {
+  const slabs = createSlabs(Math.min(PIECE, partSize), WIDTH + 1);
+  return { slabs, width: Math.min(WIDTH, width), asRanges: false };
 }
 
 /** Object bytes in lent chunks. @throws BackupError, the signal's reason */
 export async function* readObject(
   session: S3Session,
-  pieces: ReturnType<typeof createPieces>,
+  pieces: Pieces,
   name: string,
   key: string,
   { offset = 0, length = Number.POSITIVE_INFINITY, signal, hasChecksum = false }: GetOptions = {},
 ): Chunks {
-  const span = { name, key, start: offset, end: offset + length, hasChecksum };
-  const opened = await open(session, span, signal);
-  if (opened === undefined) return;
+  const span = { name, key, start: offset, end: offset + length, hasChecksum, asRange: pieces.asRanges };
+  let opened = await open(session, span, signal);
+  if (opened === 'no size') {
+    pieces.asRanges = true;
+    opened = await open(session, { ...span, asRange: true }, signal);
+  }
+  if (opened === undefined || opened === 'no size') return;
   const { etag, end } = opened;
   const { size } = pieces.slabs;
   const ahead = end - offset > PIECES_WORTH_IT * size && pieces.width > 1 ? offset + size : end;
@@ -63,10 +79,24 @@ export async function* readObject(
   if (ahead < end) yield* readAhead(session, pieces, { ...span, start: ahead, end, etag }, signal);
 }
 
+/** Size of an object by what its head says, or where a proxy has dropped that from it, by its first byte's place. */
+export async function sizeOf(
+  session: S3Session,
+  { name, key }: Pick<Span, 'name' | 'key'>,
+  { ContentLength }: { ContentLength?: number | undefined },
+  signal?: AbortSignal,
+): Promise<number> {
+  if (ContentLength !== undefined) return ContentLength;
+  const opened = await open(session, { name, key, start: 0, end: 1, asRange: true }, signal);
+  if (opened === undefined || opened === 'no size') return 0;
+  opened.body.destroy();
+  return opened.total;
+}
+
 /** A span in pieces, fetched side by side. */
 async function* readAhead(
   session: S3Session,
-  { slabs, width }: ReturnType<typeof createPieces>,
+  { slabs, width }: Pieces,
   span: Span,
   outer?: AbortSignal,
 ): Chunks {
@@ -114,7 +144,10 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
   let etag = span.etag;
   let current = opened;
   do {
-    current ??= await open(session, { ...span, start: position, etag }, signal);
+    if (current === undefined) {
+      const next = await open(session, { ...span, start: position, etag, asRange: true }, signal);
+      if (next !== 'no size') current = next;
+    }
     if (current === undefined || current.end < span.end) {
       current?.body.destroy();
       const replaced = new ReplacedError('the object has become shorter');
@@ -151,12 +184,16 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
   } while (position < span.end);
 }
 
-/** Asks for a span. @returns undefined where nothing lies, beyond the end */
-async function open(session: S3Session, span: Span, signal?: AbortSignal): Promise<Opened | undefined> {
-  const { name, key, start, end, etag, hasChecksum } = span;
+/** Asks for a span. @returns undefined where nothing lies, beyond the end; 'no size' of all that is to be asked as a range */
+async function open(
+  session: S3Session,
+  span: Span,
+  signal?: AbortSignal,
+): Promise<Opened | 'no size' | undefined> {
+  const { name, key, start, end, etag, hasChecksum, asRange = false } = span;
   // An empty range can't be asked for, yet whether the object is there is to be known.
   const last = Math.max(start, end - 1);
-  const whole = start === 0 && end === Number.POSITIVE_INFINITY;
+  const whole = !asRange && start === 0 && end === Number.POSITIVE_INFINITY;
   const range = whole ? undefined : `bytes=${start}-${end === Number.POSITIVE_INFINITY ? '' : last}`;
   return session.request(
     { doing: 'read', object: name },
@@ -183,11 +220,16 @@ async function open(session: S3Session, span: Span, signal?: AbortSignal): Promi
         body.destroy();
         return undefined;
       }
-      if (place === undefined || place.start !== start || (etag !== undefined && answer.ETag !== etag)) {
+      if (place === undefined) {
+        body.destroy();
+        if (whole) return 'no size';
+        throw new UnsizedError('no size');
+      }
+      if (place.start !== start || (etag !== undefined && answer.ETag !== etag)) {
         body.destroy();
         throw new AlteredError('the answer is not the range that was asked for');
       }
-      return { body, etag: answer.ETag, end: Math.min(end, place.total) };
+      return { body, etag: answer.ETag, end: Math.min(end, place.total), total: place.total };
     },
     { signal },
   );

@@ -14,6 +14,7 @@ import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { Chunks } from '../streams.ts';
 import { AlteredError, type Doing, isTaken, isUploadGone, refusesConditions } from './s3-errors.ts';
+import { sizeOf } from './s3-get.ts';
 import { storageClassOf } from './s3-options.ts';
 import { gather, type Part, type Slabs, type Slots } from './s3-parts.ts';
 import type { S3Session, SendOptions, Sums } from './s3-session.ts';
@@ -77,7 +78,7 @@ export async function putObject(
   if (tries === 1) release();
   if (!isProved) {
     const found = await headAfterPut(session, name, object, signal);
-    if (found) checkSize(session, name, found.ContentLength, bytes.length);
+    if (found) await checkSize(session, name, object, found, bytes.length, signal);
   }
   return bytes.length;
 }
@@ -249,11 +250,20 @@ async function complete(
   const found = await headAfterPut(session, name, upload, signal);
   const isOurs = found?.Metadata?.[UPLOAD_MARK] === mark || (etag !== undefined && found?.ETag === etag);
   if (lost !== undefined && !isOurs) throw lost;
-  if (isOurs) checkSize(session, name, found?.ContentLength, size);
+  if (found && isOurs) await checkSize(session, name, upload, found, size, signal);
 }
 
 /** @throws BackupError 'target-unreachable' */
-function checkSize({ description }: S3Session, name: string, held: number | undefined, sent: number): void {
+async function checkSize(
+  session: S3Session,
+  name: string,
+  { Key: key }: ObjectFields,
+  head: { ContentLength?: number | undefined },
+  sent: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { description } = session;
+  const held = await sizeOf(session, { name, key }, head, signal);
   if (held === sent) return;
   throw new BackupError(
     'target-unreachable',

@@ -7,7 +7,7 @@
 
 import { BackupError, messageOf } from '../errors.ts';
 import { ForeignError, isUploadGone } from './s3-errors.ts';
-import { createPieces, readObject } from './s3-get.ts';
+import { createPieces, readObject, sizeOf } from './s3-get.ts';
 import { keyOf, nameOf } from './s3-keys.ts';
 import type { S3Options } from './s3-options.ts';
 import { createSlabs, createSlots } from './s3-parts.ts';
@@ -74,7 +74,7 @@ function createS3Storage(session: S3Session): S3Storage {
         (client, options) => client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key }), options),
         { signal },
       );
-      return { size: head.ContentLength ?? 0 };
+      return { size: await sizeOf(session, { name, key: Key }, head, signal) };
     } catch (error) {
       if (error instanceof BackupError && error.code === 'object-missing') return undefined;
       throw error;

@@ -120,6 +120,20 @@ test('get() goes on where a body broke, stalled or ended early, if the object is
   assert.equal(third!.headers.range, `bytes=120000-${SIZE - 1}`);
 });
 
+test('put(), get() and stat() do without the sizes that a proxy drops, and say so where they can’t', async t => {
+  let fault: Fault = { kind: 'unsized' };
+  const { storage, proxy } = await behind(t, () => fault);
+  assert.deepEqual(await storage.put('x', lentBytes(SIZE, 65_536)), { size: SIZE });
+  await storage.put('small', Buffer.from('1'));
+  assert.deepEqual(await storage.stat('x'), { size: SIZE });
+  assert.ok(content().equals(await collect(storage.get('x'))));
+  const asked = proxy.seen.length;
+  assert.deepEqual(await collect(storage.get('small')), Buffer.from('1'));
+  assert.equal(proxy.seen.length, asked + 1); // what was learnt is kept
+  fault = { kind: 'unsized', placeless: true };
+  await assert.rejects(collect(storage.get('x')), failing('target-denied', 'Content-Length'));
+});
+
 test('get() of an empty object reads its body, which would keep the connection', async t => {
   const { storage, proxy } = await behind(t, () => ({
     kind: 'answer',

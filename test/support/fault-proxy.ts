@@ -20,6 +20,8 @@ export type Fault =
   | { readonly kind: 'hang' }
   /** The answer ends well after so many bytes, and says that this is all. */
   | { readonly kind: 'truncate-response'; readonly after: number }
+  /** The answer comes in chunks and does not tell its size; nor the place of a range if that is to be dropped too. */
+  | { readonly kind: 'unsized'; readonly placeless?: boolean }
   /** One bit of the request's body is flipped. */
   | { readonly kind: 'flip-request' }
   /** One bit of the answer's body is flipped; with the checksum of the true one if wanted. */
@@ -202,6 +204,13 @@ function spoil(outgoing: ServerResponse, { status, headers, body }: Answer, faul
       const part = body.subarray(0, Math.min(fault.after, Math.max(0, body.length - 1)));
       outgoing.writeHead(status, { ...headers, 'content-length': String(part.length) });
       outgoing.end(part);
+      return;
+    }
+    case 'unsized': {
+      const { 'content-length': _, 'content-range': range, ...rest } = headers;
+      const place = range === undefined || fault.placeless ? {} : { 'content-range': range };
+      outgoing.writeHead(status, { ...rest, ...place });
+      outgoing.end(body);
       return;
     }
     case 'flip-response': {
