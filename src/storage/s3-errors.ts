@@ -23,6 +23,11 @@ export class ReplacedError extends Error {
   override readonly name = 'ReplacedError';
 }
 
+/** What gives the credentials has not done so in time. */
+export class CredentialsLateError extends Error {
+  override readonly name = 'CredentialsLateError';
+}
+
 /** An answer that does not tell how many bytes there are. */
 export class UnsizedError extends Error {
   override readonly name = 'UnsizedError';
@@ -111,6 +116,9 @@ const CERTIFICATE = denied(
 const CREDENTIALS = denied(
   'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or see that AWS_PROFILE names a profile in ~/.aws and that its credential_process works',
 );
+const CREDENTIALS_LATE = denied(
+  'the credentials do not come: the credential_process of the profile, or the service that hands them out, does not end or answer. See that it works without a terminal',
+);
 const SIGNED_OUT = denied(
   'the login of the profile has expired. Log in with "aws sso login", then run again',
 );
@@ -190,6 +198,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ),
   TimeoutError: OFFLINE,
   CredentialsProviderError: CREDENTIALS,
+  CredentialsLateError: CREDENTIALS_LATE,
   TokenProviderError: EXPIRED,
   ENOTFOUND: HOST,
   EAI_AGAIN: HOST,
@@ -283,6 +292,13 @@ export function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' && status > 0 ? status : undefined;
 }
 
+/** Whether the credentials are no longer good, so that others may help; an answer without a body can't say it. */
+export function meansExpired(error: unknown): boolean {
+  const status = statusOf(error);
+  const reason = reasonOf(error);
+  return status === 400 && reason === unnamed(status) ? true : meaningOf(error, reason, status) === EXPIRED;
+}
+
 /** Whether the service refuses the checksum headers that newer SDKs send, so that leaving them out may help. */
 export function refusesChecksums(error: unknown): boolean {
   const status = statusOf(error);
@@ -324,7 +340,7 @@ export function judge(error: unknown, knownHost: boolean): Verdict {
   let { retry } = meaning;
   const isNowhere = reason === 'ENOTFOUND' || (error instanceof ProxyError && error.status !== undefined);
   if (isNowhere && !knownHost && retry === 'timed') retry = 'counted';
-  if (meaning === CREDENTIALS && knownHost) retry = 'timed'; // there were some: what renews them is away
+  if ((meaning === CREDENTIALS || meaning === CREDENTIALS_LATE) && knownHost) retry = 'timed'; // there were some: what renews them is away
   return {
     retry,
     slowDown,

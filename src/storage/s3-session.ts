@@ -15,7 +15,16 @@ import {
   realHost,
   type Trial,
 } from './retrying.ts';
-import { type Doing, explain, judge, reasonOf, refusesChecksums, statusOf } from './s3-errors.ts';
+import { guardCredentials } from './s3-credentials.ts';
+import {
+  type Doing,
+  explain,
+  judge,
+  meansExpired,
+  reasonOf,
+  refusesChecksums,
+  statusOf,
+} from './s3-errors.ts';
 import { DEFAULT_PART, encryptionOf, placeOf, type S3Options, SMALLEST_PART } from './s3-options.ts';
 import { passByProxies, routeOf } from './s3-route.ts';
 import { guardTransport } from './s3-transport.ts';
@@ -92,6 +101,7 @@ export interface S3Session {
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_BUDGET_S = 900;
 const DEFAULT_TIMEOUT_S = 30;
+const CREDENTIALS_TIMEOUTS = 4; // a program that hands them out may ask several services
 const DEFAULT_WIDTH = 3; // 15 MiB under way keep a line of 1 Gbit/s busy over a round trip of 100 ms
 const LONG_MS = 5000; // a wait that a person would wonder about
 
@@ -135,6 +145,7 @@ export async function openSession(
   const throttle = (limit: number | undefined) =>
     limit === undefined ? undefined : createThrottle(limit, retryHost);
   guardTransport(client.config.requestHandler, { timeoutMs, uploads: throttle(options.uploadLimit) });
+  const credentials = guardCredentials(client.config, CREDENTIALS_TIMEOUTS * timeoutMs);
   if (proxies) passByProxies(client.config.requestHandler, proxies);
 
   const prefix = target.prefix === '' ? '' : `${target.prefix}/`;
@@ -192,6 +203,7 @@ export async function openSession(
 
     async request(what, send, { signal, policy: ownPolicy = policy, sums } = {}) {
       const trial = createTrial(ownPolicy, retryHost);
+      let mayRenew = true;
       for (;;) {
         signal?.throwIfAborted();
         const wereSent = sums?.sent; // another part may step back meanwhile
@@ -204,6 +216,8 @@ export async function openSession(
           if (sums && wereSent && !sums.proved && refusesChecksums(error)) {
             sums.sent = false;
             withoutChecksums(error);
+          } else if (mayRenew && meansExpired(error) && (await credentials.renew().catch(() => false))) {
+            mayRenew = false;
           } else await failed(trial, what, error, signal);
         }
       }

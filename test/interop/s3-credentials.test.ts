@@ -2,15 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { exitStatus } from '../../src/errors.ts';
+import { type Seen, s3Error, startFaultProxy } from '../support/fault-proxy.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
+import { createRandom } from '../support/random.ts';
 import { BUCKET, credentials, startS3Server } from '../support/s3-server.ts';
 import type { Scope } from '../support/temp-dir.ts';
 
@@ -130,4 +132,64 @@ test('credentials come from all the places that the SDK knows, and what is wrong
       assert.doesNotMatch(stderr, /sekret/);
     });
   }
+});
+
+/** A profile whose keys come from a program. */
+function keysFrom(home: string, script: string): Record<string, string> {
+  const command = join(home, 'keys.sh');
+  writeFileSync(command, `#!/bin/sh\n${script}\n`);
+  chmodSync(command, 0o700);
+  const config = join(home, 'config');
+  writeFileSync(config, `[default]\ncredential_process = ${command}\n`);
+  return { AWS_CONFIG_FILE: config, AWS_EC2_METADATA_DISABLED: 'true' };
+}
+
+test('keys that expire in the middle of a run are asked for again', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const program = createProgram(t);
+  const calls = join(program.home, 'calls');
+  const answer = (token: string) => JSON.stringify({ Version: 1, ...keys, SessionToken: token });
+  const env = keysFrom(
+    program.home,
+    `if [ -e ${calls} ]; then echo '${answer('second')}'; else touch ${calls}; echo '${answer('first')}'; fi`,
+  );
+  // Heads have no body that could say why.
+  for (const isLast of [({ url }: Seen) => url.includes('vol1'), ({ method }: Seen) => method === 'HEAD']) {
+    rmSync(calls, { force: true });
+    let isExpired = false;
+    const proxy = await startFaultProxy(server.port, seen => {
+      isExpired ||= isLast(seen);
+      const token = seen.headers['x-amz-security-token'];
+      return isExpired && token === 'first' ? s3Error(400, 'ExpiredToken') : undefined;
+    });
+    t.after(() => proxy.close());
+    const source = join(program.home, 'source');
+    mkdirSync(source, { recursive: true });
+    writeFileSync(join(source, 'large'), createRandom('expires').bytes(6_000_000)); // parts, and a look at what was joined
+    const url = `s3://${BUCKET}/expires${proxy.url.slice(-3)}`;
+    const options = ['--s3-endpoint-url', proxy.url];
+    expectStatus(await program.run(['full', source, url, ...options], { passphrase: 'p', env }));
+    assert.ok(isExpired);
+  }
+  // Where the program has no other keys the run ends, in one line.
+  const proxy = await startFaultProxy(server.port, () => s3Error(400, 'ExpiredToken'));
+  t.after(() => proxy.close());
+  const result = await program.run(
+    ['collection-status', `s3://${BUCKET}/x`, '--s3-endpoint-url', proxy.url],
+    { env },
+  );
+  assert.equal(result.status, exitStatus.targetUnreachable, result.stderr);
+  assert.match(result.stderr, /^Error: [^\n]+has expired[^\n]+\n$/);
+});
+
+test('a program for keys that does not end is ended, and told', async t => {
+  const program = createProgram(t);
+  const env = keysFrom(program.home, 'sleep 30; echo'); // with a child of its own
+  const options = ['--s3-endpoint-url', 'http://127.0.0.1:9', '--timeout', '1'];
+  const { status, stderr } = await program.run(['collection-status', `s3://${BUCKET}/x`, ...options], {
+    env,
+  });
+  assert.equal(status, exitStatus.targetUnreachable, stderr);
+  assert.match(stderr, /^Error: [^\n]+credential_process[^\n]+\n$/);
 });
