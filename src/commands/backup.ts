@@ -151,10 +151,10 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
       } else if (error.code === 'cut-file-changed' && journal) {
         const shorter: Journal | undefined = cutBack(journal);
         if (shorter) note(host, error.code, `${error.message}; it is stored anew.`);
-        else await giveUp(journal, error.message, archive, collection, host);
+        else await giveUp(journal.header.set, error.message, archive, collection, host);
         journal = shorter;
       } else if (error.code === 'journal-damaged' && journal) {
-        await giveUp(journal, error.message, archive, collection, host);
+        await giveUp(journal.header.set, error.message, archive, collection, host);
         journal = undefined;
       } else throw error;
     }

@@ -50,6 +50,7 @@ export async function findInterrupted(
   const dealtWith = await removeForeignParts(archive, collection, host);
   const journal = await readJournal(archive);
   if (journal) dealtWith.push(journal.header.set);
+  else dealtWith.push(...(await giveUpUnknown(archive, collection, host)));
   const removed = setsBeingRemoved(archive);
   const begun = collection.incomplete.map(({ id }) => id).filter(id => removed.has(setKey(id)));
   reportUnknown(collection, [...dealtWith, ...begun, ...(await setsOfCache(archive, collection))], host);
@@ -64,7 +65,7 @@ export async function findInterrupted(
     mismatchOf(journal, request, form, host) ??
     (count === 0 ? 'what it left in the archive cache is damaged' : undefined);
   if (reason !== undefined) {
-    await giveUp(journal, reason, archive, collection, host);
+    await giveUp(set, reason, archive, collection, host);
     return undefined;
   }
   checkBegin(set, host);
@@ -91,7 +92,7 @@ export function cutBack(journal: Journal): Journal | undefined {
 
 /** Removes an interrupted set from the target and from the archive cache, and says why. */
 export async function giveUp(
-  { header: { set } }: Journal,
+  set: SetId,
   reason: string,
   archive: Archive,
   collection: Collection,
@@ -139,7 +140,7 @@ function checkBegin(set: SetId, { now }: Host): void {
 
 const remedy = 'to begin anew, remove it with the cleanup command and --force';
 
-/** The newest journal with a checkpoint; where there is none, what lies about is removed. */
+/** The newest journal that this version knows. */
 async function readJournal(archive: Archive): Promise<Journal | undefined> {
   const { cache, prefixes } = archive;
   const journals: Journal[] = [];
@@ -151,8 +152,22 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
       journals.push(journal);
   }
   const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
-  if (!newest) await removePartial(archive);
   return newest;
+}
+
+/**
+ * What lies about without a journal that we know: of sets that were begun by another version of this program, or whose
+ * journal is damaged. Nobody else knows of them, so what the target has of them would stay there for good.
+ * @returns these sets
+ */
+async function giveUpUnknown(archive: Archive, collection: Collection, host: Host): Promise<SetId[]> {
+  const names = (await ownPartials(archive)).filter(isJournalName);
+  const sets = names.map(name => parseName(name, archive.prefixes)!.set);
+  const reason = 'what it left in the archive cache is damaged, or of another version of tsbackup';
+  for (const set of sets.filter(id => incompleteSet(collection, setKey(id))))
+    await giveUp(set, reason, archive, collection, host);
+  await removePartial(archive);
+  return sets;
 }
 
 /** Those that were finished: they have lost their manifest, which is told elsewhere, and cleanup leaves them. */
@@ -258,7 +273,7 @@ async function whatIsThere(
     );
   }
   if (gap === 0) {
-    await giveUp(journal, 'its volumes are not at the target', archive, collection, host);
+    await giveUp(header.set, 'its volumes are not at the target', archive, collection, host);
     return undefined;
   }
   host.reporter.report({

@@ -137,6 +137,30 @@ test('an interrupted set is given up when another program has made one since', a
   assert.equal(fulls.length, 1, 'the one of the other program is continued');
 });
 
+test('an interrupted set of another version of the program is removed, and made anew', async t => {
+  const { program, source, folder, url } = await killedBackup(t);
+  const left = readdirSync(folder);
+  const caches = join(program.env.XDG_CACHE_HOME!, 'tsbackup');
+  const partial = join(caches, readdirSync(caches)[0]!, 'tsbackup-partial');
+  const name = readdirSync(partial).find(file => file.endsWith('.journal'))!;
+  const journal = readFileSync(join(partial, name), 'utf8');
+  writeFileSync(join(partial, name), journal.replaceAll(/ [0-9a-f]{8}$/gm, '')); // as the first versions wrote it
+  await sleep(1100); // the next set shall have another time
+  const { stdout } = expectStatus(await program.run([source, url], options));
+  assert.match(
+    stdout,
+    /^The full backup of \S+ was interrupted and can't be continued: .* of another version of tsbackup\. What there is of it is removed\.$/m,
+  );
+  assert.doesNotMatch(stdout, /was not finished/);
+  const remains = readdirSync(folder);
+  assert.deepEqual(
+    left.filter(file => remains.includes(file)),
+    [],
+  );
+  expectStatus(await program.run(['restore', url, 'out'], options));
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
+
 test('an unfinished set that another archive cache knows of is told, and left alone', async t => {
   const base = tempDir(t);
   const source = join(base, 'source');
