@@ -2,7 +2,8 @@
  * Runs files of the bundle with the code that V8 has compiled of them before: to compile it takes longer than most runs
  * do. The compiled code is a file beside each, for one version of V8; a run that finds none that fits leaves what it has
  * compiled to the next one, if it may. V8 does not look whether that code is what it wrote: after a power cut or on a worn
- * disk it would crash, or do something else than the program. So a checksum stands at the end of the file.
+ * disk it would crash, or do something else than the program. Nor does it look at more of the source than its length: code of
+ * another version would be run. So a checksum of both stands at the end of the file.
  */
 
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,13 +27,14 @@ const loaded = new Map<string, unknown>();
 export function loadCompiled(file: string): unknown {
   if (loaded.has(file)) return loaded.get(file);
   const source = readFileSync(file, 'latin1');
+  const sum = crc32(source);
   const compiled = `${file}.${process.arch}-${process.versions.v8}`;
-  const cachedData = readCompiled(compiled);
+  const cachedData = readCompiled(compiled, sum);
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
   if (!cachedData || script.cachedDataRejected) {
     process.once('exit', () => {
       optimizeAsUsual(); // what is kept fits the flags that were set then
-      keep(script, compiled);
+      keep(script, compiled, sum);
     });
   }
   const module: { exports: unknown } = { exports: {} };
@@ -46,25 +48,25 @@ export function loadCompiled(file: string): unknown {
 
 const SUM_LENGTH = 4;
 
-/** @returns undefined where there is none, or it is not what was written */
-function readCompiled(compiled: string): Buffer | undefined {
+/** @param sum of the source @returns undefined where there is none, or it is not what was written, or of another source */
+function readCompiled(compiled: string, sum: number): Buffer | undefined {
   try {
     const bytes = readFileSync(compiled);
     const code = bytes.subarray(0, -SUM_LENGTH);
-    return crc32(code) === bytes.readUInt32BE(code.length) ? code : undefined;
+    return crc32(code, sum) === bytes.readUInt32BE(code.length) ? code : undefined;
   } catch {
     return undefined;
   }
 }
 
-function keep(script: Script, compiled: string): void {
+function keep(script: Script, compiled: string, sumOfSource: number): void {
   const temporary = `${compiled}.${process.pid}-${threadId}`;
   try {
     const fd = openSync(temporary, 'wx'); // first, as most who may not would only have waited for the rest
     try {
       const code = script.createCachedData();
       const sum = Buffer.alloc(SUM_LENGTH);
-      sum.writeUInt32BE(crc32(code));
+      sum.writeUInt32BE(crc32(code, sumOfSource));
       writeFileSync(fd, Buffer.concat([code, sum]));
     } finally {
       closeSync(fd);

@@ -36,3 +36,14 @@ test('compiled code that is not what was written is not run, and is written anew
     assert.ok(!readFileSync(compiled).equals(damaged));
   }
 });
+
+test('code that was compiled of another version of the file is not run', async t => {
+  const file = join(tempDir(t), 'script.cjs');
+  const code = `import(process.argv[1]).then(it => console.log(it.loadCompiled(process.argv[2])))`;
+  const env = { PATH: process.env.PATH ?? '' };
+  for (const text of ['what it says', 'another text']) {
+    writeFileSync(file, `(function (module) { module.exports = '${text}'; })`);
+    const result = await runProgram(process.execPath, ['-e', code, module, file], { env });
+    assert.equal(expectStatus(result).stdout, `${text}\n`);
+  }
+});
