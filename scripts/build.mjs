@@ -2,7 +2,9 @@
 // (what people run: it loads faster than a hundred files), with files of their own for each thread, the SDK for S3 and proxies, and
 // a launcher for the program and for each thread.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { licensesOf } from './licenses.mjs';
 
@@ -19,6 +21,12 @@ const external = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).de
   .filter(name => name !== 'commander' && name !== 'better-sqlite3') // which every run loads, but for the native part
   .flatMap(name => [name, `${name}/*`])
   .concat('bindings');
+// Files of different builds do not go together: src/engine/own-build.ts.
+const sources = readdirSync('src', { recursive: true, withFileTypes: true }).filter(one => one.isFile());
+const paths = sources.map(({ parentPath, name }) => join(parentPath, name)).sort();
+const hash = createHash('sha256');
+for (const path of [...paths, 'package-lock.json', 'scripts/build.mjs']) hash.update(readFileSync(path));
+const own = hash.digest('hex').slice(0, 16);
 const common = {
   bundle: true,
   metafile: true,
@@ -26,17 +34,18 @@ const common = {
   platform: 'node',
   target: 'node20',
   legalComments: 'none',
+  define: { BUILD: JSON.stringify(own) },
   supported: { 'dynamic-import': false }, // `require` is sooner done, and all are there for it
 };
 const loaded = {
   ...common,
   charset: 'ascii',
   minifyWhitespace: true, // its text stays in memory
-  define: { 'import.meta.url': 'bundleUrl' },
+  define: { ...common.define, 'import.meta.url': 'bundleUrl' },
   banner: {
     js: "(function (module, require, __filename) {const bundleUrl = require('node:url').pathToFileURL(__filename).href;",
   },
-  footer: { js: '})' },
+  footer: { js: `})//${own}` },
 };
 const threads = ['pack-worker', 'read-ahead-worker', 'restore-worker', 'seal-worker'];
 const program = await build({
@@ -69,6 +78,7 @@ const forS3 = await build({
 await build({
   ...common,
   entryPoints: ['src/cli/launch.ts'],
+  footer: { js: `//${own}` },
   outfile: 'dist/bin/cli.js', // one file, parts of which are run when they are wanted
 });
 writeFileSync('dist/bin/package.json', '{ "type": "commonjs" }\n');

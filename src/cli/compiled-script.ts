@@ -13,6 +13,7 @@ import { Script } from 'node:vm';
 import { threadId } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { optimizeAsUsual } from '../engine/optimize-less.ts';
+import { requireOwnBuild } from '../engine/own-build.ts';
 
 type Require = (id: string) => unknown;
 
@@ -27,6 +28,7 @@ const loaded = new Map<string, unknown>();
 export function loadCompiled(file: string): unknown {
   if (loaded.has(file)) return loaded.get(file);
   const source = readFileSync(file, 'latin1');
+  requireOwnBuild(source);
   const sum = crc32(source);
   const compiled = `${file}.${process.arch}-${process.versions.v8}`;
   const cachedData = readCompiled(compiled, sum);

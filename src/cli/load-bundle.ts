@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
+import { requireSameBuild } from '../engine/own-build.ts';
 import { packThreadPlace, startPackThread } from '../engine/pack-thread.ts';
 import { launchRestoreThread, restoreThreadPlace } from '../engine/restore-start.ts';
 import { messageOf, tooManyFiles } from '../errors.ts';
@@ -22,6 +23,7 @@ export function loadBundle(name: string, folder: string, words: readonly string[
     // Collections are small and many here: to share one among threads costs more than it saves.
     if (isMainThread) setFlagsFromString('--no-parallel-scavenge');
     if (name === 'cli') startThread(words, folder);
+    if (!isMainThread) requireSameBuild(words[0]);
     if (!isMainThread) return void loadCompiled(join(folder, `${name}.cjs`));
     const bundle = loadCompiled(join(folder, 'tsbackup.cjs')) as { parts: typeof parts };
     void bundle.parts[name as keyof typeof parts]();

@@ -126,7 +126,7 @@ export async function storeSet(
       uploads: 1,
       nameOf,
       createEnvelope: async first => {
-        const thread = isWorthAThread(first) ? sealing : undefined;
+        const thread = sealing && isWorthAThread(first) && sealing.canStart() ? sealing : undefined;
         thread?.start(); // while the key is being derived
         const how = await envelopeOptions(thread?.openSealer);
         await cleared;

@@ -5,6 +5,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { ownBuild } from './own-build.ts';
 import { createThreadPlace } from './thread-place.ts';
 
 /** Numbers that are shared with the thread: not 0 once the run is to end, which wakes a thread that waits; its beats. */
@@ -30,6 +31,7 @@ export interface PackThread {
 export function startPackThread(file: string | URL): PackThread {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(file, {
+    argv: [ownBuild],
     // A thread's heap starts large; this one works in slabs and needs little.
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 },
     workerData: shared,

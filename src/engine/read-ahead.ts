@@ -19,6 +19,7 @@ import {
   type RingWriter,
 } from './byte-ring.ts';
 import { monotonicMs } from './monotonic.ts';
+import { ownBuild } from './own-build.ts';
 import type { PlanItem } from './plan-item.ts';
 import {
   ANSWER_HEAD,
@@ -106,6 +107,7 @@ export function createReadAhead(
     const requestRing = createRingMemory(REQUESTS);
     const answerRing = createRingMemory(ANSWERS);
     const worker = new Worker(new URL('./read-ahead-worker.js', import.meta.url), {
+      argv: [ownBuild],
       workerData: { source, requestRing, answerRing } satisfies ReadAheadData,
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });

@@ -6,6 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { createRingMemory, createRingReader, createRingWriter, type RingMemory } from './byte-ring.ts';
 import { endThread } from './end-thread.ts';
+import { ownBuild } from './own-build.ts';
 import { createThreadPlace } from './thread-place.ts';
 
 /** The record that ends it. */
@@ -32,6 +33,7 @@ export function launchRestoreThread(file: string | URL): StartedRestoreThread {
   const ring = createRingMemory();
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(file, {
+    argv: [ownBuild],
     workerData: { ring, beats } satisfies RestoreWorkerData,
     resourceLimits: { maxYoungGenerationSizeMb: 2 },
   });

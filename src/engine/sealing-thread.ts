@@ -4,15 +4,20 @@ import { Worker } from 'node:worker_threads';
 import type { Buffers, OpenSealer } from '../volumes/envelope.ts';
 import { createSealedContent } from '../volumes/openpgp-seal.ts';
 import { endThread } from './end-thread.ts';
+import { isOwnThread, ownBuild } from './own-build.ts';
 import { goesRound, ROUND_LENGTH, type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
 
 export interface SealingThread {
   readonly openSealer: OpenSealer;
+  /** Not where the program was replaced since it began. */
+  canStart(): boolean;
   /** Starts the thread, which takes a while; else the first message does. */
   start(): void;
   /** What is under way fails. */
   close(): Promise<void>;
 }
+
+const LAUNCHER = new URL('./seal-worker.js', import.meta.url);
 
 /** More are not kept: they only pile up while the target is slow. */
 const MOST_SPARE = 2;
@@ -29,7 +34,8 @@ export function createSealingThread(): SealingThread {
   };
   const start = () => {
     if (worker) return;
-    worker = new Worker(new URL('./seal-worker.js', import.meta.url), {
+    worker = new Worker(LAUNCHER, {
+      argv: [ownBuild],
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
     worker.on('message', (answer: SealAnswer) => waiting.shift()?.resolve(answer));
@@ -62,6 +68,7 @@ export function createSealingThread(): SealingThread {
   };
 
   return {
+    canStart: () => worker !== undefined || isOwnThread(LAUNCHER),
     start,
     openSealer(key, options) {
       const message = ++messages;
