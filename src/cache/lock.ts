@@ -11,9 +11,10 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { bytesOf, displayPath } from '../bytes.ts';
-import { BackupError, messageOf, reasonOf, systemCode } from '../errors.ts';
+import { BackupError, reasonOf, systemCode } from '../errors.ts';
 import { LOCK_FILE } from './archive-cache.ts';
 import { loadSqlite, type OpenDatabase, type SqliteDatabase } from './sqlite.ts';
+import { sqliteObstacle } from './sqlite-obstacle.ts';
 
 export interface RunLock {
   /** Idempotent. The lock also ends with the process, however that ends. */
@@ -85,13 +86,7 @@ async function openSqlite(): Promise<OpenDatabase> {
     open(':memory:').close(); // only this loads the native part
     return open;
   } catch (error) {
-    throw new BackupError(
-      'local-io',
-      `The SQLite module can't be loaded (${messageOf(error).split('\n')[0]}). Install it for this Node with ` +
-        '"npm rebuild better-sqlite3"; where no ready-made binary exists that needs python3, make and a C++ compiler.',
-      {},
-      { cause: error },
-    );
+    throw new BackupError('local-io', sqliteObstacle(error), {}, { cause: error });
   }
 }
 
