@@ -98,9 +98,15 @@ async function reportUnknownAtTarget(
   { mode }: PlanRequest,
   { reporter, now }: Host,
 ): Promise<void> {
-  const remote = collection.chains.flatMap(({ sets }) =>
-    sets.flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : []))),
-  );
+  const { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = collection;
+  const linked = chains.flatMap(({ sets, superseded }) => [...sets, ...superseded]);
+  const remote = [
+    ...linked,
+    ...incomplete,
+    ...orphaned,
+    ...orphanedSignatures,
+    ...signaturesWithoutBackup,
+  ].flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : [])));
   const plan = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
   const removed = setsBeingRemoved(archive);
   const unknownAtTarget = plan.unknownAtTarget.filter(({ set }) => !removed.has(setKey(set)));

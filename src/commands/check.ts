@@ -9,6 +9,7 @@
 import { comparePaths, displayPath } from '../bytes.ts';
 import { checkVersions, type LostVersions } from '../engine/version-check.ts';
 import { BackupError, exitStatus } from '../errors.ts';
+import { whyOrphaned } from '../manifest/chains.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
@@ -54,8 +55,9 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
       prove: unit => proofs.prove(unit, time),
       disprove: unit => proofs.disprove(unit),
     };
-    for (const { id } of collection.orphaned) {
-      run.fault('orphaned', `the ${describeSet(id)} can't be restored: the backup that it builds on is gone`);
+    for (const set of collection.orphaned) {
+      const why = whyOrphaned(set, collection);
+      run.fault('orphaned', `the ${describeSet(set.id)} can't be restored: ${why}; cleanup removes it`);
     }
     for (const { id } of collection.incomplete) {
       const message = `the ${describeSet(id)} has no manifest: it was not finished (or has lost it), and is not looked at`;

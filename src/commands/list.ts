@@ -9,7 +9,7 @@ import type { Item } from '../report.ts';
 import { openArchive } from './archive.ts';
 import { currentRecords } from './current-records.ts';
 import type { CommonOptions, Host } from './host.ts';
-import { reportTooEarly, reportTooLate } from './replaying.ts';
+import { reportOrphaned, reportTooEarly, reportTooLate } from './replaying.ts';
 import { noBackup, requireTarget } from './require-target.ts';
 
 export interface ListRequest extends CommonOptions {
@@ -35,13 +35,15 @@ export async function list(request: ListRequest, host: Host): Promise<number> {
     if (!chain) throw noBackup(archive.storage, collection);
     reportTooEarly(chain, time, host);
     reportTooLate(collection, time, host);
-    for await (const records of currentRecords(archive, setsFor(chain, time), host.signal)) {
+    const sets = setsFor(chain, time);
+    const isNewest = !reportOrphaned(collection, sets.at(-1)!, time, host);
+    for await (const records of currentRecords(archive, sets, host.signal)) {
       await host.print(
         () => Buffer.concat(records.flatMap(lineOf)),
         () => records.map(itemOf),
       );
     }
-    return exitStatus.done;
+    return isNewest ? exitStatus.done : exitStatus.failed;
   } finally {
     await archive.close();
   }

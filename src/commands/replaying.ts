@@ -8,7 +8,7 @@ import { createPatchChain } from '../engine/patch-chain.ts';
 import { type LostEntry, replay, type TreeSink } from '../engine/replay.ts';
 import { readSet, type SetReaderOptions } from '../engine/set-reader.ts';
 import { BackupError, clauseOf } from '../errors.ts';
-import { type Chain, type Collection, chainFor, setsFor } from '../manifest/chains.ts';
+import { type Chain, type Collection, chainFor, setsFor, whyOrphaned } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
 import { type BackupSet, describeSet } from '../manifest/sets.ts';
@@ -76,15 +76,20 @@ export function wantedSets(
   if (!chain) throw noBackup(archive.storage, collection);
   reportTooEarly(chain, time, host);
   reportTooLate(collection, time, host);
-  reportUnfinished(collection, setsFor(chain, time).at(-1)!, time, host);
+  const last = setsFor(chain, time).at(-1)!;
+  reportUnfinished(collection, last, time, host);
+  const isNewest = !reportOrphaned(collection, last, time, host);
   const paths = wanted.paths.length === 0 ? [''] : wanted.paths;
   return setsFor(chain, time).map(set => {
     let planned: Promise<PlannedSet | undefined> | undefined;
     const plan = () =>
-      planSet(archive, set, paths, host).catch(error => {
-        planned = undefined; // what is too cold now may be read later
-        throw error;
-      });
+      planSet(archive, set, paths, host).then(
+        plan => plan && { ...plan, isSound: plan.isSound && isNewest },
+        error => {
+          planned = undefined; // what is too cold now may be read later
+          throw error;
+        },
+      );
     return { set, plan: () => (planned ??= plan()) };
   });
 }
@@ -168,6 +173,25 @@ function reportUnfinished(collection: Collection, last: BackupSet, time: number,
     const message = `the ${describeSet(id)} has no manifest: it was not finished (or has lost it), so the state before it is taken`;
     reporter.report({ level: 'warning', code: 'set-unfinished', message });
   }
+}
+
+/**
+ * Newer sets that are complete but hang in the air, as where a copy of the archive lacks one before them: what they hold is
+ * lost, and the state before them must not pass for it.
+ * @returns whether there are any
+ */
+export function reportOrphaned(
+  collection: Collection,
+  last: BackupSet,
+  time: number,
+  { reporter }: Host,
+): boolean {
+  const newer = collection.orphaned.filter(({ id }) => endOf(id) > endOf(last.id) && endOf(id) <= time);
+  for (const set of newer) {
+    const message = `the ${describeSet(set.id)} can't be restored: ${whyOrphaned(set, collection)}; the state before it is taken`;
+    reporter.report({ level: 'error', code: 'orphaned', message });
+  }
+  return newer.length > 0;
 }
 
 /** Replays sets into a sink; names every path that is lost, and of several wanted ones each that is not there. */

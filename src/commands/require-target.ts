@@ -14,10 +14,12 @@ export async function requireTarget(storage: Storage): Promise<void> {
 }
 
 /** Says that there is nothing to read, and what there is instead. */
-export function noBackup({ description }: Storage, { incomplete }: Collection): BackupError {
+export function noBackup({ description }: Storage, { incomplete, orphaned }: Collection): BackupError {
   const unfinished = incomplete.at(-1);
-  const rest = unfinished
-    ? `, only the ${describeSet(unfinished.id)}, which was not finished or has lost its manifest`
-    : '';
+  const orphan = orphaned.at(-1);
+  let rest = '';
+  if (unfinished)
+    rest = `, only the ${describeSet(unfinished.id)}, which was not finished or has lost its manifest`;
+  else if (orphan) rest = `, only the ${describeSet(orphan.id)}, and the full one that it builds on is gone`;
   return new BackupError('nothing-to-restore', `there is no backup at ${description}${rest}`);
 }

@@ -162,6 +162,14 @@ function looseSignatures(sets: readonly BackupSet[]) {
   return { orphanedSignatures, signaturesWithoutBackup };
 }
 
+/** Why an orphaned set can't be restored, as a clause. */
+export function whyOrphaned({ id }: BackupSet, { chains, orphaned }: Collection): string {
+  const isEnd = (set: BackupSet) => endOf(set.id) === startOf(id);
+  if (chains.some(({ sets }) => sets.some(isEnd))) return 'other backups follow the one that it builds on';
+  if (orphaned.some(isEnd)) return "the backup that it builds on can't be restored either";
+  return 'the backup that it builds on is gone';
+}
+
 /**
  * The chain to read for a state at `time`: the one with the newest set that is not later, else the oldest.
  * Where chains do not overlap, this is the chain that covers the time, or else ended last before it.

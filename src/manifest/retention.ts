@@ -4,7 +4,7 @@
  */
 
 import { BackupError } from '../errors.ts';
-import { type Chain, type Collection, isBuiltUpon } from './chains.ts';
+import { type Chain, type Collection, isBuiltUpon, whyOrphaned } from './chains.ts';
 import { endOf, type Prefixes, parseName, type SetId, setKey } from './names.ts';
 import { type BackupSet, byTime, describeSet, isWhole, namesOf } from './sets.ts';
 import { formatTime } from './time.ts';
@@ -77,7 +77,7 @@ export function planCleanup(
   const lost = incomplete.filter(set => inCache.has(setKey(set.id)) || isBuiltUpon(set, loose));
   const candidates = [
     ...incomplete.map(set => ({ set, reason: 'it has no manifest' })),
-    ...orphaned.map(set => ({ set, reason: 'the set that it builds on is not there' })),
+    ...orphaned.map(set => ({ set, reason: whyOrphaned(set, collection) })),
     ...orphanedSignatures
       .filter(set => !incomplete.includes(set))
       .map(set => ({ set, reason: 'signatures without their backup' })),

@@ -254,6 +254,73 @@ test('the newest set counts as complete where only the archive cache has its man
   assert.match(told(archive), /the manifest of the incremental backup of \S+ is not at the target/);
 });
 
+test('what has lost a set that it builds on never gives way to an older state in silence', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const folder = join(program.home, 'target');
+  const url = `file://${folder}`;
+  for (const [index, action] of ['full', 'full', 'incremental', 'incremental'].entries()) {
+    writeFileSync(join(source, 'e'), `version ${index}`);
+    const time = String(1_700_000_000 + index * 1000);
+    expectStatus(await program.run([action, '--no-encryption', '--current-time', time, source, url]));
+  }
+  rmSync(join(program.home, '.cache'), { recursive: true });
+  const remove = (pattern: RegExp) => {
+    for (const name of readdirSync(folder)) if (pattern.test(name)) rmSync(join(folder, name));
+  };
+  const restore = (name: string, ...more: string[]) =>
+    program.run(['restore', ...more, url, join(program.home, name)]);
+  const restored = (name: string) => readFileSync(join(program.home, name, 'e'), 'utf8');
+
+  remove(/\.to\.20231114T224640Z/); // all of the set before the newest
+  const row = 'a whole set is missing, and later backups build on it';
+  assertTold(await restore('out'), row);
+  assert.equal(restored('out'), 'version 1');
+  assertTold(await program.run(['verify', url, source]), row);
+  assertTold(await program.run(['list-current-files', url]), row);
+  assert.equal((await program.run(['check', url])).status, 1);
+  expectStatus(await restore('before', '-t', '2023-11-14T22:50:00Z'));
+  remove(/full.*\.20231114T223000Z/);
+  assertTold(await restore('older'), row);
+  assert.equal(restored('older'), 'version 0');
+  remove(/full.*\.20231114T221320Z/);
+  const nothing = await restore('none');
+  assert.equal(nothing.status, 10);
+  assert.match(nothing.stderr, /no backup at \S+, only the incremental backup of 20231114T230320Z/);
+});
+
+test('a set that is at the target is not told as lacking there because others have forked off before it', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  makeSource(source);
+  const [folder, newer] = [join(program.home, 'target'), join(program.home, 'newer')];
+  const url = `file://${folder}`;
+  let time = 1_700_000_000;
+  const backUp = (cache: string) => {
+    time += 1000;
+    writeFileSync(join(source, 'e'), `version ${time}`);
+    const places = ['--archive-dir', join(program.home, cache), source, url];
+    return program.run(['backup', '--no-encryption', '--current-time', String(time), ...places]);
+  };
+  expectStatus(await backUp('one'));
+  const first = readdirSync(folder);
+  for (let night = 0; night < 2; night++) expectStatus(await backUp('one'));
+  // The target is put back to an older state, backups go on, and what it had replaced is copied back to it.
+  cpSync(folder, newer, { recursive: true });
+  for (const name of readdirSync(folder)) if (!first.includes(name)) rmSync(join(folder, name));
+  expectStatus(await backUp('two'));
+  cpSync(newer, folder, { recursive: true });
+  const result = await backUp('two');
+  expectStatus(result);
+  assert.doesNotMatch(result.stderr, /lacks/);
+  expectStatus(await program.run(['restore', url, join(program.home, 'out')]));
+  assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+  const checked = await program.run(['check', url]);
+  assert.equal(checked.status, 1);
+  assert.match(checked.stderr, /can't be restored: other backups follow the one that it builds on; cleanup/);
+});
+
 /** Cuts a text file before the first place where `mark` stands. */
 function cut(file: string, mark: string): void {
   truncateSync(file, readFileSync(file).indexOf(mark));
