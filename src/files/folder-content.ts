@@ -10,11 +10,17 @@ import { systemCode } from '../errors.ts';
  */
 const oneByOne = { encoding: 'buffer' as BufferEncoding, bufferSize: 1 };
 
-/** @throws a system error */
-export function isEmptyFolder(path: Buffer): boolean {
+/**
+ * @param counts whether a name counts as something that is in it; all do if absent
+ * @throws a system error
+ */
+export function isEmptyFolder(path: Buffer, counts?: (name: string) => boolean): boolean {
   const folder = opendirSync(path, oneByOne);
   try {
-    return folder.readSync() === null;
+    for (let entry = folder.readSync(); entry; entry = folder.readSync()) {
+      if (!counts || counts((entry.name as unknown as Buffer).toString('latin1'))) return false;
+    }
+    return true;
   } catch (error) {
     if (isOfEntry(error)) return false;
     throw error;

@@ -16,6 +16,8 @@ export interface TargetTreeOptions {
   readonly fdFolder: string;
   /** Called before a directory is closed: the time for its attributes. */
   leave(folder: TargetFolder): void;
+  /** A directory is entered that was there before. */
+  entered?(folder: TargetFolder): void;
   /** A directory was made that the archive does not describe. */
   missing(path: string): void;
 }
@@ -45,6 +47,11 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     }
   }
 
+  function entered(folder: TargetFolder): TargetFolder {
+    options.entered?.(folder);
+    return folder;
+  }
+
   function leaveUntilWithin(path: string): void {
     while (stack.length > 1 && !isWithin(path, stack.at(-1)!.path)) leave(stack.pop()!);
   }
@@ -58,7 +65,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
       try {
-        return openTargetFolder(place, path, entry, fdFolder, follow);
+        return entered(openTargetFolder(place, path, entry, fdFolder, follow));
       } catch (second) {
         const code = systemCode(second);
         if (code !== 'ENOTDIR' && code !== 'ELOOP') throw second;
@@ -100,7 +107,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
 
   function enterChild(place: string, path: string): TargetFolder {
     try {
-      return openTargetFolder(place, path, undefined, fdFolder);
+      return entered(openTargetFolder(place, path, undefined, fdFolder));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
       mkdirSync(bytesOf(place), 0o700);
@@ -127,7 +134,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     around ??= orLocalError(target, () => {
       checkName(name);
       mkdirSync(bytesOf(parent), { recursive: true });
-      return openTargetFolder(parent, '', undefined, fdFolder, true);
+      return entered(openTargetFolder(parent, '', undefined, fdFolder, true));
     });
     return { folder: around, name };
   }

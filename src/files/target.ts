@@ -4,9 +4,11 @@ import { lstatSync, statSync } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import { isEmptyFolder } from './folder-content.ts';
+import { isLeftover } from './temporary.ts';
 
 /**
- * A restore goes to a place that is absent or an empty folder; elsewhere only when forced.
+ * A restore goes to a place that is absent or an empty folder, but for what a killed one has left; elsewhere only when
+ * forced.
  * @param target latin1 path
  * @throws {BackupError} `target-not-empty`; `local-io` when it can't be looked at
  */
@@ -29,5 +31,5 @@ export function checkTarget(target: string, options: { readonly force?: boolean 
 function isAbsentOrEmpty(target: Buffer): boolean {
   if (!lstatSync(target, { throwIfNoEntry: false })) return true;
   if (!statSync(target, { throwIfNoEntry: false })?.isDirectory()) return false; // a dangling link counts as a file
-  return isEmptyFolder(target);
+  return isEmptyFolder(target, name => !isLeftover(name));
 }

@@ -1,6 +1,18 @@
 /** Things are made under a temporary name beside their place and renamed when they are whole. */
 
-import { existsSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  opendirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
 import { systemError } from './problem.ts';
@@ -14,6 +26,9 @@ export interface Temporary {
 }
 
 let made = 0;
+/** Which machine, and since which start of it: what a killed run has left there is told by the next one. */
+let here: { readonly machine: string; readonly boot: string } | undefined;
+const temporaryName = /^\.tsbackup-([0-9a-f]{8})-([0-9a-f]{8})-(\d{1,10})-\d+$/;
 
 /**
  * Makes something under a free temporary name; one may be taken by what a killed run left.
@@ -24,7 +39,8 @@ export function makeTemporary<T>(
   make: (place: Buffer, name: string) => T,
 ): Temporary & { readonly made: T } {
   for (;;) {
-    const name = `.tsbackup-${process.pid}-${made++}`;
+    const { machine, boot } = findHere();
+    const name = `.tsbackup-${machine}-${boot}-${process.pid}-${made++}`;
     try {
       return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name) };
     } catch (error) {
@@ -88,4 +104,61 @@ export function removeTemporary(temporary: Temporary): void {
   try {
     unlinkSync(bytesOf(placeOfTemporary(temporary)));
   } catch {}
+}
+
+/**
+ * Whether a name is of something that a run of this machine was making when it was killed. What another machine, or
+ * another container, is perhaps making in the same folder is none.
+ */
+export function isLeftover(name: string): boolean {
+  const [, machine, boot, pid] = temporaryName.exec(name) ?? [];
+  if (machine !== findHere().machine) return false;
+  return boot !== findHere().boot || !isRunning(Number(pid));
+}
+
+/**
+ * Removes leftovers from a folder of which the next run makes use. Folders stay, as one may be somebody's that was set
+ * aside. Never throws: what is left over is harmless.
+ */
+export function removeLeftovers(folder: string): void {
+  try {
+    const entries = opendirSync(bytesOf(folder), { encoding: 'latin1' });
+    try {
+      for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
+        const place = `${folder}/${entry.name}`;
+        if (isLeftover(entry.name) && !lstatSync(place).isDirectory()) unlinkSync(place);
+      }
+    } finally {
+      entries.closeSync();
+    }
+  } catch {}
+}
+
+function findHere() {
+  if (here) return here;
+  // Process numbers count within one of these; a container has its own, and may have the machine's other names.
+  const counted = attempt(() => readlinkSync('/proc/self/ns/pid'));
+  const machine = attempt(() => readFileSync('/etc/machine-id', 'latin1'));
+  const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'));
+  here = { machine: tag(`${hostname()}\n${machine}\n${counted}`), boot: tag(boot) };
+  return here;
+}
+
+const tag = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8);
+
+function attempt(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return '';
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
 }

@@ -41,7 +41,14 @@ import type { EntrySink } from './sink.ts';
 import { makeSpecial } from './special.ts';
 import { pinPlace, type TargetFolder } from './target-folder.ts';
 import { createTargetTree } from './target-tree.ts';
-import { makeTemporary, placeOfTemporary, putInPlace, removeTemporary, type Temporary } from './temporary.ts';
+import {
+  makeTemporary,
+  placeOfTemporary,
+  putInPlace,
+  removeLeftovers,
+  removeTemporary,
+  type Temporary,
+} from './temporary.ts';
 import { openTwin, type Twin } from './twin.ts';
 
 export interface WriteProblem {
@@ -120,6 +127,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
         trouble(folder.path, error, true);
       }
     },
+    entered: ({ base }) => removeLeftovers(base),
     missing(path) {
       const message = 'the backup does not describe this folder; it was made with mode 0700';
       options.onProblem({ path, systemCode: 'ENOENT', message, restored: true });

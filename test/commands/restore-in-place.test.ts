@@ -298,3 +298,52 @@ test('a date before 1970 is told once, kept as 1970, and left as it is in place'
   assert.equal(await archive.restore(source, { inPlace: true }), 0);
   assert.equal(statSync(old).mtimeMs, -3e11);
 });
+
+/** A module that kills the program as it gives something its name. */
+function killedAt(name: string): string {
+  const preload = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { renameSync } = fs;
+    fs.renameSync = (from, to) => {
+      if (String(to).endsWith('/${name}')) process.kill(process.pid, 'SIGKILL');
+      return renameSync(from, to);
+    };
+    syncBuiltinESMExports();`;
+  return `data:text/javascript,${encodeURIComponent(preload)}`;
+}
+
+test('what a killed restore was making is gone after the next one, wherever that goes', async t => {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  mkdirSync(join(source, 'folder'), { recursive: true });
+  for (const name of ['first', 'folder/victim']) writeFileSync(join(source, name), name);
+  const url = `file://${join(program.home, 'backups')}`;
+  expectStatus(await program.run(['full', '--no-encryption', source, url]));
+  const out = join(program.home, 'out');
+  const restore = async (args: readonly string[], isKilled: boolean) => {
+    const nodeArgs = isKilled ? ['--import', killedAt('victim')] : [];
+    const { status } = await program.run(['restore', ...args], { nodeArgs });
+    if (!isKilled) assert.equal(status, 0);
+  };
+  const leftIn = (folder: string) => readdirSync(folder).filter(name => name.startsWith('.tsbackup-')).length;
+
+  await restore([url, out], true);
+  assert.equal(leftIn(join(out, 'folder')), 1);
+  await restore(['--in-place', url, out], false);
+  assertSameTree(snapshotTree(out), snapshotTree(source));
+
+  // A file of its own is made in the folder around it.
+  const file = join(program.home, 'around', 'victim');
+  await restore(['-r', 'folder/victim', url, file], true);
+  assert.equal(leftIn(join(program.home, 'around')), 1);
+  await restore(['-r', 'folder/victim', url, file], false);
+  assert.deepEqual(readdirSync(join(program.home, 'around')), ['victim']);
+
+  // A folder that has nothing else in it counts as empty.
+  const empty = join(program.home, 'empty');
+  await restore(['-r', 'folder', url, empty], true);
+  assert.equal(leftIn(empty), 1);
+  await restore(['-r', 'folder', url, empty], false);
+  assert.deepEqual(readdirSync(empty), ['victim']);
+});

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs, { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
-import { makeTemporary, putInPlace, removeTemporary } from '../../src/files/temporary.ts';
+import {
+  isLeftover,
+  makeTemporary,
+  putInPlace,
+  removeLeftovers,
+  removeTemporary,
+} from '../../src/files/temporary.ts';
 import { scratch } from './support.ts';
 
 function folderAt(base: string) {
@@ -20,6 +27,27 @@ test('makeTemporary() passes over names that are taken', t => {
   const second = makeTemporary(folderAt(base), create);
   assert.deepEqual(readdirSync(base).sort(), [first.name, next, second.name].sort());
   assert.equal(readFileSync(`${base}/${next}`, 'utf8'), 'left by a killed run');
+});
+
+test('leftovers are what killed runs of this machine were making, and folders among them stay', t => {
+  const base = scratch(t);
+  const living = makeTemporary(folderAt(base), create).name;
+  const [, machine = '', boot = ''] = living.split('-');
+  const { pid: ended } = spawnSync('true');
+  const nameOf = (...parts: unknown[]) => `.tsbackup-${parts.join('-')}`;
+  const killed = nameOf(machine, boot, ended, 0);
+  const beforeBoot = nameOf(machine, boot === '00000000' ? '11111111' : '00000000', process.pid, 7);
+  const elsewhere = nameOf(machine === '00000000' ? '11111111' : '00000000', boot, ended, 0);
+  assert.deepEqual(
+    [living, killed, beforeBoot, elsewhere, '.tsbackup-1-2', `${killed}.jpg`].map(isLeftover),
+    [false, true, true, false, false, false],
+  );
+  const aside = nameOf(machine, boot, ended, 1);
+  mkdirSync(`${base}/${aside}`);
+  for (const name of [killed, beforeBoot, elsewhere, 'own']) writeFileSync(`${base}/${name}`, '');
+  removeLeftovers(base);
+  removeLeftovers(`${base}/none`);
+  assert.deepEqual(readdirSync(base).sort(), [living, elsewhere, aside, 'own'].sort());
 });
 
 test('putInPlace() replaces a file and an empty folder, and no other folder', t => {
