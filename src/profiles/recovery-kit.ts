@@ -115,7 +115,7 @@ export function recoveryKit(facts: KitFacts): Block[] {
     { kind: 'heading', text: 'With neither' },
     {
       kind: 'text',
-      text: 'Fetch the volumes of a full backup, named …duplicity-full.…difftar…, and take them apart: what is below snapshot/ are whole files, what is below multivol_snapshot/ are pieces of large ones, to be joined in the order of their numbers.',
+      text: 'Fetch the volumes of the newest full backup, named …duplicity-full.TIME.…difftar…, to a folder of their own, and take them apart: what is below snapshot/ are whole files, what is below multivol_snapshot/ are pieces of large ones, to be joined in the order of their numbers.',
     },
     {
       kind: 'commands',
@@ -126,6 +126,11 @@ export function recoveryKit(facts: KitFacts): Block[] {
         'cd multivol_snapshot/some/folder/file; ls | sort -n | xargs cat > ~/file',
       ],
     },
+    {
+      kind: 'text',
+      text: 'Do the same with each backup that follows, named …duplicity-inc.TIME.to.TIME.…difftar…, oldest first and each in a folder of its own: what is below snapshot/ is new or takes the place of what was there, what is below deleted/ is gone, and what is below diff/ (or, in pieces, multivol_diff/) makes the newer file of the older one, by the program rdiff:',
+    },
+    { kind: 'commands', lines: ['rdiff patch ~/file diff/some/folder/file ~/newer-file'] },
   ];
 }
 

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { shellWord } from '../../src/profiles/recovery-kit.ts';
@@ -80,18 +89,32 @@ for (const program of ['duplicity', 'tsbackup']) {
 }
 
 test('volumes can be taken apart without either program, as the kit says', async t => {
-  if (!needTool(t, 'bash') || !needTool(t, 'tar') || !needTool(t, 'gzip')) return;
+  if (!['bash', 'tar', 'gzip', 'rdiff'].every(tool => needTool(t, tool))) return;
   const { program, home, source } = await setUp(t, 'no-encryption = true');
   expectStatus(await program.run(['run', 'photos']));
   const kit = expectStatus(await program.run(['recovery-kit', 'photos'])).stdout;
   assert.match(kit, /The archive is not encrypted: whoever has it can read it\./);
   assert.doesNotMatch(kit, /PASSPHRASE/);
   const folder = join(home, 'the disk');
-  const script = commandsBelow(kit, 'With neither').replace('some/folder/file', 'some/folder/IMG_1.jpg');
-  execFileSync('bash', ['-ec', script], { cwd: folder, env: { ...process.env, HOME: home } });
-  const joined = readFileSync(join(home, 'file'));
-  assert.ok(joined.equals(readFileSync(join(source, 'some/folder/IMG_1.jpg'))));
+  const script = commandsBelow(kit, 'With neither').replaceAll('some/folder/file', 'some/folder/IMG_1.jpg');
+  const [apart = '', join1 = '', patch = ''] = script.trim().split('\n');
+  const image = join(source, 'some/folder/IMG_1.jpg');
+  const follow = (commands: string, cwd: string) =>
+    execFileSync('bash', ['-ec', commands], { cwd, env: { ...process.env, HOME: home } });
+  follow(`${apart}\n${join1}`, folder);
+  assert.ok(readFileSync(join(home, 'file')).equals(readFileSync(image)));
   assert.equal(readFileSync(join(folder, 'snapshot', 'notes'), 'utf8'), 'notes');
+
+  appendFileSync(image, 'changed');
+  writeFileSync(join(source, 'new'), 'new');
+  expectStatus(await program.run(['run', 'photos']));
+  const newer = join(home, 'newer');
+  mkdirSync(newer);
+  const volumes = readdirSync(folder).filter(name => /duplicity-inc.*difftar/.test(name));
+  for (const name of volumes) copyFileSync(join(folder, name), join(newer, name));
+  follow(`${apart}\n${patch}`, newer);
+  assert.ok(readFileSync(join(home, 'newer-file')).equals(readFileSync(image)));
+  assert.equal(readFileSync(join(newer, 'snapshot', 'new'), 'utf8'), 'new');
 });
 
 test('secrets are in the kit only when they are wanted, in a file that only its owner can read', async t => {
