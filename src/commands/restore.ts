@@ -144,9 +144,13 @@ function openWriter(
 }
 
 export function nothingFound({ paths }: Wanted, place: string): BackupError {
-  const what =
-    paths.length === 0 ? 'the backup is empty' : `no ${paths.map(displayPath).join(', ')} in the backup`;
-  return new BackupError('nothing-to-restore', `${what} at ${place}; list-current-files shows what there is`);
+  if (paths.length === 0) return new BackupError('nothing-to-restore', `the backup is empty at ${place}`);
+  const names = paths.map(displayPath).join(', ');
+  // As on a Mac, where a name that is typed looks like the one that is stored, and is another.
+  const isTwofold = names.normalize('NFC') !== names.normalize('NFD');
+  const copy = isTwofold ? '; accents can be written in two ways: copy the name from there' : '';
+  const message = `no ${names} in the backup at ${place}; list-current-files shows what there is, collection-status --file-changed when it was there${copy}`;
+  return new BackupError('nothing-to-restore', message);
 }
 
 function requiredVolumes(planned: readonly PlannedSet[]): string[] {

@@ -107,6 +107,8 @@ test('nothing to restore has its own exit status', async t => {
     await program.run(['restore', '-r', 'nope', url, 'out']),
     'a path that is not in the backup',
   );
+  const typed = await program.run(['restore', '-r', 'cafe\u0301', url, 'out']);
+  assert.match(expectStatus(typed, 10).stderr, /: no cafe\u0301 in .*: copy the name from there\n$/);
   assert.ok(!existsSync(join(base, 'out')));
 });
 
