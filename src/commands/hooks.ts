@@ -65,6 +65,7 @@ async function runHook(option: string, command: string, hooks: Hooks, host: Host
   const kept = Object.entries(hooks.environment).filter(([name]) => !untold.includes(name));
   const env = { ...Object.fromEntries(kept), ...hooks.facts };
   const resume = watchdog.pause(); // it takes as long as it takes
+  reporter.report({ level: 'info', code: 'hook', message: `the command of ${option} begins` });
   // In a group of its own, so that what it starts ends with it.
   const child = spawn('/bin/sh', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const end = () => {

@@ -48,7 +48,11 @@ export interface RunRequest {
   readonly notifier: Notifier;
   /** Lines of the log so far. */
   readonly logLines: () => readonly string[];
+  /** After so long, and again after as long, people are told that the run has not ended; a day if absent. */
+  readonly longRunMs?: number;
 }
+
+const DAY_MS = 24 * 3_600_000;
 
 /** @returns the exit status: of the first step that failed, else `partial`, else 0 */
 export async function runProfile(request: RunRequest, host: Host): Promise<number> {
@@ -61,7 +65,7 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     const unkept = keep(host, () => writeState(stateFolder, { ...before, running: started }));
     for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
 
-    const result = await perform(request, host, before, unkept);
+    const result = await tellingIfLong(request, host, started, () => perform(request, host, before, unkept));
     const record: RunRecord = {
       ...{ started, ended: host.now(), status: result.status, verdict: result.verdict },
       summary: result.summary[0]!,
@@ -81,6 +85,41 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     return result.status;
   } finally {
     lock?.release();
+  }
+}
+
+/**
+ * Does work that may never end, as where a command before it hangs. Meanwhile no other run begins, and without a word
+ * nobody would know for weeks that there are no backups.
+ */
+async function tellingIfLong<T>(
+  { profile, notifier, logLines, longRunMs = DAY_MS }: RunRequest,
+  host: Host,
+  started: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  let telling: Promise<void> = Promise.resolve();
+  const tell = async () => {
+    const [ended, log] = [host.now(), [...logLines()]];
+    const last = log.length === 0 ? [] : [`The last that it said: ${log.at(-1)}`];
+    const summary = [
+      `This run has not ended in ${formatDuration(ended - started)}, and as long as it is at work no other begins. If it hangs, end it: kill ${process.pid}`,
+      ...last,
+    ];
+    const failures = await notifier.meanwhile({
+      ...{ profile, hostname: host.hostname(), started, ended, isUnderWay: true },
+      ...{ verdict: 'warn', status: exitStatus.locked, isNews: true, summary, statistics: '', log },
+    });
+    for (const text of failures) warn(host, 'notice-failed', text);
+  };
+  const timer = setInterval(() => {
+    telling = telling.then(tell);
+  }, longRunMs).unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    await telling;
   }
 }
 

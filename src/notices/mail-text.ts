@@ -20,7 +20,9 @@ export function mailOf(outcome: RunOutcome): Mail {
   const lines = [
     ...summary,
     '',
-    `On ${hostname}, from ${minuteOf(started)} to ${minuteOf(ended)}, exit status ${status}.`,
+    outcome.isUnderWay
+      ? `On ${hostname}, since ${minuteOf(started)}.`
+      : `On ${hostname}, from ${minuteOf(started)} to ${minuteOf(ended)}, exit status ${status}.`,
     ...(statistics.trim() === '' ? [] : ['', statistics.trimEnd()]),
     ...(log.length === 0 ? [] : ['', 'Log:', ...shortened(log)]),
   ];

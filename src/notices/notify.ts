@@ -10,8 +10,10 @@ import type { RunOutcome } from './run-outcome.ts';
 import type { MailSettings, NoticeSettings } from './settings.ts';
 
 export interface Notifier {
-  /** Says that a run begins. All three give a sentence for each notice that failed, and never fail themselves. */
+  /** Says that a run begins. All of these give a sentence for each notice that failed, and never fail themselves. */
   begin(): Promise<string[]>;
+  /** Tells people of a run that has not ended; programs that wait for its end are told nothing. */
+  meanwhile(outcome: RunOutcome): Promise<string[]>;
   end(outcome: RunOutcome): Promise<string[]>;
   /** The same in a hurry: the mail waits for the next run, and what goes by HTTP has one short chance. */
   postpone(outcome: RunOutcome): Promise<string[]>;
@@ -79,19 +81,25 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
   }
 
   /** Whoever waits for a sign of life must not take a run that was ended for one that is on its way. */
-  const byHttp = ({ pings, webhooks, ntfy }: NoticeSettings, outcome: RunOutcome, limit: AbortSignal) => [
+  const byHttp = ({ pings, webhooks }: NoticeSettings, outcome: RunOutcome, limit: AbortSignal) => [
     ...pings.map(ping => pingEnd(ping, outcome, limit)),
     ...webhooks.map(webhook => callWebhook(webhook, outcome, limit)),
-    ...(ntfy && isWanted(ntfy.on, outcome) ? [publish(ntfy, outcome, limit)] : []),
+    ...byNtfy(outcome, limit),
   ];
+  const byNtfy = (outcome: RunOutcome, limit: AbortSignal) => {
+    const { ntfy } = settings;
+    return ntfy && isWanted(ntfy.on, outcome) ? [publish(ntfy, outcome, limit)] : [];
+  };
+  const byMail = (outcome: RunOutcome) => {
+    const { mail: own } = settings;
+    const letter = own && isWanted(own.on, outcome) ? letterOf(own, outcome) : undefined;
+    return own ? [mail(own, letter)] : [];
+  };
 
   return {
     begin: () => failuresOf(settings.pings.map(ping => pingStart(ping, signal))),
-    end(outcome) {
-      const { mail: own } = settings;
-      const letter = own && isWanted(own.on, outcome) ? letterOf(own, outcome) : undefined;
-      return failuresOf([...(own ? [mail(own, letter)] : []), ...byHttp(settings, outcome, signal)]);
-    },
+    meanwhile: outcome => failuresOf([...byMail(outcome), ...byNtfy(outcome, signal)]),
+    end: outcome => failuresOf([...byMail(outcome), ...byHttp(settings, outcome, signal)]),
     postpone(outcome) {
       const { mail: own } = settings;
       const keep = async () => {

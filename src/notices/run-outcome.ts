@@ -7,6 +7,8 @@ export interface RunOutcome {
   /** Seconds since 1970. */
   readonly started: number;
   readonly ended: number;
+  /** It has not ended, and this is what is known at the time `ended`. */
+  readonly isUnderWay?: boolean;
   /** `warn`: backed up, but something was not read, not proved, or has to be looked at. */
   readonly verdict: 'ok' | 'warn' | 'error';
   /** Exit status of the run. */

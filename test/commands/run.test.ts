@@ -6,10 +6,15 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProfileStatus, statusOfProfile } from '../../src/commands/profile-status.ts';
+import { runProfile } from '../../src/commands/run.ts';
+import { mailOf } from '../../src/notices/mail-text.ts';
+import type { RunOutcome } from '../../src/notices/run-outcome.ts';
+import { createTestHost } from '../support/host.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** A folder for profiles, a source with a file, and a sendmail that keeps the newest mail. */
 function setUp(t: TestContext) {
@@ -295,4 +300,54 @@ test('a run that continues an interrupted set stores what has come since as well
   assertSameTree(snapshotTree(join(home, 'out')), snapshotTree(source));
   const status = expectStatus(await program.run(['status', 'p', '--json'])).stdout;
   assert.match(status, /"sets":2/);
+});
+
+test('a run that does not end, as with a command that hangs, is told of meanwhile', async t => {
+  const folder = tempDir(t);
+  const host = createTestHost();
+  const told: RunOutcome[] = [];
+  let tellEnd = () => {};
+  const isTold = new Promise<void>(resolve => {
+    tellEnd = resolve;
+  });
+  const awake = setInterval(() => {}, 1000);
+  t.after(() => clearInterval(awake));
+  const ended: RunOutcome[] = [];
+  const nothing = async () => [];
+  const status = await runProfile(
+    {
+      ...{ profile: 'p', stateFolder: join(folder, 'state'), nice: 0, longRunMs: 1 },
+      async backup(stepHost) {
+        stepHost.reporter.report({ level: 'info', code: 'hook', message: 'it hangs' });
+        await isTold;
+        return 0;
+      },
+      ...{ rest: async () => 0, full: async () => 0 },
+      facts: async () => assert.fail('no archive'),
+      notifier: {
+        begin: nothing,
+        postpone: nothing,
+        async meanwhile(outcome) {
+          told.push(outcome);
+          tellEnd();
+          return ['no mail server'];
+        },
+        async end(outcome) {
+          ended.push(outcome);
+          return [];
+        },
+      },
+      logLines: () => host.reports.map(({ message }) => message),
+    },
+    host,
+  );
+  assert.equal(status, 0);
+  assert.equal(ended[0]!.verdict, 'ok');
+  const { subject, body } = mailOf(told[0]!);
+  assert.match(subject, /^\[warn\] backup p @ /);
+  assert.match(
+    body,
+    /^This run has not ended in .*end it: kill \d+\nThe last that it said: it hangs\n\nOn testhost, since/,
+  );
+  assert.ok(host.reports.some(({ message }) => message === 'no mail server'));
 });
