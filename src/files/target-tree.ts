@@ -3,7 +3,7 @@
  * from the archive never leaves its directory, and no symlink below the target is ever entered.
  */
 
-import { closeSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, mkdirSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
@@ -30,6 +30,7 @@ export interface TargetTree {
   placeOf(path: string): { readonly folder: TargetFolder; readonly name: string };
   /** Makes a directory (mode 0700 for now) or enters the one that is there; anything else there is replaced. */
   makeFolder(entry: Entry): void;
+  /** @throws {BackupError} `local-io` where the target's place leads to another file system now, or nowhere */
   close(): void;
 }
 
@@ -153,7 +154,9 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     close() {
       const open = stack.splice(0);
       if (around) open.unshift(around);
+      const place = around ? splitTarget(target).parent : target;
       around = undefined;
+      const device = open[0] && deviceOf(() => fstatSync(open[0]!.fd));
       let failure: unknown;
       for (const folder of open.reverse()) {
         try {
@@ -163,6 +166,10 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
         }
       }
       if (failure !== undefined) throw failure;
+      if (device === undefined || deviceOf(() => statSync(bytesOf(place))) === device) return;
+      const path = displayPath(target);
+      const message = `${path} was unmounted or taken away meanwhile: what was restored is not there`;
+      throw new BackupError('local-io', message, { path });
     },
   };
 }
@@ -183,5 +190,13 @@ function orLocalError<T>(target: string, work: () => T): T {
     const path = displayPath(target);
     const message = `Can't restore to ${path}: ${messageOf(error)}`;
     throw new BackupError('local-io', message, { path }, { cause: error });
+  }
+}
+
+function deviceOf(look: () => Stats): number | undefined {
+  try {
+    return look().dev;
+  } catch {
+    return undefined;
   }
 }

@@ -486,6 +486,27 @@ test('createTreeWriter() ends the run when the disk is full, and cleans up', t =
   }
 });
 
+test('createTreeWriter() does not end well where its target was unmounted or moved away meanwhile', t => {
+  if (!needRoot(t)) return;
+  const folder = scratch(t);
+  for (const [target, single] of [
+    [`${folder}/disk`, false],
+    [`${folder}/disk/below`, false],
+    [`${folder}/disk/file`, true],
+  ] as const) {
+    mkdirSync(`${folder}/disk`, { recursive: true });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${folder}/disk`]);
+    if (mounted.status !== 0) return t.skip('mount is not permitted here');
+    const writer = createTreeWriter(target, { onProblem: ({ message }) => assert.fail(message) });
+    if (!single) writer.begin(root);
+    writer.begin(entry(single ? '' : 'f', { text: '' }));
+    writer.finish();
+    spawnSync('umount', ['-l', `${folder}/disk`]);
+    assert.throws(() => writer.close(), { code: 'local-io', message: /was unmounted or taken away/ });
+    writer.close();
+  }
+});
+
 test('createTreeWriter() throws when the target can not be made', t => {
   const folder = scratch(t);
   writeFileSync(`${folder}/file`, '');
