@@ -40,7 +40,7 @@ export async function acquireRunLock(folder: string): Promise<RunLock> {
       database.pragma('journal_mode = MEMORY');
       database.pragma('locking_mode = EXCLUSIVE');
       database.exec('BEGIN EXCLUSIVE');
-      if (before !== undefined && before === (await identityOf(path))) return holding(database);
+      if (before !== undefined && before === (await identityOf(path))) return holding(database, path);
       database.close();
     } catch (error) {
       database?.close();
@@ -65,9 +65,22 @@ async function makeEmpty(path: string): Promise<void> {
   });
 }
 
+const held = new Map<SqliteDatabase, string>();
+
+/** Paths of the lock files that this process must not open: closing one again would drop the lock. */
+export function heldLocks(): string[] {
+  return [...held.values()];
+}
+
 /** One that its holder forgets is not released: databases are kept (sqlite.ts). */
-function holding(database: SqliteDatabase): RunLock {
-  return { release: () => database.close() };
+function holding(database: SqliteDatabase, path: string): RunLock {
+  held.set(database, path);
+  return {
+    release() {
+      held.delete(database);
+      database.close();
+    },
+  };
 }
 
 /** Which file a path leads to. Never by opening it: closing it again would drop this process's locks on it. */

@@ -34,6 +34,7 @@ import { catalogFile, clearCatalogs, removeCatalogs } from './catalog-files.ts';
 import { type Host, packerOptions } from './host.ts';
 import { cutBack, findInterrupted, giveUp, incompleteSet, isAnythingLeft } from './interrupted.ts';
 import { usesPublicKeys } from './key-ring.ts';
+import { ownPlaces } from './own-places.ts';
 import { askPassphrase, checkPassphrase, openersOfNewest } from './passphrase-check.ts';
 import { checkRoot, rememberRoot } from './root-guard.ts';
 import { checkSource } from './source-check.ts';
@@ -86,7 +87,9 @@ async function backUpTo(
     if (!request.allowMassDelete) checkRoot(archive, request.source, root);
     const collection = await archive.collection();
     host.reporter.report({ level: 'notice', code: 'last-full', message: lastFullLine(collection) });
-    const bytesTotal = request.progress ? await measureSource(request, host.signal) : undefined;
+    const bytesTotal = request.progress
+      ? await measureSource({ ...request, except: ownPlaces(archive) }, host.signal)
+      : undefined;
     const { counts, stored } = await runWithCatalog({ ...setting, bytesTotal }, collection);
     if (!request.dryRun) await rememberRoot(archive, request.source, root, host.reporter);
     if (request.printStatistics) {
@@ -210,6 +213,7 @@ async function runOn(task: Task, setting: Setting): Promise<Outcome> {
   const job = {
     source: request.source,
     selection: request.selection,
+    except: ownPlaces(archive),
     catalog: catalogFile(archive, base ? base.chain.start : endOf(set)),
     sets: await catalogedSets(archive, base),
     time: endOf(set),

@@ -4,16 +4,21 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
-import { walk } from '../files/walk.ts';
+import { type WalkOptions, walk } from '../files/walk.ts';
+
+interface MeasuredSource extends Pick<WalkOptions, 'except'> {
+  readonly source: string;
+  readonly selection: readonly SelectionRule[];
+}
 
 /** @returns bytes of all entries, as statistics count them; undefined if they can't be looked up now; aborts with the signal's reason */
 export async function measureSource(
-  { source, selection }: { readonly source: string; readonly selection: readonly SelectionRule[] },
+  { source, selection, except }: MeasuredSource,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   let bytes = 0;
   try {
-    for (const items of walk(source, createSelection(selection, source))) {
+    for (const items of walk(source, { ...createSelection(selection, source), except })) {
       for (const { entry } of items) bytes += entry?.statSize ?? 0;
       signal.throwIfAborted();
       await turn();

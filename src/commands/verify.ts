@@ -11,6 +11,7 @@ import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
+import { ownPlaces } from './own-places.ts';
 import { replayInto, type Wanted, wantedSets } from './replaying.ts';
 import { requireTarget } from './require-target.ts';
 import { nothingFound } from './restore.ts';
@@ -34,6 +35,7 @@ export async function verify(request: VerifyRequest, host: Host): Promise<number
     const comparer = request.compareData
       ? createTreeComparer(request.directory, {
           ...createSelection(request.selection, request.directory),
+          except: ownPlaces(archive),
           numericOwner: request.numericOwner,
           within: request.paths.length > 1 ? request.paths : [],
           onProblem({ path, systemCode, during }) {

@@ -15,7 +15,14 @@ import { createPatience, type PatienceOptions } from '../files/patience.ts';
 import { openSource } from '../files/read.ts';
 import { createSelection } from '../files/select.ts';
 import type { SelectionRule } from '../files/select-rules.ts';
-import { asOpened, checkRoot, fileSystemTypeOf, type WalkStart, walk } from '../files/walk.ts';
+import {
+  asOpened,
+  checkRoot,
+  type FileIdentity,
+  fileSystemTypeOf,
+  type WalkStart,
+  walk,
+} from '../files/walk.ts';
 import { createKernel } from '../rsync/kernel.ts';
 import type { OpenFile, PackBatch, Passed, Place } from './batch.ts';
 import { collate } from './collate.ts';
@@ -32,6 +39,8 @@ export interface PackJob {
   readonly source: string;
   /** What to take of it; everything if there are no rules. */
   readonly selection: readonly SelectionRule[];
+  /** Left out of it all the same. */
+  readonly except?: readonly FileIdentity[] | undefined;
   /** The catalog's path as a latin1 string. */
   readonly catalog: string;
   /** The chain that the set continues, oldest first; empty for a full set. */
@@ -88,12 +97,16 @@ export async function openSourcePacker(job: PackJob, pool: SlabPool, host: PackH
     const names = createIdNames();
     const anchors = createAnchors(source);
     const selection = job.selection.length > 0 ? createSelection(job.selection, source) : undefined;
-    const plan = collate(walk(source, { ...selection, names, patience, from }), catalog.entries(place), {
-      stableInodes,
-      timeOfSet: catalog.timeOfSet,
-      localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
-      localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
-    });
+    const plan = collate(
+      walk(source, { ...selection, except: job.except, names, patience, from }),
+      catalog.entries(place),
+      {
+        stableInodes,
+        timeOfSet: catalog.timeOfSet,
+        localUid: ({ uid, uname }) => (uname === '' ? uid : (names.uid(uname) ?? uid)),
+        localGid: ({ gid, gname }) => (gname === '' ? gid : (names.gid(gname) ?? gid)),
+      },
+    );
     const packed = pack(ahead?.over(plan) ?? plan, {
       kernel: createKernel(),
       open(listed) {

@@ -13,7 +13,7 @@ import { openSource, type SourceFile } from './read.ts';
 import type { EntrySink } from './sink.ts';
 import { type SourceEntry, type WalkItem, type WalkOptions, walk } from './walk.ts';
 
-export interface TreeComparerOptions extends Pick<WalkOptions, 'names' | 'select' | 'enter'> {
+export interface TreeComparerOptions extends Pick<WalkOptions, 'names' | 'select' | 'enter' | 'except'> {
   /** The first difference at each path, as one line. */
   onDifference(text: string, path: string): void;
   /** Local things that can't be read; those that the archive holds count as different. */

@@ -36,6 +36,12 @@ export interface SourceEntry extends Entry {
   readonly ctimeNs: bigint;
 }
 
+/** What a path leads to, whatever its name: numbers of a stat with `bigint: true`. */
+export interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
 /** One of three: an entry, something that could not be read, or something that archives do not hold (a socket). */
 export type WalkItem =
   | { readonly entry: SourceEntry; readonly problem?: undefined; readonly skipped?: undefined }
@@ -53,6 +59,8 @@ export interface WalkOptions {
    * enters a directory and gives its entry only before the first entry taken, or thing that can't be read, below it.
    */
   select?(entry: SourceEntry): 'take' | 'skip' | 'scan';
+  /** Left out, with all that is below, and never opened; but for the root. */
+  readonly except?: readonly FileIdentity[] | undefined;
   /** Passes over what comes before; default: begins with the root. */
   readonly from?: WalkStart | undefined;
   /** Asked for every directory once it is listed (sorted names, lent): false leaves it out with all that is below. */
@@ -111,6 +119,8 @@ export function* walk(
   }
 
   const { from } = options;
+  const isLeftOut = ({ dev, ino }: BigIntStats) =>
+    options.except?.some(own => own.ino === ino && own.dev === dev) === true;
   const isPassed = (path: string) =>
     from !== undefined && comparePaths(path, from.path) < (from.inclusive ? 0 : 1);
   /** Of a directory's sorted names, how many come before the start. */
@@ -130,6 +140,7 @@ export function* walk(
     try {
       const stat = path === '' && options.followRoot !== false ? statSync : lstatSync;
       const stats = asked(place => stat(place, { bigint: true }), path);
+      if (path !== '' && isLeftOut(stats)) return;
       const type = typeOf(Number(stats.mode));
       if (type === undefined) {
         batch.push({ skipped: { path } });
