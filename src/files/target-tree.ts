@@ -7,6 +7,7 @@ import { closeSync, fstatSync, lstatSync, mkdirSync, type Stats, statSync, unlin
 import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { makeFolders } from './make-folders.ts';
 import { systemError } from './problem.ts';
 import { createTakenNames } from './taken-names.ts';
 import { checkName, openTargetFolder, type TargetFolder } from './target-folder.ts';
@@ -81,7 +82,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     // After a root that is no folder nothing can be below it; what is there may be a link that the archive planted.
     if (around) throw systemError('ENOTDIR', 'the root of this backup is no folder');
     const root = orLocalError(target, () => {
-      mkdirSync(bytesOf(splitTarget(target).parent), { recursive: true });
+      makeFolders(splitTarget(target).parent);
       const absent = lstatSync(bytesOf(target), { throwIfNoEntry: false }) === undefined;
       if (absent && !entry) options.missing('');
       return makeAt(target, '', entry);
@@ -134,7 +135,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     const { parent, name } = splitTarget(target);
     around ??= orLocalError(target, () => {
       checkName(name);
-      mkdirSync(bytesOf(parent), { recursive: true });
+      makeFolders(parent);
       return entered(openTargetFolder(parent, '', undefined, fdFolder, true));
     });
     return { folder: around, name };

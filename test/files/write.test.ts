@@ -507,6 +507,28 @@ test('createTreeWriter() does not end well where its target was unmounted or mov
   }
 });
 
+test('createTreeWriter() says of a read-only file system that it is one, however deep the target would lie', t => {
+  if (!needRoot(t)) return;
+  const folder = scratch(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', folder]);
+  if (mounted.status !== 0) return t.skip('mount is not permitted here');
+  try {
+    for (const target of ['new', 'new/in/it'])
+      for (const tree of [[root], [entry('', { text: 'x' })]])
+        assert.throws(() => restore(`${folder}/${target}`, tree), { code: 'local-io', message: /EROFS/ });
+  } finally {
+    spawnSync('umount', [folder]);
+  }
+});
+
+test('createTreeWriter() makes the folders that its target lies in', t => {
+  const folder = scratch(t);
+  for (const target of ['a/b/c', 'a//d///e/', 'f/../g/h'])
+    assert.deepEqual(restore(`${folder}/${target}`, [root, entry('f', { text: 'x' })]), []);
+  assert.equal(readFileSync(`${folder}/a/d/e/f`, 'utf8'), 'x');
+  assert.deepEqual(readdirSync(folder), ['a', 'f', 'g']);
+});
+
 test('createTreeWriter() throws when the target can not be made', t => {
   const folder = scratch(t);
   writeFileSync(`${folder}/file`, '');
