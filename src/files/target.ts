@@ -30,6 +30,15 @@ export function checkTarget(target: string, options: { readonly force?: boolean 
 
 function isAbsentOrEmpty(target: Buffer): boolean {
   if (!lstatSync(target, { throwIfNoEntry: false })) return true;
-  if (!statSync(target, { throwIfNoEntry: false })?.isDirectory()) return false; // a dangling link counts as a file
+  if (!leadsToFolder(target)) return false; // a link that leads nowhere counts as a file
   return isEmptyFolder(target, name => !isLeftover(name));
+}
+
+function leadsToFolder(target: Buffer): boolean {
+  try {
+    return statSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (error) {
+    if (['ELOOP', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) return false; // it is there itself
+    throw error;
+  }
 }

@@ -11,10 +11,12 @@ test('checkTarget() takes what is absent or an empty folder, and the rest only b
   symlinkSync('empty', `${root}/to-empty`);
   symlinkSync('full', `${root}/to-full`);
   symlinkSync('nowhere', `${root}/dangling`);
+  symlinkSync('loop', `${root}/loop`);
+  symlinkSync('x'.repeat(4000), `${root}/long`);
   for (const good of ['none', 'none/below', 'empty', 'empty/', 'to-empty']) {
     assert.doesNotThrow(() => checkTarget(`${root}/${good}`));
   }
-  for (const bad of ['full', 'file', 'to-full', 'dangling']) {
+  for (const bad of ['full', 'file', 'to-full', 'dangling', 'loop', 'long']) {
     assert.throws(() => checkTarget(`${root}/${bad}`), { code: 'target-not-empty' });
     assert.doesNotThrow(() => checkTarget(`${root}/${bad}`, { force: true }));
   }
