@@ -29,8 +29,20 @@ export function ownerOf(entry: Attributes, names: IdNames, numericOwner: boolean
   return { uid: uid ?? entry.uid, gid: gid ?? entry.gid };
 }
 
-export function isSameOwner(one: Owner | undefined, other: Owner): boolean {
-  return one?.uid === other.uid && one.gid === other.gid;
+/** What of an owner is to be set: root sets both, others may give what is theirs to a group that they are in. */
+export type OwnerPart = 'both' | 'group' | 'none';
+
+/** @returns what this process may set of an owner */
+export function createOwnerRights(): (wanted: Owner) => OwnerPart {
+  if (process.geteuid?.() === 0) return () => 'both';
+  const groups = new Set(process.getgroups?.());
+  return ({ gid }) => (groups.has(gid) ? 'group' : 'none');
+}
+
+/** Whether something has that part of the owner. */
+export function hasOwner(has: Owner | undefined, wanted: Owner, part: OwnerPart): boolean {
+  if (part === 'none') return true;
+  return has?.gid === wanted.gid && (part === 'group' || has.uid === wanted.uid);
 }
 
 /** What a restored thing may lack. */
@@ -81,10 +93,11 @@ export function holdLink(place: Buffer): Hold {
 }
 
 /**
- * Gives a thing its owner (undefined leaves it), mode and time, in this order, because a change of owner takes the
+ * Gives a thing its owner, mode and time, in this order, because a change of owner takes the
  * set-user-id bit away. A set-id bit is only given with the owner that it was meant for: with another one it would
  * lend that one's rights to everybody.
  * @param wanted the owner as archived
+ * @param part what of it is to be set
  * @param has what needs not be set, as it is right
  * @param trouble called for each attribute that can't be set; the others are set all the same
  */
@@ -92,7 +105,7 @@ export function applyAttributes(
   hold: Hold,
   entry: Attributes,
   wanted: Owner,
-  changeOwner: boolean,
+  part: OwnerPart,
   has: Has | undefined,
   trouble: (error: unknown, attribute: AttributeName) => void,
 ): void {
@@ -104,9 +117,9 @@ export function applyAttributes(
     }
   };
   attempt('owner', () => {
-    if (!changeOwner || isSameOwner(has, wanted)) return;
+    if (hasOwner(has, wanted, part)) return;
     if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
-    hold.chown(wanted);
+    hold.chown(part === 'group' ? { uid: kept, gid: wanted.gid } : wanted);
   });
   attempt('mode', () => {
     let mode = entry.mode & 0o7777;
@@ -123,5 +136,6 @@ export function applyAttributes(
   attempt('time', () => hold.touch(entry.mtimeSeconds));
 }
 
-/** To chown(2) this number, -1, means: leave it. */
+/** What chown(2) takes for: leave it. */
+const kept = -1;
 const unchanged = 0xffffffff;

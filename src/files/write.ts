@@ -26,12 +26,13 @@ import { findFdFolder } from './anchors.ts';
 import {
   type AttributeName,
   applyAttributes,
+  createOwnerRights,
   type Has,
   type Hold,
+  hasOwner,
   holdLink,
   holdOpen,
   holdPlace,
-  isSameOwner,
   ownerOf,
 } from './attributes.ts';
 import { createGatherer } from './gather.ts';
@@ -65,7 +66,7 @@ export interface WriteProblem {
 export interface TreeWriterOptions {
   onProblem(problem: WriteProblem): void;
   readonly names?: IdNames;
-  /** Whether things get their owners (default true). Never without root's rights. */
+  /** Whether things get their owners (default true); without root's rights only their groups, as far as we are in these. */
   readonly ownership?: boolean;
   /** Owners by number even where the name exists here. */
   readonly numericOwner?: boolean;
@@ -110,7 +111,7 @@ const endingCodes = new Set(['ENOSPC', 'EROFS', 'EDQUOT']);
 export function createTreeWriter(target: string, options: TreeWriterOptions): EntrySink {
   const fdFolder = options.fdFolder ?? findFdFolder();
   const names = options.names ?? createIdNames();
-  const changeOwner = options.ownership !== false && process.geteuid?.() === 0;
+  const ownerRights = options.ownership === false ? () => 'none' as const : createOwnerRights();
   const content = createGatherer();
   const madeIn = new WeakMap<TargetFolder, Map<number, Has>>();
   let lastMade: Has | undefined;
@@ -151,7 +152,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   function dress(hold: Hold, entry: Entry, has?: Has): void {
     const owner = ownerOf(entry, names, options.numericOwner === true);
     const failed = (error: unknown, attribute: AttributeName) => trouble(entry.path, error, true, attribute);
-    applyAttributes(hold, entry, owner, changeOwner, has, failed);
+    applyAttributes(hold, entry, owner, ownerRights(owner), has, failed);
   }
 
   /**
@@ -161,9 +162,9 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   function modeToMake({ entry, folder }: OpenFile): number {
     const mode = entry.mode & 0o7777;
     if (mode > 0o777 || (mode & PRIVATE) !== PRIVATE) return PRIVATE;
-    if (!changeOwner) return mode;
     const owner = ownerOf(entry, names, options.numericOwner === true);
-    return isSameOwner(lastMade, owner) && isSameOwner(folder.owner, owner) ? mode : PRIVATE;
+    const part = ownerRights(owner);
+    return hasOwner(lastMade, owner, part) && hasOwner(folder.owner, owner, part) ? mode : PRIVATE;
   }
 
   /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
@@ -204,7 +205,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     return (
       (entry.type === 'symlink' || (current.mode & 0o7777) === (entry.mode & 0o7777)) &&
       seconds === entry.mtimeSeconds &&
-      (!changeOwner || isSameOwner(current, owner))
+      hasOwner(current, owner, ownerRights(owner))
     );
   }
 

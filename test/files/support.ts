@@ -38,11 +38,14 @@ export function removeTree(folder: string): void {
   execFileSync('rm', ['-rf', '--', folder]);
 }
 
-/** Runs synchronous work without root's rights: permissions mean nothing to root. */
-export function asOrdinaryUser<T>(work: () => T): T {
+/**
+ * Runs synchronous work without root's rights: permissions mean nothing to root.
+ * @param others groups that the user is in beside its own; these only for root
+ */
+export function asOrdinaryUser<T>(work: () => T, others: readonly number[] = []): T {
   if (!isRoot) return work();
   const groups = process.getgroups!();
-  process.setgroups!([]);
+  process.setgroups!([...others]);
   process.setegid!(nobody);
   process.seteuid!(nobody);
   try {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  type BigIntStats,
   chmodSync,
   chownSync,
   existsSync,
@@ -454,6 +455,35 @@ test('createTreeWriter() lends no set-id bit to another owner', t => {
   );
   const modes = ['f', 'own'].map(path => statSync(`${folder}/new/${path}`).mode & 0o7777);
   assert.deepEqual(modes, [0o755, 0o6755]);
+});
+
+test('createTreeWriter() gives what an ordinary user restores to the groups that the user is in', t => {
+  if (!needRoot(t)) return;
+  const folder = scratchOfUser(t);
+  const [mine, foreign] = [nobody + 1, nobody + 2];
+  const entries = [
+    entry('', { gid: nobody }),
+    entry('d', { gid: mine, mode: 0o2775 }),
+    entry('d/f', { uid: nobody, gid: mine, mode: 0o2750, text: 'x' }),
+    entry('f', { gid: mine, mode: 0o640, text: 'x' }),
+    entry('g', { gid: foreign, text: 'x' }),
+    entry('l', { gid: mine, type: 'symlink', linkname: 'f' }),
+  ];
+  const restoreAll = (inPlace: boolean) =>
+    asOrdinaryUser(() => restore(`${folder}/new`, entries, { inPlace }), [mine]);
+  const found = () =>
+    ['', 'd', 'd/f', 'f', 'g', 'l'].map(path => lstatSync(`${folder}/new/${path}`, { bigint: true }));
+  assert.deepEqual(restoreAll(false), []);
+  const once = found();
+  assert.deepEqual(
+    once.map(({ uid, gid }) => [Number(uid), Number(gid)]),
+    [nobody, mine, mine, mine, nobody, mine].map(gid => [nobody, gid]),
+  );
+  const modes = once.slice(1, 4).map(({ mode }) => Number(mode) & 0o7777);
+  assert.deepEqual(modes, [0o2775, 0o2750, 0o640]);
+  assert.deepEqual(restoreAll(true), []);
+  const ctimes = (stats: readonly BigIntStats[]) => stats.slice(2, 6).map(({ ctimeNs }) => ctimeNs);
+  assert.deepEqual(ctimes(found()), ctimes(once));
 });
 
 test('createTreeWriter() reports an owner that can not be', t => {
