@@ -9,8 +9,8 @@ import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, collectSets } from '../manifest/chains.ts';
-import { setKey, volumeName } from '../manifest/names.ts';
-import { describeSet, type Listed } from '../manifest/sets.ts';
+import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
+import { type BackupSet, describeSet, groupSets, type Listed } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
@@ -89,7 +89,6 @@ export async function storeSet(
   /** Readers of a set that is complete would miss what is gone. */
   async function checkTarget(): Promise<void> {
     sizes.delete(volumes); // it came there just now
-    if (!base && sizes.size === 0) return;
     const listing: Listed[] = [];
     for await (const object of storage.list()) listing.push(object);
     const lost = lostVolumes(sizes, nameOf, listing);
@@ -101,7 +100,9 @@ export async function storeSet(
         `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
       );
     }
-    const change = base && changeOf(base, collectSets(listing, prefixes));
+    const change =
+      rivalOf(set, groupSets(listing, prefixes).sets) ??
+      (base && changeOf(base, collectSets(listing, prefixes)));
     if (change === undefined) return;
     writer.discard();
     throw new BackupError(
@@ -179,6 +180,19 @@ function lostVolumes(
 ): number[] {
   const there = new Map(listing.map(({ name, size }) => [name, size]));
   return [...sizes.keys()].filter(volume => there.get(nameOf(volume)) !== sizes.get(volume));
+}
+
+/**
+ * Another set of the same second, by another machine. Two chains with one end would stop real duplicity, and what
+ * continues one could be taken for a part of the other. A full set that is under way goes before an incremental.
+ * @returns as the next
+ */
+function rivalOf(set: SetId, sets: readonly BackupSet[]): string | undefined {
+  const rival = sets.find(({ id, manifest }) => {
+    if (setKey(id) === setKey(set) || endOf(id) !== endOf(set)) return false;
+    return manifest || (set.type === 'inc' && id.type === 'full');
+  });
+  return rival && `it stores the ${describeSet(rival.id)}, of the same second`;
 }
 
 /**

@@ -138,6 +138,39 @@ async function overtaken(
   return readdirSync(archive.folder);
 }
 
+test('of a full and an incremental set of the same second the incremental gives way', async t => {
+  for (const isDone of [false, true]) {
+    const base = tempDir(t);
+    const source = join(base, 'source');
+    mkdirSync(source);
+    writeFileSync(join(source, 'a'), 'first');
+    const archive = createTestArchive(base);
+    assert.equal(await archive.backup(source), 0);
+    archive.host.set(1_700_001_000);
+    const { report } = archive.host.reporter;
+    const rival = join(
+      archive.folder,
+      `duplicity-full.20231114T223000Z.${isDone ? 'manifest' : 'vol1.difftar.gz'}`,
+    );
+    archive.host.reporter.report = event => {
+      report(event);
+      if (event.code === 'volume-stored') writeFileSync(rival, 'of another machine');
+    };
+    await assert.rejects(archive.backup(source), { code: 'locked', message: /of the same second/ });
+    rmSync(rival);
+    // The other way round what is not complete is no reason for a full set to give way.
+    archive.host.reporter.report = event => {
+      report(event);
+      const name = `duplicity-inc.20231114T221320Z.to.20231114T224640Z.${isDone ? 'manifest' : 'vol1.difftar.gz'}`;
+      if (event.code === 'volume-stored') writeFileSync(join(archive.folder, name), 'of another machine');
+    };
+    archive.host.set(1_700_002_000);
+    const full = archive.backup(source, { mode: 'full' });
+    if (isDone) await assert.rejects(full, { code: 'locked' });
+    else assert.equal(await full, 0);
+  }
+});
+
 test('a set does not take the place of one that another machine has completed meanwhile', async t => {
   const names = await overtaken(tempDir(t), 'auto', (folder, theirs) =>
     cpSync(theirs, folder, { recursive: true }),
