@@ -105,7 +105,7 @@ const SLOW: Meaning = { ...busy('the service asks to slow down. Run again later'
 const BROKEN = busy('the service failed. Run again later; if it stays so, ask its operator');
 const ALTERED = busy('bytes arrived changed. If it stays so, test memory, network and the service');
 const OFFLINE = silent(
-  'the service does not answer ({reason}). Check the network and --s3-endpoint-url, then run again',
+  'the service does not answer ({reason}). Check the network and --s3-endpoint-url (http or https, port), then run again',
 );
 const HOST = silent(
   'its host name is unknown. Check --s3-endpoint-url, the region and the network, then run again',
@@ -252,16 +252,25 @@ function meaningOf(error: unknown, name: string, status: number | undefined): Me
   if (status === 429) return SLOW;
   if (status === 507) return FULL;
   if (status === 413) return TOO_LARGE;
-  if (status < 400) return status >= 300 ? REGION : BROKEN; // success with an answer that can't be read
+  if (status < 300) return BROKEN; // success with an answer that can't be read
+  if (status < 400) return redirected(error);
   if (status >= 500 && status !== 501) return BROKEN;
   if (name === unnamed(status)) {
     return denied(
-      `it answers with HTTP status ${status} and no reason that S3 knows. Check --s3-endpoint-url, proxies on the way, and the credentials`,
+      `it answers with HTTP status ${status} and no reason that S3 knows. Check --s3-endpoint-url (http or https, port), proxies on the way, and the credentials`,
     );
   }
   return denied(
     `the service refuses it: ${strangers(`${name}: ${messageOf(error)}`)}. Try the "probe" command`,
   );
+}
+
+/** A redirect that no service of S3's explains: a web server's, to the place where it wants to be asked. */
+function redirected(error: unknown): Meaning {
+  const to = headersOf(error)?.['location'] ?? '';
+  const isOfS3 = /Redirect$/.test((error as { name?: string }).name ?? '');
+  if (isOfS3 || !URL.canParse(to)) return REGION;
+  return denied(`the server there sends us to ${strangers(new URL(to).origin)}. Check --s3-endpoint-url`);
 }
 
 /** Whether a file could not be read, as one of a credential that is named in the environment. */
@@ -280,7 +289,9 @@ function strangers(text: string): string {
 /** The most telling name of an error: the system's, else the service's or SDK's. */
 export function reasonOf(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  if (typeof code === 'string' && !(typeof name === 'string' && Object.hasOwn(meanings, name))) return code;
+  // The SDK calls resets and other errors of the system timeouts.
+  const isTelling = typeof name === 'string' && name !== 'TimeoutError' && Object.hasOwn(meanings, name);
+  if (typeof code === 'string' && !isTelling) return code;
   const status = statusOf(error);
   if (status !== undefined && /^(Error|Unknown(Error)?)$/.test(String(name))) return unnamed(status);
   return typeof name === 'string' ? name : 'Error';
@@ -348,10 +359,13 @@ export function judge(error: unknown, knownHost: boolean): Verdict {
   };
 }
 
+function headersOf(error: unknown): Readonly<Record<string, string>> | undefined {
+  return (error as { $response?: { headers?: Record<string, string> } } | null)?.$response?.headers;
+}
+
 /** Retry-After: seconds or a date. */
 function retryAfterMs(error: unknown): number {
-  const headers = (error as { $response?: { headers?: Record<string, string> } } | null)?.$response?.headers;
-  const text = headers?.['retry-after'] ?? '';
+  const text = headersOf(error)?.['retry-after'] ?? '';
   const ms = /^[\d.]+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
 }
@@ -391,10 +405,7 @@ export function explain(
 
 /** Where the bucket is, if the service says so. */
 function regionIn(error: unknown): string | undefined {
-  const { Region, $response } = error as {
-    Region?: unknown;
-    $response?: { headers?: Record<string, string> };
-  };
-  const region = Region ?? $response?.headers?.['x-amz-bucket-region'];
+  const { Region } = error as { Region?: unknown };
+  const region = Region ?? headersOf(error)?.['x-amz-bucket-region'];
   return typeof region === 'string' && /^[\w-]{1,40}$/.test(region) ? region : undefined;
 }

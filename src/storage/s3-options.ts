@@ -80,6 +80,15 @@ function endpointOf(text: string, secure: boolean): string {
   return url;
 }
 
+/** @throws BackupError 'usage' for a server of the environment or the profile that is no address */
+export function checkNamed(endpoint: string): void {
+  if (URL.canParse(endpoint) && /^https?:\/\/[^@]+$/i.test(endpoint)) return;
+  throw new BackupError(
+    'usage',
+    'The server that AWS_ENDPOINT_URL or endpoint_url of the AWS profile names is no address: write https://host, https://host:port or http://host:port, without credentials.',
+  );
+}
+
 /** What a host of Amazon's own says, undefined for other hosts; the SDK then makes the bucket's host by itself. */
 function amazonHost(endpoint: string): AmazonHost | undefined {
   const form =

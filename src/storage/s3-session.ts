@@ -25,7 +25,14 @@ import {
   refusesChecksums,
   statusOf,
 } from './s3-errors.ts';
-import { DEFAULT_PART, encryptionOf, placeOf, type S3Options, SMALLEST_PART } from './s3-options.ts';
+import {
+  checkNamed,
+  DEFAULT_PART,
+  encryptionOf,
+  placeOf,
+  type S3Options,
+  SMALLEST_PART,
+} from './s3-options.ts';
 import { passByProxies, routeOf } from './s3-route.ts';
 import { guardTransport } from './s3-transport.ts';
 import { createThrottle, type Throttle } from './throttle.ts';
@@ -139,8 +146,9 @@ export async function openSession(
   });
   clientConfig.requestHandler = client.config.requestHandler;
   // A profile may name a server too; the SDK finds it by itself.
-  const isServerNamed = (await client.config.serviceConfiguredEndpoint?.()) !== undefined;
-  const pathStyle = options.pathStyle ?? (place.forcePathStyle || isServerNamed);
+  const named = await client.config.serviceConfiguredEndpoint?.();
+  if (named !== undefined && place.endpoint === undefined) checkNamed(named);
+  const pathStyle = options.pathStyle ?? (place.forcePathStyle || named !== undefined);
   client.config.forcePathStyle = pathStyle;
   const throttle = (limit: number | undefined) =>
     limit === undefined ? undefined : createThrottle(limit, retryHost);

@@ -345,6 +345,28 @@ test('answers that are none of S3’s are told as such, and never pass for a lis
   await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-denied', 'client_max_body_size'));
 });
 
+test('a web server that sends elsewhere is told apart from a bucket in another region', async t => {
+  let fault: Fault = {
+    kind: 'answer',
+    status: 301,
+    headers: { location: 'https://nas.lan:9443/x?y' },
+    body: '<html/>',
+  };
+  const { storage } = await behind(t, () => fault);
+  await assert.rejects(
+    listed(storage),
+    failing('target-denied', 'sends us to https://nas.lan:9443. Check --s3'),
+  );
+  await assert.rejects(storage.stat('x'), failing('target-denied', 'sends us to https://nas.lan:9443.'));
+  fault = s3Error(307, 'TemporaryRedirect', { location: 'https://bucket.s3.eu-west-3.amazonaws.com' });
+  await assert.rejects(listed(storage), failing('target-denied', '--s3-region-name'));
+});
+
+test('a connection that is reset is told as that', async t => {
+  const { storage } = await behind(t, () => ({ kind: 'reset-request', after: 0 }), { retryFor: 1 });
+  await assert.rejects(listed(storage), failing('target-unreachable', 'does not answer (ECONNRESET)'));
+});
+
 test('put() trusts no success of an object that is not there', async t => {
   const { storage } = await behind(t, script(isPut, { kind: 'answer', status: 200, body: '<html/>' }));
   await assert.rejects(storage.put('x', Buffer.from('1')), failing('target-unreachable', 'does not have x'));

@@ -148,6 +148,21 @@ test('a server that a profile names is addressed by path, as one that is given',
   }
 });
 
+test('a server in the environment that is no address is told with the name of the variable', async () => {
+  for (const url of ['nas.lan', 'nas.lan:9000', 'https://key:sekret@nas.lan']) {
+    process.env['AWS_ENDPOINT_URL_S3'] = url;
+    try {
+      const target = { scheme: 's3', bucket: BUCKET, prefix: 'named' } as const;
+      await assert.rejects(openS3(target), (error: Error) => {
+        assert.doesNotMatch(error.message, /sekret/);
+        return failing('usage', 'AWS_ENDPOINT_URL')(error);
+      });
+    } finally {
+      delete process.env['AWS_ENDPOINT_URL_S3'];
+    }
+  }
+});
+
 test('storage class and encryption go with volumes; metadata stays where it can be read at once', async () => {
   const sse = { kind: 'kms', keyId: 'key-1', grant: 'id=someone' } as const;
   const cold = await openTest(server().url, { storageClass: 'deep-archive', sse }, {}, 'cold');
