@@ -35,8 +35,6 @@ export interface LogSettings {
 
 const MAX_BYTES = 1024 * 1024;
 const KEEP = 3;
-/** Events that machines get at least; duplicity's default. */
-const NOTICE = 3;
 /** Between two records of progress. */
 const PROGRESS_SECONDS = 3;
 
@@ -104,7 +102,7 @@ function machineLog(
   let nextProgress = 0;
   return {
     report(event: Report) {
-      if (rank[event.level] <= Math.max(NOTICE, verbosity)) tryTo(machineRecord(event));
+      if (rank[event.level] <= verbosity) tryTo(machineRecord(event));
     },
     progress(event: Progress) {
       if (values.progress !== true) return;

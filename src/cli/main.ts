@@ -130,10 +130,12 @@ export async function main(
       if (action !== 'run') throw error;
       warn(messageOf(error)); // nobody sits there who could help, and a backup is worth more than its log
     }
+    // As duplicity keeps to itself what it tells as a notice.
+    const isQuiet = isDuplicity && !json && verbosity < NOTICE && endsWithNotice.has(action);
     const channels = {
       now,
       reporter: logs ? teeReporter(plain, logs) : plain,
-      print: heard(json ? printItems(json) : printed(action, isDuplicity && verbosity < NOTICE), logs),
+      print: isQuiet ? async () => {} : heard(json ? printItems(json) : printTo(process.stdout), logs),
     };
     const host = await createHost(invocation, { ...channels, cores }, interruption, watchdog);
     const status = await dispatch(invocation, host);
@@ -259,11 +261,6 @@ function textReporter(
 ): Reporter {
   const notices = printsData(action) ? process.stderr : process.stdout;
   return createTextReporter({ ...options, notices, alerts: process.stderr });
-}
-
-/** @param isQuiet whether duplicity would keep to itself what it tells as a notice */
-function printed(action: Action, isQuiet: boolean): Host['print'] {
-  return isQuiet && endsWithNotice.has(action) ? async () => {} : printTo(process.stdout);
 }
 
 function printTo(stream: NodeJS.WritableStream): Host['print'] {

@@ -134,6 +134,12 @@ test('--log-fd writes records as programs written for duplicity read them', asyn
   const records = await run('full', '--no-encryption', '--log-fd', '3', 'source', 'file://target');
   assert.match(records, /^NOTICE 1\n\. Last full backup date: none\n\n/);
   assert.match(records, /^NOTICE 1\n\. -+\[ Backup Statistics \]-+\n(\. \w.*\n)+\. -+\n\n$/m);
+  const quiet = ['-v', 'warning', '--no-print-statistics', '--no-encryption', '--log-fd', '3'];
+  assert.equal(
+    await run('backup', ...quiet, 'source', 'file://target'),
+    '',
+    'the verbosity counts there too',
+  );
   await assert.rejects(run('restore', '--log-fd', '3', 'file://absent', 'out'));
   assert.match(readFileSync(join(program.home, 'records'), 'utf8'), /^ERROR \d+\n\. .*absent.*\n\n$/m);
   const closed = await program.run(['full', '--log-fd', '77', 'source', 'file://target']);
