@@ -9,13 +9,13 @@
 import { comparePaths, displayPath } from '../bytes.ts';
 import { checkVersions, type LostVersions } from '../engine/version-check.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { whyOrphaned } from '../manifest/chains.ts';
+import { type Collection, whyOrphaned } from '../manifest/chains.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import { endOf } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { formatTime } from '../manifest/time.ts';
 import { canThaw } from '../storage/s3-thaw.ts';
-import { openArchive } from './archive.ts';
+import { type Archive, openArchive } from './archive.ts';
 import { chooseSample, openProofs, type Proofs } from './check-proofs.ts';
 import { checkItems, formatCheck } from './check-report.ts';
 import { isSealed, openSealedSets, proveSealed } from './check-sealed.ts';
@@ -102,12 +102,31 @@ export async function check(request: CheckRequest, host: Host): Promise<number> 
       const facts = { chain: newest.start };
       host.reporter.report({ level: 'warning', code: 'newest-chain-damaged', message, facts });
     }
+    // A target that does not answer any more must not hide what the check has found.
+    if (faults > 0) await reportRemoved(collection, archive, host).catch(() => {});
     const outcome = { sets: chains.flat(), chosen, faults, sealed, ...proofs };
     await host.print(formatCheck(outcome), () => checkItems(outcome));
     return faults > 0 ? exitStatus.failed : exitStatus.done;
   } finally {
     await archive.close();
   }
+}
+
+/** A prune takes no notice of who reads, be it on this machine or on another; what it has removed is no damage. */
+async function reportRemoved(
+  { chains }: Collection,
+  { storage }: Archive,
+  { reporter }: Host,
+): Promise<void> {
+  const there = new Set<string>();
+  for await (const { name } of storage.list()) there.add(name);
+  const removed = chains
+    .flatMap(({ sets }) => sets)
+    .filter(({ manifest }) => manifest && !there.has(manifest.name));
+  if (removed.length === 0) return;
+  const more = removed.length === 1 ? '' : `, and ${removed.length - 1} more,`;
+  const message = `The ${describeSet(removed[0]!.id)}${more} was removed while the check ran, as a prune does it: what is told of that is no damage. Check again.`;
+  reporter.report({ level: 'warning', code: 'removed-meanwhile', message });
 }
 
 /** A disk that is full or read-only must not hide what the check has found. */

@@ -279,7 +279,14 @@ function foundDamaged({ lastCheck }: ProfileState): string {
 
 const ERRORS_KEPT = 20;
 /** Events that a summary tells. */
-const noted = ['continuing', 'interrupted-set-removed', 'no-change', 'other-secret', 'resumed-by-duplicity'];
+const noted = [
+  'continuing',
+  'interrupted-set-removed',
+  'no-change',
+  'other-secret',
+  'removed-meanwhile',
+  'resumed-by-duplicity',
+];
 
 async function perform1(step: Step, host: Host): Promise<StepResult> {
   let text = '';
@@ -371,12 +378,16 @@ function counted(count: number, what: string): string {
   return `${count} ${what}`;
 }
 
-function checkSentences({ status, text, errors, damagedChain }: StepResult, profile: string): string[] {
+function checkSentences(
+  { status, text, errors, notes, damagedChain }: StepResult,
+  profile: string,
+): string[] {
   const last = text.trimEnd().split('\n').at(-1) ?? '';
   if (status === exitStatus.done) return [last];
   return [
     'The check of the archive found something wrong:',
     ...errors.map(error => `- ${error}`),
+    ...notes,
     ...(last === '' ? [] : [last]),
     ...(damagedChain === undefined
       ? []

@@ -322,3 +322,21 @@ test('a check whose record can not be kept tells what it has found', async t => 
   assert.equal(await archive.check(), 1);
   assert.match(archive.host.output(), /^Check complete: /m);
 });
+
+test('what is removed while a check runs is told as that', async t => {
+  const { archive } = await makeHistory(t);
+  const { reporter } = archive.host;
+  const { progress } = reporter;
+  reporter.progress = state => {
+    progress(state);
+    for (const name of readdirSync(archive.folder)) {
+      if (name.includes('.to.20231114T230320Z.')) rmSync(join(archive.folder, name));
+    }
+  };
+  assert.equal(await archive.check(), 1);
+  const told = archive.host.reports.find(({ code }) => code === 'removed-meanwhile');
+  assert.match(told!.message, /^The incremental backup of 20231114T230320Z was removed while the check ran/);
+  archive.host.clear();
+  assert.equal(await archive.check(), 0, archive.host.output());
+  assert.ok(!archive.host.reports.some(({ code }) => code === 'removed-meanwhile'));
+});
