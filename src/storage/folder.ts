@@ -20,6 +20,8 @@ import {
 } from './durable-file.ts';
 import { checkName, type Storage, TEMPORARY_PREFIX, takenError } from './storage.ts';
 
+/** What takes no right to write. */
+const LOOKING = new Set(['look for objects', 'look at', 'read', 'list objects']);
 const STATS_AT_ONCE = 16; // hides the round trips of a network mount
 
 export interface FolderStorageOptions {
@@ -46,7 +48,9 @@ export function createFolderStorage(
     (doing: string, object = '') =>
     (error: unknown): BackupError => {
       const reason = systemCode(error) ?? '';
-      const [code, advice] = meaningOf(reason);
+      const [code, remedy] = meaningOf(reason);
+      const isKeptFromUs = LOOKING.has(doing) && (reason === 'EACCES' || reason === 'EPERM');
+      const advice = isKeptFromUs ? 'Make it readable for this user, or run as its owner.' : remedy;
       const what = object === '' ? doing : `${doing} ${displayPath(object)}`;
       return new BackupError(
         code,

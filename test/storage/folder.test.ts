@@ -140,6 +140,24 @@ test('a folder without permission is denied', async t => {
   }
 });
 
+test('get() of another user’s object says who may read it, not that the folder is to be writable', async t => {
+  if (!needOrdinaryUser(t)) return;
+  const base = tempDir(t);
+  await writeFile(join(base, 'x'), 'theirs');
+  await chmod(join(base, 'x'), 0);
+  await chmod(base, 0o755);
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    const storage = createFolderStorage(base);
+    await assert.rejects(
+      collect(storage.get('x')),
+      failing('target-denied', 'Make it readable for this user'),
+    );
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+});
+
 test('list() leaves out links to where this user may not look', async t => {
   if (!needOrdinaryUser(t)) return;
   const base = tempDir(t);
