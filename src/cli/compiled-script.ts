@@ -14,6 +14,7 @@ import { threadId } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { optimizeAsUsual } from '../engine/optimize-less.ts';
 import { requireOwnBuild } from '../engine/own-build.ts';
+import { growYoungAsUsual } from '../engine/tidy.ts';
 
 type Require = (id: string) => unknown;
 
@@ -36,6 +37,7 @@ export function loadCompiled(file: string): unknown {
   if (!cachedData || script.cachedDataRejected) {
     process.once('exit', () => {
       optimizeAsUsual(); // what is kept fits the flags that were set then
+      growYoungAsUsual();
       keep(script, compiled, sum);
     });
   }
