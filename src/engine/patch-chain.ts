@@ -1,11 +1,19 @@
 /**
- * A file that is a base and deltas, rebuilt in one go: the deltas' plans are composed, so each byte is read once from
- * where it was stored and the file is written once, however long the chain is.
+ * A file that is a base and deltas, rebuilt in one go: the deltas' plans are composed as they come, so each byte is read
+ * once from where it was stored and the file is written once, however long the chain is. Only where a plan would become
+ * too large what there is so far is applied, and the file that comes out is the base from there on.
  */
 
 import { BackupError } from '../errors.ts';
-import { compose, createDeltaPlan, type DeltaPlan, type DeltaPlanBuilder } from '../rsync/delta-plan.ts';
+import {
+  BASIS,
+  compose,
+  createDeltaPlan,
+  type DeltaPlan,
+  type DeltaPlanBuilder,
+} from '../rsync/delta-plan.ts';
 import { createDeltaReader, type DeltaReader } from '../rsync/delta-reader.ts';
+import { createPatch } from '../rsync/patch.ts';
 import { createSpool, type Spool } from './spool.ts';
 
 export interface PatchChain {
@@ -29,115 +37,164 @@ export interface PatchChain {
 
 type Write = (bytes: Uint8Array) => Promise<void> | void;
 
-interface Source {
-  readonly spool: Spool;
-  readonly builder: DeltaPlanBuilder | undefined;
-  readonly reader: DeltaReader | undefined;
+/** The one that is pushed. */
+interface Delta {
+  /** Where it begins among all of them. */
+  readonly from: number;
+  readonly builder: DeltaPlanBuilder;
+  readonly reader: DeltaReader;
 }
 
+const DELTAS = 1; // the source of literals in all plans
 const SLAB = 256 * 1024;
 
-/** @param folder for temporary files, where a base or delta does not fit in memory */
+/** @param folder for temporary files, where a base or deltas do not fit in memory */
 export function createPatchChain(folder: string): PatchChain {
-  const spools: Spool[] = []; // used again for the next file
-  let sources: Source[] = [];
+  let base = createSpool(folder);
+  const deltas = createSpool(folder); // one behind the other
+  let delta: Delta | undefined;
+  let plan: DeltaPlan | undefined; // of the deltas before; none if the base is what they make
   let problem: string | undefined;
   const slab = Buffer.allocUnsafeSlow(SLAB);
 
-  const note = (error: unknown): undefined => {
-    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
-    problem ??= error.message;
-  };
   const attempt = (work: () => void) => {
     try {
-      work();
+      if (problem === undefined) work();
     } catch (error) {
-      note(error);
+      if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+      problem = error.message;
     }
-  };
-  const add = (isDelta: boolean) => {
-    const number = sources.length;
-    spools[number] ??= createSpool(folder);
-    const builder = isDelta ? createDeltaPlan(number) : undefined;
-    sources.push({ spool: spools[number], builder, reader: builder && createDeltaReader(builder) });
   };
   const clear = () => {
-    for (const { spool } of sources) spool.clear();
-    sources = [];
+    base.clear();
+    deltas.clear();
+    delta = undefined;
+    plan = undefined;
   };
-  const copy = async (plan: DeltaPlan, write: Write) => {
-    for (let i = 0; i < plan.count; i++) {
-      const { spool } = sources[plan.source(i)]!;
-      const from = plan.offset(i);
-      const end = from + plan.start(i + 1) - plan.start(i);
-      for (let at = from; at < end; ) {
-        const read = spool.read(at, slab.subarray(0, Math.min(SLAB, end - at)));
-        if (read === 0) throw new BackupError('damaged', 'The delta of a file copies from beyond its basis.');
-        const written = write(slab.subarray(0, read));
-        if (written) await written;
-        at += read;
-      }
+  /** Bytes of a spool; each piece is lent until the next one is asked for. */
+  function* partOf(spool: Spool, from: number, end: number): Generator<Uint8Array, void, undefined> {
+    for (let at = from; at < end; ) {
+      const read = spool.read(at, slab.subarray(0, Math.min(SLAB, end - at)));
+      if (read === 0) throw beyondBasis();
+      yield slab.subarray(0, read);
+      at += read;
     }
-  };
-  /** Applies a plan for good: its file becomes the base. */
-  const rebase = async (plan: DeltaPlan) => {
+  }
+  /** The file that a plan makes; or the base. */
+  function* fileOf(made: DeltaPlan | undefined): Generator<Uint8Array, void, undefined> {
+    if (!made) return yield* partOf(base, 0, base.size);
+    for (let i = 0; i < made.count; i++) {
+      const from = made.offset(i);
+      yield* partOf(made.source(i) === BASIS ? base : deltas, from, from + made.start(i + 1) - made.start(i));
+    }
+  }
+  /** What `make` pushes becomes the base. */
+  const rebase = (make: (next: Spool) => void) => {
     const next = createSpool(folder);
-    await copy(plan, bytes => next.push(bytes));
-    sources[0]!.spool.close();
-    spools[0] = next;
-    sources[0] = { spool: next, builder: undefined, reader: undefined };
-  };
-  const composed = async (): Promise<DeltaPlan> => {
-    let plan: DeltaPlan | undefined;
-    let basisSize = sources[0]!.spool.size;
-    for (const { builder } of sources.slice(1)) {
-      const newer = builder!.finish();
-      let both = plan ? compose(plan, newer) : newer;
-      if (!both) {
-        await rebase(plan!); // copies of copies became too many
-        basisSize = plan!.size;
-        both = newer;
-      }
-      if (both.basisSize > basisSize) {
-        throw new BackupError('damaged', 'The delta of a file copies from beyond the end of its basis.');
-      }
-      plan = both;
+    try {
+      make(next);
+    } catch (error) {
+      next.close();
+      throw error;
     }
-    return plan!;
+    base.close();
+    base = next;
+    plan = undefined;
+  };
+  const applyPlan = () => {
+    if (!plan) return;
+    rebase(next => {
+      for (const bytes of fileOf(plan)) next.push(bytes);
+    });
+  };
+  /** To the base, command by command. */
+  const applyDelta = ({ from }: Delta) =>
+    rebase(next => {
+      const gathered = gather(bytes => next.push(bytes));
+      const patch = createPatch(base, gathered.push);
+      for (const bytes of partOf(deltas, from, deltas.size)) patch.push(bytes);
+      patch.end();
+      gathered.end();
+    });
+  const include = (newest: Delta) => {
+    if (newest.builder.isTooLong()) {
+      applyPlan();
+      applyDelta(newest);
+      return;
+    }
+    const newer = newest.builder.finish();
+    let both = plan ? compose(plan, newer) : newer;
+    if (!both) {
+      applyPlan(); // copies of copies became too many
+      both = newer;
+    }
+    if (both.basisSize > base.size) throw beyondBasis();
+    plan = both;
+  };
+  const endDelta = () => {
+    const ended = delta;
+    delta = undefined;
+    if (!ended) return;
+    attempt(() => {
+      ended.reader.end();
+      include(ended);
+    });
   };
 
   return {
     start() {
       clear();
       problem = undefined;
-      add(false);
     },
     startDelta() {
       endDelta();
-      add(true);
+      const builder = createDeltaPlan(DELTAS, deltas.size);
+      delta = { from: deltas.size, builder, reader: createDeltaReader(builder) };
     },
     push(bytes) {
-      const { spool, reader } = sources.at(-1)!;
-      spool.push(bytes);
-      if (problem === undefined) attempt(() => reader?.push(bytes));
+      if (!delta) return base.push(bytes);
+      const { reader } = delta;
+      deltas.push(bytes);
+      attempt(() => reader.push(bytes));
     },
     async finish(begin, write) {
       endDelta();
-      const plan = problem === undefined ? await composed().catch(note) : undefined;
-      if (plan) {
+      if (problem === undefined) {
         begin();
-        await copy(plan, write);
+        for (const bytes of fileOf(plan)) {
+          const written = write(bytes);
+          if (written) await written;
+        }
       }
       clear();
       return problem;
     },
     abandon: clear,
     close() {
-      for (const spool of spools) spool.close();
+      base.close();
+      deltas.close();
     },
   };
+}
 
-  function endDelta(): void {
-    if (problem === undefined) attempt(() => sources.at(-1)!.reader?.end());
-  }
+function beyondBasis(): BackupError {
+  return new BackupError('damaged', 'The delta of a file copies from beyond the end of its basis.');
+}
+
+/** Small pieces made large ones: a write for each byte would take hours. */
+function gather(write: (bytes: Uint8Array) => void) {
+  const buffer = Buffer.allocUnsafeSlow(SLAB);
+  let used = 0;
+  const end = () => {
+    write(buffer.subarray(0, used));
+    used = 0;
+  };
+  return {
+    push(bytes: Uint8Array) {
+      if (used + bytes.length > SLAB) end();
+      buffer.set(bytes, used);
+      used += bytes.length;
+    },
+    end,
+  };
 }

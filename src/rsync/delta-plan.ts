@@ -25,19 +25,33 @@ export interface DeltaPlan {
 }
 
 export interface DeltaPlanBuilder extends DeltaSink {
+  /** Whether the delta has more segments than `MOST_SEGMENTS`: then there is no plan of it, and it is to be applied by itself. */
+  isTooLong(): boolean;
   /** The plan of the commands so far; given. */
   finish(): DeltaPlan;
 }
 
 /**
- * Collects the commands of a delta.
- * @param source the number to remember its literals by, from 1 on; their offsets are those that the reader told
+ * Segments of a plan, at most: 10 MiB of them. A file has 2^17 blocks, so deltas have half as many as a rule; a command of
+ * three bytes may copy one byte, though.
  */
-export function createDeltaPlan(source: number): DeltaPlanBuilder {
+export const MOST_SEGMENTS = 2 ** 19;
+
+/**
+ * Collects the commands of a delta.
+ * @param source the number to remember its literals by, from 1 on
+ * @param from what is added to the offsets that the reader tells of literals
+ */
+export function createDeltaPlan(source: number, from = 0): DeltaPlanBuilder {
   const segments = createSegments();
+  const isTooLong = () => segments.count() > MOST_SEGMENTS;
+  const add = (of: number, offset: number, length: number) => {
+    if (!isTooLong()) segments.add(of, offset, length);
+  };
   return {
-    literal: (bytes, offset) => segments.add(source, offset, bytes.length),
-    copy: (position, length) => segments.add(BASIS, position, length),
+    literal: (bytes, offset) => add(source, from + offset, bytes.length),
+    copy: (position, length) => add(BASIS, position, length),
+    isTooLong,
     finish: segments.finish,
   };
 }
@@ -50,7 +64,7 @@ export function createDeltaPlan(source: number): DeltaPlanBuilder {
  * @returns undefined when there are more than that
  * @throws BackupError 'damaged' when the newer delta copies from beyond the older one's file
  */
-export function compose(older: DeltaPlan, newer: DeltaPlan, limit = 2 ** 22): DeltaPlan | undefined {
+export function compose(older: DeltaPlan, newer: DeltaPlan, limit = MOST_SEGMENTS): DeltaPlan | undefined {
   if (newer.basisSize > older.size) throw damaged('copies from beyond the end of its basis');
   const segments = createSegments();
   for (let i = 0; i < newer.count; i++) {
