@@ -20,6 +20,8 @@ export interface ManifestReader {
 
 const LONGEST_LINE = 1 << 20;
 const MOST_VOLUMES = 1_000_000;
+/** Of all paths where volumes begin and end, which are held; a few hundred kilobytes compressed may be more than memory has. */
+const MOST_PATH_BYTES = 128 * 1024 * 1024;
 const MOST_INCOMPLETE = 10_000;
 // Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
 const WORD = /[^\t-\r ]+/;
@@ -43,6 +45,7 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   const incomplete: string[] = [];
   let block: OpenBlock | undefined;
   let lastNumber = 0;
+  let pathBytes = 0;
   let filelist: { readonly count: number; seen: number } | undefined;
 
   function readLine(line: string): void {
@@ -87,6 +90,10 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
     if (!block) return;
     const { number, start, end, sha1, md5 } = block;
     if (!start || !end) throw damaged(`A manifest does not say which paths volume ${number} holds.`, number);
+    pathBytes += start.path.length + end.path.length;
+    if (pathBytes > MOST_PATH_BYTES) {
+      throw damaged('A manifest names paths that are too long together to be true.');
+    }
     volumes.set(number, {
       number,
       start,

@@ -217,3 +217,14 @@ test('createManifestReader() bounds the length of a line', () => {
     { code: 'damaged' },
   );
 });
+
+test('reading refuses paths of volumes that would fill the memory', () => {
+  const reader = createManifestReader();
+  const long = 'p'.repeat(1_000_000);
+  const push = (number: number) => reader.push(Buffer.from(block(number, long, long)));
+  for (let number = 1; number <= 60; number++) push(number);
+  assert.throws(() => [61, 62, 63, 64, 65, 66, 67, 68, 69].forEach(push), {
+    code: 'damaged',
+    message: /too long together/,
+  });
+});
