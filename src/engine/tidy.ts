@@ -33,7 +33,7 @@ export async function* tidied(source: Chunks, copies: number): Chunks & AsyncGen
  * The young generation as large as it is: V8 lets it grow by what survives in it, to 32 MiB and from Node.js 24 on to 128,
  * and with collections as many as here that brings no speed. Another V8 may not know the flag, and would say so.
  */
-function keepYoungSmall(): void {
+export function keepYoungSmall(): void {
   setYoungGrowth(1);
 }
 
