@@ -178,20 +178,25 @@ async function openWith(
     return collection;
   };
 
-  const readManifest = async (localName: string) => {
+  const parse = async (text: Chunks) => {
     const reader = createManifestReader();
-    const chunks = tidied(cache.read(localName, { signal }), 2); // as text, in lines
-    for await (const chunk of chunks) reader.push(chunk);
+    for await (const chunk of tidied(text, 2)) reader.push(chunk); // as text, in lines
     return reader.end();
   };
+  const readManifest = (localName: string) => parse(cache.read(localName, { signal }));
 
   const copiedAgain = new Map<BackupSet, Promise<Manifest | undefined>>();
-  /** The manifest as it is at the target, which the cache has from then on; undefined if it can't be had. */
+  /**
+   * The manifest as it is at the target, which the cache has from then on; undefined if it can't be had. It is read before
+   * it takes the place of a copy that may be better.
+   */
   const copyAgain = (set: BackupSet) => {
     const known = copiedAgain.get(set);
+    const { name } = set.manifest!;
     const copied =
       known ??
-      cached(set, 'manifest', set.manifest!, true)
+      parse(open(storage.get(name, { signal }), formOf(set.manifest!)))
+        .then(() => cached(set, 'manifest', set.manifest!, true))
         .then(readManifest)
         .catch(error => {
           if (!(error instanceof BackupError)) throw error;

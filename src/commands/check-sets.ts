@@ -7,6 +7,7 @@ import { BackupError, messageOf } from '../errors.ts';
 import type { Chain } from '../manifest/chains.ts';
 import type { Manifest, VolumeEntry } from '../manifest/manifest.ts';
 import { createManifestReader } from '../manifest/manifest-reader.ts';
+import { cacheName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, type StoredObject } from '../manifest/sets.ts';
 import type { Chunks } from '../streams.ts';
 import type { Archive } from './archive.ts';
@@ -148,21 +149,44 @@ export function holdsWhatItShould(
   return false;
 }
 
-async function proveManifest(set: BackupSet, { archive, fault }: CheckRun): Promise<void> {
+async function proveManifest(set: BackupSet, run: CheckRun): Promise<void> {
+  const { archive, fault } = run;
   const name = `the manifest of the ${describeSet(set.id)}`;
   if (!set.manifest) return fault('manifest-lost', `${name} is not at the target`);
   try {
-    const reader = createManifestReader();
-    const sum = await digest(archive.openAtTarget(set.manifest), chunk => reader.push(chunk));
-    reader.end();
+    const { sum, manifest } = await readText(archive.openAtTarget(set.manifest));
     const cached = await archive.openInCache(set, 'manifest');
-    if (cached && (await digest(cached)) !== sum) {
-      fault('manifest-differs', `${name} at the target is not the one in the archive cache`);
-    }
+    const copy = cached && (await readText(cached).catch(unlessDamaged));
+    if (!cached || copy?.sum === sum) return;
+    if (!copy || (manifest.isProved && !copy.manifest.isProved)) return forgetCopy(set, 'manifest', run);
+    const which = copy.manifest.isProved && !manifest.isProved ? ', which has its right checksum' : '';
+    fault('manifest-differs', `${name} at the target is not the one in the archive cache${which}`);
   } catch (error) {
     if (!isFault(error)) throw error;
     fault('manifest-damaged', `${name}: ${messageOf(error)}`);
   }
+}
+
+async function readText(chunks: Chunks): Promise<{ readonly sum: string; readonly manifest: Manifest }> {
+  const reader = createManifestReader();
+  const sum = await digest(chunks, chunk => reader.push(chunk));
+  return { sum, manifest: reader.end() };
+}
+
+/** What is wrong in the archive cache alone is no fault of the archive: it is copied from the target again. */
+export async function forgetCopy(
+  { id }: BackupSet,
+  kind: 'manifest' | 'signatures',
+  { archive: { cache, prefixes }, host }: CheckRun,
+): Promise<void> {
+  await cache.remove(cacheName(kind, id, 'final', prefixes));
+  const message = `the copy of the ${kind} of the ${describeSet(id)} in the archive cache is damaged, and removed: the one at the target counts`;
+  host.reporter.report({ level: 'warning', code: 'copy-damaged', message });
+}
+
+/** @returns undefined for what is damaged */
+export function unlessDamaged(error: unknown): undefined {
+  if (!isFault(error)) throw error;
 }
 
 export async function digest(chunks: Chunks, take: (chunk: Uint8Array) => void = () => {}): Promise<string> {

@@ -14,8 +14,10 @@ import {
   type CheckRun,
   type CheckUnit,
   digest,
+  forgetCopy,
   holdsWhatItShould,
   isFault,
+  unlessDamaged,
 } from './check-sets.ts';
 
 /**
@@ -146,7 +148,9 @@ export async function proveSignatures({ set }: CheckedSet, unit: CheckUnit, run:
     };
     for await (const _ of readSigtar(hashed(), { withSignatures: false }));
     const cached = await archive.openInCache(set, 'signatures');
-    if (cached && (await digest(cached)) !== hash.digest('hex')) {
+    const sum = cached && (await digest(cached).catch(unlessDamaged));
+    if (cached && sum === undefined) await forgetCopy(set, 'signatures', run);
+    else if (cached && sum !== hash.digest('hex')) {
       fault('signatures-differ', `${name} at the target are not those in the archive cache`);
       return;
     }

@@ -5,9 +5,16 @@
  * beside them tells a later run how to go on if this one breaks off.
  */
 
+import { createHash } from 'node:crypto';
 import type { ArchiveCache, Extent, PartialFile } from '../cache/archive-cache.ts';
 import type { Piece } from '../catalog/versions.ts';
-import { formatFilelistHeader, formatHeader, formatIncomplete, formatVolume } from '../manifest/manifest.ts';
+import {
+  formatChecksum,
+  formatFilelistHeader,
+  formatHeader,
+  formatIncomplete,
+  formatVolume,
+} from '../manifest/manifest.ts';
 import { manifestName, signaturesName } from '../manifest/names.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
@@ -108,9 +115,16 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
 
   const deflater: Deflater = createDeflater({ dictionary: false, after: from?.mark.signatures });
   const gzip = createSegmentWrapper({ form: 'gz', mtimeSeconds: 0 });
-  if (!from) {
+  const sum = createHash('sha256');
+  const appendToManifest = async (bytes: Uint8Array) => {
+    sum.update(bytes);
+    await manifest.append(bytes);
+  };
+  if (from) {
+    for await (const bytes of cache.readPartial(names.manifest, { signal })) sum.update(bytes);
+  } else {
     await journal.append(formatJournalHeader(header));
-    await manifest.append(formatHeader(header));
+    await appendToManifest(formatHeader(header));
     await signatures.append(gzip.start());
   }
   const pieces: Piece[] = done.flatMap(({ mark }) => mark.pieces);
@@ -200,8 +214,8 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       return mark;
     },
     async volumeStored({ number, start, end, sha1, size, mark, isLast }) {
-      await manifest.append(formatVolume({ number, start, end, sha1 }));
-      for (const path of mark.incomplete) await manifest.append(formatIncomplete(path));
+      await appendToManifest(formatVolume({ number, start, end, sha1 }));
+      for (const path of mark.incomplete) await appendToManifest(formatIncomplete(path));
       if (isLast && size < WORTH_A_CHECKPOINT) return;
       await Promise.all([manifest, signatures, filelist, fingerprints].map(file => file.sync()));
       await journal.append(formatCheckpoint({ volume: number, size, manifest: manifest.extent, mark }));
@@ -220,7 +234,11 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
         throw error;
       });
       await sent;
-      await manifest.append(formatFilelistHeader(filelistLines));
+      const head = formatFilelistHeader(filelistLines);
+      sum.update(head);
+      for await (const bytes of cache.readPartial(names.filelist)) sum.update(bytes);
+      await manifest.append(formatChecksum(sum.digest('hex')));
+      await manifest.append(head);
       for await (const bytes of cache.readPartial(names.filelist)) await manifest.append(bytes);
       mayBeComplete = true;
       await put(manifestName(set, form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());

@@ -2,10 +2,12 @@
  * Manifest text to value, line by line: the list of changed files may have a million lines and is never held. Readers
  * of this format are generous (letter case, white space, order, unknown fields), and so are we. Two rules come from
  * resumed runs, which append to what an earlier run wrote: of two blocks for one volume the later counts, and volumes
- * with a higher number than the last block in the text do not exist.
+ * with a higher number than the last block in the text do not exist. A checksum that stands before what was appended is
+ * not of this text.
  * @see FORMAT.md, "Manifest"
  */
 
+import { createHash } from 'node:crypto';
 import { bytesOf, pathOf } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Change, Manifest, Position, VolumeEntry } from './manifest.ts';
@@ -14,7 +16,10 @@ import { unquote } from './quoting.ts';
 export interface ManifestReader {
   /** The next bytes, cut anywhere; lent, only read. */
   push(chunk: Uint8Array): void;
-  /** @throws BackupError 'damaged', as `push` does, also when there is no volume at all, or one is left out */
+  /**
+   * @throws BackupError 'damaged', as `push` does, also when there is no volume at all, or one is left out, or the text has
+   * not the checksum that it names
+   */
   end(): Manifest;
 }
 
@@ -47,11 +52,26 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   let lastNumber = 0;
   let pathBytes = 0;
   let filelist: { readonly count: number; seen: number } | undefined;
+  const sum = createHash('sha256');
+  let checksum: string | undefined;
 
-  function readLine(line: string): void {
+  /** @returns whether it is the checksum of all other lines */
+  function readLine(line: string): boolean {
     const first = WORD.exec(line);
-    if (!first) return;
+    if (!first) return false;
     const keyword = first[0].toLowerCase();
+    if (keyword === 'checksum') return readChecksum(line.match(WORDS)!);
+    readOther(line, keyword);
+    return false;
+  }
+
+  function readChecksum([, name, hex]: string[]): boolean {
+    if (name?.toUpperCase() !== 'SHA256') return false; // not one of ours
+    checksum = hex?.toLowerCase() ?? '';
+    return true;
+  }
+
+  function readOther(line: string, keyword: string): void {
     if (filelist && isChange(keyword)) {
       filelist.seen++;
       onChange?.(keyword, parsePath(line.match(WORDS)![1]));
@@ -74,12 +94,14 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
         localdir ??= unquote(words[1] ?? '');
         return true;
       case 'filelist':
+        if (filelist) checksum = undefined;
         filelist = { count: parseNumber(words[1]) ?? 0, seen: 0 };
         return true;
       case 'volume':
         closeBlock();
         block = openBlock(words[1]);
         filelist = undefined;
+        checksum = undefined;
         return true;
       default:
         return false;
@@ -121,25 +143,31 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   return {
     push(chunk) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      let summed = 0; // what stands before went into the sum, or is not to
       const cut = pending === '' ? 0 : bytes.indexOf(NEWLINE) + 1;
       if (cut > 0) {
-        readLine(pending + pathOf(bytes.subarray(0, cut - 1)));
+        if (readLine(pending + pathOf(bytes.subarray(0, cut - 1)))) summed = cut;
+        else sum.update(bytesOf(pending));
         pending = '';
       }
-      const text = pathOf(bytes.subarray(pending === '' ? passChanges(bytes, cut) : 0));
+      const start = pending === '' ? passChanges(bytes, cut) : 0;
+      const text = pathOf(bytes.subarray(start));
       let from = 0;
       for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
-        readLine(pending + text.slice(from, to));
-        pending = '';
+        if (readLine(text.slice(from, to))) {
+          sum.update(bytes.subarray(summed, start + from));
+          summed = start + to + 1;
+        }
         from = to + 1;
       }
       pending += text.slice(from);
+      if (summed < start + from) sum.update(bytes.subarray(summed, start + from));
       if (pending.length > LONGEST_LINE) throw damaged('A manifest has a line that is longer than any path.');
     },
 
     end() {
       const lineCut = pending !== '';
-      readLine(pending);
+      if (!readLine(pending)) sum.update(bytesOf(pending));
       closeBlock();
       if (volumes.size === 0) throw damaged('A manifest names no volumes; it is empty or not a manifest.');
       const kept = [...volumes.values()]
@@ -147,13 +175,20 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
         .sort((a, b) => a.number - b.number);
       const gap = kept.findIndex(({ number }, index) => number !== index + 1) + 1;
       if (gap > 0) throw damaged(`A manifest names volume ${lastNumber}, but not volume ${gap}.`, gap);
+      const isCut = lineCut || (filelist && filelist.seen < filelist.count);
+      const ending = isCut ? 'cut' : filelist ? 'filelist' : 'volume';
+      const isProved = checksum === sum.digest('hex');
+      // Of a text that has lost its end the checksum says nothing; what is there of it may be right.
+      if (checksum !== undefined && !isProved && ending === 'filelist') {
+        throw damaged('A manifest has not the checksum that it names.');
+      }
       return {
         ...(hostname !== undefined && { hostname }),
         ...(localdir !== undefined && { localdir }),
         volumes: kept,
         ...(incomplete.length > 0 && { incomplete }),
-        ending:
-          lineCut || (filelist && filelist.seen < filelist.count) ? 'cut' : filelist ? 'filelist' : 'volume',
+        ...(isProved && { isProved }),
+        ending: checksum !== undefined && !isProved ? 'cut' : ending,
       };
     },
   };

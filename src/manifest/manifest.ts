@@ -8,6 +8,7 @@
  *         StartingPath   .␣␣
  *         EndingPath     f1536000 9
  *         Hash SHA1 4d1fa05b0c338da1ed6182fbcedee2bc2d3dff85
+ *         Checksum SHA256 …
  *     Filelist 1
  *         new      f1023999
  *
@@ -46,6 +47,8 @@ export interface Manifest {
   readonly volumes: readonly VolumeEntry[];
   /** Files of which the set has only the beginning, because the rest could not be read; absent if there are none. */
   readonly incomplete?: readonly string[];
+  /** It names its own checksum, which is right: no bit of it has changed since it was written. */
+  readonly isProved?: true;
   /**
    * How the text ends: `filelist` with all the files it counts, as every writer of today ends it; `volume` without
    * such a list, as old writers end it or a text that lost its end between two volumes; `cut` inside a list or a line.
@@ -85,6 +88,15 @@ export function formatVolume(volume: {
  */
 export function formatIncomplete(path: string): Buffer {
   return bytesOf(`    Incomplete     ${quote(path)}\n`);
+}
+
+/**
+ * The last line of the last volume's block, which only we write too: SHA-256 over all other bytes of the text. Not at its end,
+ * where readers of the list of changed files take it for one of them.
+ */
+export function formatChecksum(sha256: string): Buffer {
+  assert(/^[\da-f]{64}$/.test(sha256), 'a SHA-256 is 64 lower-case hex digits');
+  return bytesOf(`    Checksum SHA256 ${sha256}\n`);
 }
 
 /** The line before the list of changed files; `count` lines of `formatChange` must follow. */

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
@@ -258,6 +259,52 @@ for (const kind of ['manifest', 'sigtar'] as const) {
     assert.ok(history.archive.host.reports.some(report => report.code === code));
   });
 }
+
+/** The folder of the archive cache. */
+function cacheOf({ archive: { common } }: History): string {
+  return join(common.archiveDir, readdirSync(common.archiveDir)[0]!);
+}
+
+for (const [kind, pattern, from] of [
+  ['manifest', /-full\..*manifest$/, 'StartingPath'],
+  ['signatures', /-full-signatures.*gz$/, ''],
+] as const) {
+  const plain = (bytes: Buffer) => (kind === 'signatures' ? gunzipSync(bytes) : bytes);
+  test(`check() counts no fault of the archive where only the cached ${kind} are wrong, and copies them again`, async t => {
+    const history = await makeHistory(t);
+    const folder = cacheOf(history);
+    const file = join(folder, readdirSync(folder).find(name => pattern.test(name))!);
+    const right = readFileSync(file);
+    const wrong = Buffer.from(right);
+    wrong[from === '' ? right.length >> 1 : right.indexOf(from, right.indexOf('Volume 2')) + 15]! ^= 1;
+    writeFileSync(file, wrong);
+    assert.equal(await history.archive.check(), 0);
+    assert.deepEqual(
+      history.archive.host.reports.filter(({ level }) => level !== 'info').map(({ code }) => code),
+      ['copy-damaged'],
+    );
+    history.archive.host.clear();
+    assert.equal(await history.archive.check(), 0);
+    assert.equal(await history.archive.backup(join(history.base, 'source')), 0);
+    assert.deepEqual(plain(readFileSync(file)), plain(right));
+  });
+}
+
+test('check() finds a plain manifest that is wrong at the target, though it is read, and keeps the sound copy', async t => {
+  const history = await makeHistory(t);
+  const file = objectOf(history, /-full\..*manifest$/);
+  const text = readFileSync(file);
+  text[text.indexOf('EndingPath') + 15]! ^= 1;
+  writeFileSync(file, text);
+  assert.equal(await history.archive.check(), 1);
+  assert.deepEqual(
+    history.archive.host.reports.filter(({ level }) => level !== 'info').map(({ code }) => code),
+    ['manifest-damaged', 'newest-chain-damaged'],
+  );
+  const out = join(history.base, 'out');
+  assert.equal(await history.archive.restore(out), 0);
+  assert.deepEqual(treeDifferences(snapshotTree(out), history.states.at(-1)!), []);
+});
 
 test('check is told what it is to do, and tells what it has found', async t => {
   const program = createProgram(t);

@@ -340,6 +340,43 @@ test('restore with an encrypted manifest of which one bit is wrong gives everyth
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+for (const where of ['in the archive cache', 'at the target']) {
+  test(`restore of one file takes no older one where a place in a manifest is wrong ${where}`, async t => {
+    const base = tempDir(t);
+    const { archive, states } = await makeChain(base);
+    const cache = join(archive.common.archiveDir, readdirSync(archive.common.archiveDir)[0]!);
+    const folder = where === 'at the target' ? archive.folder : cache;
+    const file = objectOf(folder, /^duplicity-inc.*20231114T224640Z\.manifest$/);
+    const text = readFileSync(file);
+    const from = text.indexOf('StartingPath', text.indexOf('Volume 2'));
+    assert.equal(text.toString('latin1', from + 15, from + 17), 'b ');
+    text[from + 15]! ^= 4; // f: as if `d/c` came before it
+    writeFileSync(file, text);
+    if (where === 'at the target') rmSync(cache, { recursive: true });
+    archive.host.clear();
+    const isTold = where === 'at the target' ? 1 : 0;
+    assert.equal(await archive.restore(join(base, 'out'), { paths: ['d/c'] }), isTold);
+    assert.deepEqual(readFileSync(join(base, 'out')), readFileSync(join(base, 'source/d/c')));
+    archive.host.clear();
+    assert.equal(await archive.restore(join(base, 'all')), isTold);
+    assertSameTree(snapshotTree(join(base, 'all')), states[2]!);
+  });
+}
+
+test('a damaged manifest at the target never takes the place of a sound copy', async t => {
+  const base = tempDir(t);
+  const { archive, states } = await makeChain(base);
+  damages.flipped!(objectOf(archive.folder, volume(lastIncremental, 2)));
+  damages.flipped!(objectOf(archive.folder, /^duplicity-inc.*20231114T224640Z\.manifest$/));
+  for (const out of ['first', 'second']) {
+    archive.host.clear();
+    assert.equal(await archive.restore(join(base, out)), 1);
+    assert.deepEqual(lostIn(told(archive)), ['b', 'd/c', 'g']);
+    assert.doesNotMatch(told(archive), /manifest of/);
+    assertRestored(join(base, out), states[2]!, ['b', 'd/c', 'g']);
+  }
+});
+
 test('restore without manifest names a volume that only its tar stream shows to be damaged', async t => {
   const base = tempDir(t);
   const source = join(base, 'source');
@@ -454,6 +491,9 @@ for (const [what, damage] of [
   });
 }
 
+/** The line of a manifest that proves it; duplicity has none. */
+const CHECKSUM = /^ {4}Checksum .*\n/m;
+
 const isLastManifest = (name: string) => lastIncremental.test(name) && name.endsWith('.manifest');
 
 test('a copy of a manifest that was damaged does no harm once the target has it whole again', async t => {
@@ -465,9 +505,11 @@ test('a copy of a manifest that was damaged does no harm once the target has it 
   expectStatus(await program.run(['full', '--no-encryption', '--volsize', '1', source, url]));
   const manifest = objectOf(folder, /manifest$/);
   const whole = readFileSync(manifest, 'latin1');
+  const otherSums = whole.replaceAll(/SHA1 ./g, 'SHA1 0');
   for (const [damaged, told] of [
     [whole.slice(0, whole.indexOf('Volume 3:')), /has lost its end/],
-    [whole.replaceAll(/SHA1 ./g, 'SHA1 0'), /is damaged: its checksum/],
+    [otherSums, /can't be used: /],
+    [otherSums.replace(CHECKSUM, ''), /is damaged: its checksum/],
   ] as const) {
     rmSync(join(program.home, '.cache'), { recursive: true });
     writeFileSync(manifest, damaged, 'latin1');
@@ -495,6 +537,7 @@ test('a set that duplicity resumed is warned of, once, by who goes on with it', 
   expectStatus(await program.run(['full', '--no-encryption', '--volsize', '1', source, `file://${folder}`]));
   assert.doesNotMatch(await backUp(), /resumed/);
   changed(objectOf(folder, /full.*manifest$/), /Volume 2:\n( .*\n)*/, '$&$&');
+  changed(objectOf(folder, /full.*manifest$/), CHECKSUM, '');
   rmSync(join(program.home, '.cache'), { recursive: true });
   assert.match(await backUp(), /^Warning: the full backup of .* was interrupted and resumed by duplicity/m);
   assert.doesNotMatch(await backUp(), /resumed/);

@@ -177,7 +177,12 @@ function makeGoldenTree(dir: string): void {
 }
 
 function goldenManifest(lines: readonly string[]): string {
-  return `${[`Hostname ${hostname()}`, 'Localdir src', ...lines].join('\n')}\n`;
+  const all = [`Hostname ${hostname()}`, 'Localdir src', ...lines];
+  const sum = createHash('sha256')
+    .update(Buffer.from(`${all.join('\n')}\n`, 'latin1'))
+    .digest('hex');
+  const filelist = all.findIndex(line => line.startsWith('Filelist'));
+  return `${all.toSpliced(filelist, 0, `    Checksum SHA256 ${sum}`).join('\n')}\n`;
 }
 
 test('sigtar of a full, put in place of the one that duplicity wrote, leaves its incremental nothing to store', async t => {

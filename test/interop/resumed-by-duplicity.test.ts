@@ -1,10 +1,19 @@
 /** Sets that duplicity resumed have old contents with new signatures: nothing that is built on them may be false. */
 
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
@@ -62,5 +71,47 @@ for (const between of ['nothing', 'an incremental of duplicity']) {
     assertSameTree(snapshotTree(join(program.home, 'theirs')), expected);
     expectStatus(await program.run(['restore', '--no-encryption', url, 'ours']));
     assertSameTree(snapshotTree(join(program.home, 'ours')), expected);
+  });
+}
+
+for (const left of ['its last two volumes', 'its manifest alone']) {
+  test(`a set of ours that duplicity is made to resume, as it lacks ${left}, is whole, though its checksum is that of the first part`, async t => {
+    if (!needTool(t, 'duplicity')) return;
+    const program = createProgram(t);
+    const duplicity = createDuplicity(t);
+    const source = join(program.home, 'source');
+    const folder = join(program.home, 'target');
+    const url = `file://${folder}`;
+    mkdirSync(source);
+    const random = createRandom('ours');
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), random.bytes(1_500_000));
+    const args = ['--volsize', '1', '--no-compression'];
+    expectStatus(await program.run(['full', '--no-encryption', ...args, source, url]));
+
+    const stored = (pattern: RegExp) => join(folder, readdirSync(folder).find(name => pattern.test(name))!);
+    const [manifest, sigtar] = [stored(/manifest$/), stored(/sigtar$/)];
+    const theirs = join(duplicity.archiveDir, 'n');
+    mkdirSync(theirs);
+    const base = (path: string) => path.slice(folder.length + 1);
+    writeFileSync(join(theirs, `${base(manifest)}.part`), readFileSync(manifest));
+    if (left === 'its manifest alone') {
+      const cache = join(program.home, '.cache', 'tsbackup');
+      const copy = join(cache, readdirSync(cache)[0]!, `${base(sigtar)}.gz`);
+      writeFileSync(join(theirs, `${base(sigtar)}.gz`), readFileSync(copy));
+      assert.deepEqual(gunzipSync(readFileSync(copy)), readFileSync(sigtar));
+    } else {
+      writeFileSync(join(theirs, `${base(sigtar)}.part`), readFileSync(sigtar));
+      for (const file of [sigtar, stored(/vol4/), stored(/vol5/)]) rmSync(file);
+    }
+    rmSync(manifest);
+    rmSync(join(program.home, '.cache'), { recursive: true });
+    const { stdout } = await duplicity.full(source, url, { args: [...args, '--name', 'n'] });
+    assert.match(stdout, /RESTART/);
+    const text = readFileSync(stored(/manifest$/), 'latin1');
+    assert.match(text, /^ {4}Checksum SHA256 [\s\S]*^Volume \d/m, 'it was appended to');
+
+    expectStatus(await program.run(['restore', url, 'ours']));
+    assertSameTree(snapshotTree(join(program.home, 'ours')), snapshotTree(source));
+    expectStatus(await program.run(['check', url]));
   });
 }

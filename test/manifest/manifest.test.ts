@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import {
   type Change,
   formatChange,
+  formatChecksum,
   formatFilelistHeader,
   formatHeader,
   formatVolume,
@@ -104,6 +106,56 @@ test('createManifestReader() gives back what was written, for any bytes and any 
     ),
   ));
 
+/** The text with its checksum before the list of changed files. */
+function summed(text: string): Buffer {
+  const sum = createHash('sha256').update(text, 'latin1').digest('hex');
+  const at = text.indexOf('Filelist');
+  return Buffer.concat([
+    Buffer.from(text.slice(0, at), 'latin1'),
+    formatChecksum(sum),
+    Buffer.from(text.slice(at), 'latin1'),
+  ]);
+}
+
+const told = `Hostname vm\nLocaldir src\n${block(1, 'a', 'b')}${block(2, 'b', 'c')}Filelist 2\n    changed  a\n    new      c\n`;
+
+test('createManifestReader() proves a text by its checksum, in any chunks', () => {
+  const text = summed(told);
+  for (let size = 1; size < text.length; size++) assert.equal(read(text, size).isProved, true, `${size}`);
+  const { isProved, ...manifest } = read(text);
+  assert.deepEqual(manifest, read(told));
+  const changes: string[] = [];
+  assert.equal(read(text, 7, (change, path) => changes.push(`${change} ${path}`)).isProved, true);
+  assert.deepEqual(changes, ['changed a', 'new c']);
+});
+
+test('createManifestReader() says nothing false of a text with a checksum, whichever bit of it is wrong', () => {
+  const text = summed(told);
+  const right = read(told);
+  for (let bit = 0; bit < text.length * 8; bit++) {
+    const wrong = Buffer.from(text);
+    wrong[bit >> 3]! ^= 1 << (bit & 7);
+    try {
+      const { isProved, ending, ...manifest } = read(wrong);
+      // What is read all the same: a text that looks cut, or whose checksum alone is wrong.
+      if (ending === 'cut') assert.deepEqual(manifest.volumes, right.volumes, `bit ${bit}`);
+      else assert.deepEqual({ ...manifest, ending }, right, `bit ${bit}`);
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'damaged', `bit ${bit}`);
+    }
+  }
+});
+
+test('createManifestReader() does not hold a checksum against what was appended behind it', () => {
+  const appended = summed(told).toString('latin1') + block(2, 'b', 'd') + block(3, 'd', 'e');
+  for (const text of [appended, `${appended}Filelist 1\n    new      d\n`]) {
+    const { isProved, volumes } = read(text);
+    assert.deepEqual([isProved, volumes.length], [undefined, 3]);
+  }
+  const { isProved, ending } = read(`${summed(told).toString('latin1')}Filelist 0\n`);
+  assert.deepEqual([isProved, ending], [undefined, 'filelist']);
+});
+
 test('createManifestReader() takes the last of two blocks and drops numbers above the last block', () => {
   assert.deepEqual(numbers([1, 2, 3, 2].map(n => block(n)).join('')), [1, 2]);
   assert.deepEqual(numbers([1, 2, 3, 2, 3].map(n => block(n)).join('')), [1, 2, 3]);
@@ -173,14 +225,16 @@ test('createManifestReader() says how the text ends', () => {
 
 test('createManifestReader() never takes a cut text for a whole one', () => {
   const whole = `Hostname vm\n${block(1, 'a', 'b')}${block(2, 'b', 'c')}Filelist 2\n    new      a\n    new      b\n`;
-  for (let length = 0; length < whole.length; length++) {
-    let ending = 'refused';
-    try {
-      ending = read(whole.slice(0, length)).ending;
-    } catch (error) {
-      assert.equal((error as { code?: string }).code, 'damaged');
+  for (const text of [whole, summed(whole).toString('latin1')]) {
+    for (let length = 0; length < text.length; length++) {
+      let ending = 'refused';
+      try {
+        ending = read(text.slice(0, length)).ending;
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'damaged');
+      }
+      assert.notEqual(ending, 'filelist', `first ${length} bytes`);
     }
-    assert.notEqual(ending, 'filelist', `first ${length} bytes`);
   }
 });
 
