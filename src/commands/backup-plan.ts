@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { CatalogedSet } from '../catalog/chain-catalog.ts';
 import { partialNames } from '../engine/journal.ts';
-import { BackupError, clauseOf } from '../errors.ts';
+import { BackupError, clauseOf, isKeyAbsent } from '../errors.ts';
 import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { cacheName, endOf, type SetId, setKey } from '../manifest/names.ts';
@@ -75,8 +75,9 @@ export async function chooseBase(
     if (!request.allowSourceMismatch) checkOrigin(newest, request, host);
     await reportResumed(archive, base, newest, host);
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'damaged' || request.mode === 'incremental')
-      throw error;
+    if (!(error instanceof BackupError) || request.mode === 'incremental') throw error;
+    // Without the private key a copy that the archive cache has lost can't be had again.
+    if (error.code !== 'damaged' && !isKeyAbsent(error)) throw error;
     const message = `the chain can't be continued: ${clauseOf(error)}. Switching to a full backup.`;
     host.reporter.report({ level: 'warning', code: 'chain-damaged', message });
     return undefined;

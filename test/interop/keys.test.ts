@@ -165,6 +165,22 @@ test('a machine that holds only the public key backs up for ever, and cannot rea
   writeFileSync(path, whole);
   writeFileSync(absent, second);
 
+  // A copy that is damaged can't be had again, and must not end all backups.
+  const cache = join(program.home, '.cache/tsbackup');
+  const copies = join(cache, readdirSync(cache)[0]!);
+  const newest = join(
+    copies,
+    readdirSync(copies)
+      .filter(name => /^duplicity-inc.*manifest$/.test(name))
+      .at(-1)!,
+  );
+  const text = readFileSync(newest, 'latin1').replace(/EndingPath {5}./, 'EndingPath     z');
+  writeFileSync(newest, text, 'latin1');
+  const stuck = await run(client, ['incremental', '--encrypt-key', publicKey, source, url]);
+  assert.equal(stuck.status, 12, stuck.stderr);
+  const anew = await must(client, ['--encrypt-key', publicKey, source, url]);
+  assert.match(anew.stderr, /^Warning: the chain can't be continued: .* Switching to a full backup\.$/m);
+
   // Without its cache it needs to read, which it cannot.
   rmSync(join(program.home, '.cache'), { recursive: true });
   const blind = await run(client, ['incremental', '--encrypt-key', publicKey, source, url]);
