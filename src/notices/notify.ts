@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
+import { asctime } from '../manifest/time.ts';
 import { callWebhook, pingEnd, pingStart, publish } from './http.ts';
 import { isTextRefused, type Letter, sendMail } from './mail.ts';
 import { isWanted, mailOf } from './mail-text.ts';
@@ -33,11 +34,24 @@ const HURRY_MS = 3000;
 export function createNotifier(settings: NoticeSettings, { folder, now, signal }: NotifierPlace): Notifier {
   const outbox = openOutbox(join(folder, 'outbox'));
 
-  const letterOf = ({ from, to }: MailSettings, outcome: RunOutcome): Letter => ({
-    ...mailOf(outcome),
-    from,
-    to,
-  });
+  const letterOf = ({ from, to }: MailSettings, outcome: RunOutcome, more = ''): Letter => {
+    const { subject, body } = mailOf(outcome);
+    return { subject, body: body + more, from, to };
+  };
+
+  const lostLetters = (): string => {
+    try {
+      const damaged = outbox.setAside();
+      return damaged
+        .map(
+          ({ time, path }) =>
+            `\nThe mail of the run of ${asctime(Math.floor(time))} could not be sent then, and is damaged now. What is left of it is in ${path}; the log tells how that run went.\n`,
+        )
+        .join('');
+    } catch {
+      return ''; // who sends what waits will tell
+    }
+  };
 
   /**
    * What waited goes first, to the addresses of today; as long as one can't be sent, the others would not be either.
@@ -92,8 +106,11 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
   };
   const byMail = (outcome: RunOutcome) => {
     const { mail: own } = settings;
-    const letter = own && isWanted(own.on, outcome) ? letterOf(own, outcome) : undefined;
-    return own ? [mail(own, letter)] : [];
+    if (!own) return [];
+    // What a mail said that is lost nobody knows: this one tells of it, wanted or not.
+    const lost = lostLetters();
+    const isTold = lost !== '' || isWanted(own.on, outcome);
+    return [mail(own, isTold ? letterOf(own, outcome, lost) : undefined)];
   };
 
   return {

@@ -15,6 +15,8 @@ const KEPT = 50;
 export interface Outbox {
   /** @param now seconds since 1970 @throws BackupError `local-io` */
   keep(letter: Letter, now: number): void;
+  /** Sets aside what can't be read. @returns each one's time, seconds since 1970, and where what is left of it is */
+  setAside(): readonly { readonly time: number; readonly path: string }[];
   /** Oldest first; what can't be read is set aside. */
   waiting(): readonly { readonly letter: Letter; sent(): void }[];
 }
@@ -43,16 +45,26 @@ export function openOutbox(folder: string): Outbox {
       }
       for (const name of names().slice(0, -KEPT)) rmSync(join(folder, name), { force: true });
     },
-    waiting: () =>
+    setAside: () =>
       names().flatMap(name => {
         const path = join(folder, name);
-        const letter = letterIn(path);
-        if (letter) return [{ letter, sent: () => rmSync(path, { force: true }) }];
+        if (letterIn(path)) return [];
+        const aside = `${path}.damaged`;
         try {
-          renameSync(path, `${path}.damaged`);
-        } catch {} // on a disk that is read-only; the others are sent all the same
-        return [];
+          renameSync(path, aside);
+        } catch {
+          return []; // on a disk that is read-only; the others are sent all the same
+        }
+        return [{ time: Number.parseInt(name, 10) / 1000, path: aside }];
       }),
+    waiting() {
+      this.setAside();
+      return names().flatMap(name => {
+        const path = join(folder, name);
+        const letter = letterIn(path);
+        return letter ? [{ letter, sent: () => rmSync(path, { force: true }) }] : [];
+      });
+    },
   };
 }
 

@@ -263,6 +263,28 @@ test('a waiting mail that was sent and can not be taken away keeps no other from
   assert.equal(received.length, 2);
 });
 
+test('a waiting mail that is damaged is told of by the next run, whose own mail nobody wanted', async t => {
+  const folder = tempDir(t);
+  openOutbox(join(folder, 'outbox')).keep({ ...letter, subject: '[ERR]' }, 1418688000);
+  const [name] = readdirSync(join(folder, 'outbox'));
+  const path = join(folder, 'outbox', name!);
+  writeFileSync(path, readFileSync(path).fill(0, 10, 30));
+  const { received, port } = await smtpServer(t);
+  const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['error'], transport: smtp(port) };
+  const notify = () =>
+    createNotifier({ ...nobody, mail }, { folder, now: () => 1418688000, signal: live }).end(outcome);
+  assert.deepEqual(await notify(), []);
+  assert.equal(received.length, 1);
+  const text = received[0]!.text.replaceAll(/=\r?\n/g, '');
+  assert.match(
+    text,
+    /The mail of the run of Tue Dec 16 \S+ 2014 could not be sent then, and is damaged now\./,
+  );
+  assert.ok(text.includes(`${path}.damaged`), text);
+  assert.deepEqual(await notify(), []);
+  assert.equal(received.length, 1, 'told once');
+});
+
 test('a waiting mail goes to the addresses of today, and one whose text is refused holds up no other', async t => {
   const folder = tempDir(t);
   const outbox = openOutbox(join(folder, 'outbox'));
