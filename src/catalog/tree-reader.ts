@@ -36,6 +36,8 @@ interface Level {
   rows: Row[];
   next: number;
   readonly prefix: string;
+  /** The name that was given last. */
+  last: string;
 }
 
 type Row = [
@@ -90,20 +92,36 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
     rows: from.all(parent, '') as Row[],
     next: 0,
     prefix,
+    last: '',
   });
   const nextRow = (level: Level): Row | undefined => {
     if (level.next === PAGE) {
       level.rows = behind.all(level.parent, level.rows.at(-1)![0]) as Row[];
       level.next = 0;
     }
-    return level.rows[level.next++];
+    const row = level.rows[level.next++];
+    if (row) {
+      // SQLite takes an index as it is: one wrong bit in a name, and a set would say that what is there was deleted.
+      const isInOrder = row[0] > level.last || level.parent === ROOT_PARENT;
+      if (!isInOrder || row[0].includes('/')) {
+        throw catalogDamaged(`the catalog is out of order at ${displayPath(level.prefix + row[0])}`);
+      }
+      level.last = row[0];
+    }
+    return row;
   };
   const levelsFrom = ({ path, inclusive }: TreePlace, set: number): Level[] => {
     const way = wayTo(path, set);
     const levels = way.map(({ parent, name }, index): Level => {
       const included = inclusive && index === way.length - 1;
       const rows = (included ? from : behind).all(parent, name) as Row[];
-      return { parent, rows, next: 0, prefix: index === 0 ? '' : prefixOf(way[index - 1]!.path) };
+      return {
+        parent,
+        rows,
+        next: 0,
+        prefix: index === 0 ? '' : prefixOf(way[index - 1]!.path),
+        last: included ? '' : name,
+      };
     });
     const { folder } = way.at(-1)!;
     if (!inclusive && folder !== undefined) levels.push(levelOf(folder, prefixOf(path)));

@@ -565,6 +565,14 @@ const cacheDamages: Readonly<Record<string, (cache: string) => void>> = {
       db.close();
       assert.equal(changes, 1);
     }),
+  'a name in the catalog is another': cache =>
+    withCatalog(cache, file => {
+      const bytes = readFileSync(file);
+      const names = [...bytes.toString('latin1').matchAll(/a-dir/g)];
+      assert.ok(names.length > 0);
+      for (const { index } of names) bytes.write('~', index);
+      writeFileSync(file, bytes);
+    }),
   'the catalog is another database': cache =>
     withCatalog(cache, file =>
       writeFileSync(file, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(4080)])),
