@@ -78,11 +78,15 @@ export async function chooseBase(
     if (!(error instanceof BackupError) || request.mode === 'incremental') throw error;
     // Without the private key a copy that the archive cache has lost can't be had again.
     if (error.code !== 'damaged' && !isKeyAbsent(error)) throw error;
-    const message = `the chain can't be continued: ${clauseOf(error)}. Switching to a full backup.`;
-    host.reporter.report({ level: 'warning', code: 'chain-damaged', message });
+    reportBrokenChain(error, host);
     return undefined;
   }
   return base;
+}
+
+export function reportBrokenChain(error: BackupError, { reporter }: Host): void {
+  const message = `the chain can't be continued: ${clauseOf(error)}. Switching to a full backup.`;
+  reporter.report({ level: 'warning', code: 'chain-damaged', message });
 }
 
 /** Removes the cached signatures of the newest chain, so that they are copied from the target again. */

@@ -26,6 +26,7 @@ import {
   forgetSignatures,
   newSetId,
   newSetTime,
+  reportBrokenChain,
 } from './backup-plan.ts';
 import { type BackupProgress, createBackupProgress, toldBatches } from './backup-progress.ts';
 import { keysOfSet, sealingOf, wantedForm } from './backup-sealing.ts';
@@ -137,10 +138,11 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
   let journal = !keys
     ? undefined
     : await findInterrupted(archive, collection, { ...request, keys }, wantedForm(request), host);
+  let { mode } = request;
   for (let attempt = 1; ; attempt++) {
     try {
       if (journal) return await goOn(journal, { ...setting, checked }, collection);
-      const base = await chooseBase(archive, collection, request, host);
+      const base = await chooseBase(archive, collection, { ...request, mode }, host);
       clearCatalogs(archive, collection);
       const set = newSetId(base, await newSetTime(collection, archive.cache, host));
       return await runOn({ set, base, journal }, { ...setting, checked });
@@ -151,6 +153,12 @@ async function run(setting: Omit<Setting, 'checked'>, collection: Collection): P
       if (error.code === 'cache-damaged' && attempt === 1) {
         note(host, error.code, `${error.message}; copying it again`);
         await forgetSignatures(archive, collection);
+      } else if (error.code === 'cache-damaged' && mode === 'auto') {
+        // At the target it is no better.
+        reportBrokenChain(error, host);
+        if (journal) await giveUp(journal.header.set, error.message, archive, collection, host);
+        journal = undefined;
+        mode = 'full';
       } else if (error.code === 'cut-file-changed' && journal) {
         const shorter: Journal | undefined = cutBack(journal);
         if (shorter) note(host, error.code, `${error.message}; it is stored anew.`);

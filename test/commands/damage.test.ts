@@ -636,6 +636,34 @@ test('incremental stores the same to the byte when the catalog, or the archive c
   }
 });
 
+test('signatures that are out of order at the target end an incremental, and a run that may choose makes a full backup', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(source);
+  for (const name of ['f1', 'f2', 'f3']) writeFileSync(join(source, name), name);
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { mode: 'full', name: 'n' }), 0);
+  const file = objectOf(archive.folder, /sigtar/);
+  const tar = gunzipSync(readFileSync(file));
+  const [first, second] = ['f1', 'f2'].map(name => {
+    const from = tar.indexOf(`signature/${name}`);
+    return tar.subarray(from, from + 1024);
+  });
+  const copy = Buffer.from(first!);
+  second!.copy(first!);
+  copy.copy(second!);
+  writeFileSync(file, gzipSync(tar));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  writeFileSync(join(source, 'f4'), 'new');
+  archive.host.set(1_700_001_000);
+  await assert.rejects(archive.backup(source, { mode: 'incremental', name: 'n' }), { code: 'cache-damaged' });
+  assert.equal(await archive.backup(source, { mode: 'auto', name: 'n' }), 0);
+  const warning = archive.host.reports.find(({ code }) => code === 'chain-damaged');
+  assert.match(warning!.message, /out of order\. Switching to a full backup\.$/);
+  assert.equal(await archive.restore(join(base, 'out'), { name: 'n' }), 0);
+  assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
+});
+
 test('incremental stores nothing false when the catalog breaks after volumes were stored', async t => {
   const base = tempDir(t);
   const source = join(base, 'source');
