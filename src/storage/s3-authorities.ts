@@ -11,8 +11,11 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, reasonOf } from '../errors.ts';
 
+/** Made for the first connection with TLS: a hundred authorities take a tenth of a second. @throws BackupError 'usage' */
+export type Trust = () => SecureContext;
+
 /** @returns undefined where none are named. @throws BackupError 'usage' for a file that can't be read, or has none */
-export async function trustOf(env: NodeJS.ProcessEnv): Promise<SecureContext | undefined> {
+export async function trustOf(env: NodeJS.ProcessEnv): Promise<Trust | undefined> {
   const named = env['AWS_CA_BUNDLE'] || (await bundleOfProfile(env));
   if (!named) return undefined;
   const from = env['AWS_CA_BUNDLE'] ? 'AWS_CA_BUNDLE' : 'ca_bundle of the AWS profile';
@@ -29,16 +32,20 @@ export async function trustOf(env: NodeJS.ProcessEnv): Promise<SecureContext | u
   }
   const certificates = text.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) throw refused('it holds no certificate in PEM form');
-  try {
-    for (const certificate of certificates) new X509Certificate(certificate);
-  } catch (error) {
-    throw refused('a certificate in it is damaged', error);
-  }
   // The option `ca` would take the place of the system's, and a context that is added to forgets Node's own variable.
   const more = await readFile(env['NODE_EXTRA_CA_CERTS'] || '/dev/null', 'latin1').catch(() => '');
-  const secureContext = createSecureContext();
-  secureContext.context.addCACert([...certificates, ...(more.match(CERTIFICATE) ?? [])].join('\n'));
-  return secureContext;
+  let made: SecureContext | undefined;
+  return () => {
+    if (made) return made;
+    try {
+      for (const certificate of certificates) new X509Certificate(certificate);
+    } catch (error) {
+      throw refused('a certificate in it is damaged', error);
+    }
+    made = createSecureContext();
+    made.context.addCACert([...certificates, ...(more.match(CERTIFICATE) ?? [])].join('\n'));
+    return made;
+  };
 }
 
 const CERTIFICATE = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[\s\S]*?-----END \1-----/g;

@@ -6,7 +6,7 @@
 import { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import { systemCode } from '../errors.ts';
-import { trustOf } from './s3-authorities.ts';
+import { type Trust, trustOf } from './s3-authorities.ts';
 import { ProxyError, StalledError } from './s3-errors.ts';
 import { isProxy, type Proxies, proxiesOf, type WebProxy } from './s3-proxies.ts';
 
@@ -18,10 +18,10 @@ export interface Route {
 
 /** What is needed for it is loaded only where the environment or the profile asks for it. @throws BackupError 'usage' */
 export async function routeOf(env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Route> {
-  const secureContext = await trustOf(env);
+  const trust = await trustOf(env);
   const proxies = proxiesOf(env);
-  if (secureContext === undefined && proxies?.secure === undefined) return { agents: {}, proxies };
-  const direct = new Agent({ keepAlive: true, ...(secureContext && { secureContext }) });
+  if (trust === undefined && proxies?.secure === undefined) return { agents: {}, proxies };
+  const direct = trust ? new TrustingAgent(trust) : new Agent({ keepAlive: true });
   if (proxies?.secure === undefined) return { agents: { httpsAgent: direct }, proxies };
   const { createTunnel } = await import('./s3-tunnel.ts');
   const isDirect: Parameters<typeof createTunnel>[0]['isDirect'] = server =>
@@ -33,8 +33,22 @@ export async function routeOf(env: NodeJS.ProcessEnv, timeoutMs: number): Promis
     if (typeof code === 'string' && systemCode(cause) === undefined) return cause; // as of a proxy's own certificate
     return new ProxyError(proxy.place, { reason: systemCode(cause) ?? 'no answer of a proxy', cause });
   };
-  const tunnel = createTunnel({ proxy, direct, isDirect, secureContext, timeoutMs, failure });
+  const tunnel = createTunnel({ proxy, direct, isDirect, trust, timeoutMs, failure });
   return { agents: { httpsAgent: tunnel as unknown as Agent }, proxies }; // as an agent it serves, though it is of another class
+}
+
+class TrustingAgent extends Agent {
+  readonly #trust: Trust;
+
+  constructor(trust: Trust) {
+    super({ keepAlive: true });
+    this.#trust = trust;
+  }
+
+  override createConnection(...[options, done]: Parameters<Agent['createConnection']>) {
+    const trusting = { ...options, secureContext: this.#trust() };
+    return super.createConnection(trusting, done);
+  }
 }
 
 interface Request {

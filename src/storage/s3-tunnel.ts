@@ -6,8 +6,8 @@
 import type { ClientRequest } from 'node:http';
 import type { Agent } from 'node:https';
 import type { Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
+import type { Trust } from './s3-authorities.ts';
 import type { Server, WebProxy } from './s3-proxies.ts';
 
 export interface TunnelOptions {
@@ -15,7 +15,7 @@ export interface TunnelOptions {
   /** For servers to which no tunnel leads. */
   readonly direct: Agent;
   isDirect(server: Server): boolean;
-  readonly secureContext: SecureContext | undefined;
+  readonly trust: Trust | undefined;
   /** For the proxy to answer. */
   readonly timeoutMs: number;
   /** The error for a proxy that answers with another status than 200, or with no answer. */
@@ -34,12 +34,10 @@ class Tunnel extends HttpsProxyAgent<string> {
 
   constructor(options: TunnelOptions) {
     const { url, headers } = options.proxy;
-    const { secureContext } = options;
     super(url, {
       keepAlive: true,
       noDelay: true,
       headers: { ...headers }, // not in the URL, which the library tells whoever debugs it
-      ...(secureContext === undefined ? {} : { secureContext }),
     });
     this.#options = options;
   }
@@ -53,9 +51,10 @@ class Tunnel extends HttpsProxyAgent<string> {
     request: ClientRequest,
     options: Parameters<HttpsProxyAgent<string>['connect']>[1],
   ): Promise<Socket> {
-    const { direct, isDirect, secureContext, timeoutMs, failure } = this.#options;
+    const { direct, isDirect, trust, timeoutMs, failure } = this.#options;
     const server = { protocol: 'https:', hostname: String(options.host), port: Number(options.port) };
     if (isDirect(server)) return direct as unknown as Socket; // the base class takes an agent too
+    const trusted = trust === undefined ? {} : { secureContext: trust() };
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), timeoutMs);
     this.#waiting.add(abort);
@@ -63,10 +62,9 @@ class Tunnel extends HttpsProxyAgent<string> {
     request.once('proxyConnect', ({ statusCode }: { statusCode: number }) => {
       status = statusCode;
     });
-    this.connectOpts = { ...this.connectOpts, signal: abort.signal };
-    const trust = secureContext === undefined ? {} : { secureContext };
+    this.connectOpts = { ...this.connectOpts, ...trusted, signal: abort.signal };
     const socket = await super
-      .connect(request, { ...options, ...trust })
+      .connect(request, { ...options, ...trusted })
       .catch(error => {
         throw failure(undefined, error);
       })
