@@ -150,7 +150,18 @@ function below(root: string): string {
 }
 
 /** @param root the source argument, normalized: what the pattern must be able to match or lead from */
+/** Characters. No path is as long, and what is made of a pattern is several times as large. */
+const LONGEST_PATTERN = 32_768;
+
 function compile(pattern: string, syntax: Modes['syntax'], ignoreCase: boolean, root: string): PathMatcher {
+  if (pattern.length > LONGEST_PATTERN) {
+    const start = pattern.slice(0, 60);
+    throw ruleError(
+      'bad-pattern',
+      `A pattern of ${pattern.length} characters is too long; it begins with ${quoted(start)}. If it is a whole list, separated by NUL, give --null-separator.`,
+      start,
+    );
+  }
   if (syntax === 'regexp') return compileRegExp(pattern, ignoreCase);
   const matcher = (syntax === 'literal' ? compileLiteral : compileGlob)(pattern, ignoreCase);
   if (typeof matcher === 'string') throw patternError(pattern, matcher);
