@@ -7,13 +7,19 @@ import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-test('a failure after the manifest is at the target takes nothing of the set back', async t => {
-  const base = tempDir(t);
+/** A full set of one file. */
+async function firstSet(base: string) {
   const source = join(base, 'source');
   mkdirSync(source);
   writeFileSync(join(source, 'a'), 'first');
   const archive = createTestArchive(base);
   assert.equal(await archive.backup(source), 0);
+  return { source, archive };
+}
+
+test('a failure after the manifest is at the target takes nothing of the set back', async t => {
+  const base = tempDir(t);
+  const { source, archive } = await firstSet(base);
   const { folder } = await import('../../src/storage/url.ts').then(({ cacheNameFor }) => ({
     folder: join(archive.common.archiveDir, cacheNameFor(archive.url)),
   }));
@@ -104,12 +110,8 @@ async function overtaken(
   mode: 'auto' | 'full',
   meanwhile: (folder: string, theirs: string) => void,
 ) {
-  const source = join(base, 'source');
-  mkdirSync(source);
   const random = createRandom('overtaken');
-  writeFileSync(join(source, 'a'), 'first');
-  const archive = createTestArchive(base);
-  assert.equal(await archive.backup(source), 0);
+  const { source, archive } = await firstSet(base);
 
   const theirs = join(base, 'theirs');
   mkdirSync(theirs);
@@ -140,12 +142,7 @@ async function overtaken(
 
 test('of a full and an incremental set of the same second the incremental gives way', async t => {
   for (const isDone of [false, true]) {
-    const base = tempDir(t);
-    const source = join(base, 'source');
-    mkdirSync(source);
-    writeFileSync(join(source, 'a'), 'first');
-    const archive = createTestArchive(base);
-    assert.equal(await archive.backup(source), 0);
+    const { source, archive } = await firstSet(tempDir(t));
     archive.host.set(1_700_001_000);
     const { report } = archive.host.reporter;
     const rival = join(

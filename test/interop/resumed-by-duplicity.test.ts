@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { createDuplicity } from '../support/duplicity.ts';
@@ -21,19 +21,23 @@ import { createRandom } from '../support/random.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { needTool } from '../support/tools.ts';
 
+const args = ['--volsize', '1', '--no-compression'];
+
+function setUp(t: TestContext) {
+  const program = createProgram(t);
+  const source = join(program.home, 'source');
+  const folder = join(program.home, 'target');
+  mkdirSync(source);
+  return { program, duplicity: createDuplicity(t), source, folder, url: `file://${folder}` };
+}
+
 for (const between of ['nothing', 'an incremental of duplicity']) {
   test(`after a set that duplicity resumed, and ${between}, changes are stored whole`, async t => {
     if (!needTool(t, 'duplicity')) return;
-    const program = createProgram(t);
-    const duplicity = createDuplicity(t);
-    const source = join(program.home, 'source');
-    const folder = join(program.home, 'target');
-    const url = `file://${folder}`;
-    mkdirSync(source);
+    const { program, duplicity, source, folder, url } = setUp(t);
     const random = createRandom('resumed');
     const [early, late] = [join(source, 'early'), join(source, 'late')];
     for (const file of [early, late]) writeFileSync(file, random.bytes(3_000_000));
-    const args = ['--volsize', '1', '--no-compression'];
 
     const broken = duplicity.start(['full', source, url], { args });
     const isFar = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol5.'));
@@ -77,15 +81,9 @@ for (const between of ['nothing', 'an incremental of duplicity']) {
 for (const left of ['its last two volumes', 'its manifest alone']) {
   test(`a set of ours that duplicity is made to resume, as it lacks ${left}, is whole, though its checksum is that of the first part`, async t => {
     if (!needTool(t, 'duplicity')) return;
-    const program = createProgram(t);
-    const duplicity = createDuplicity(t);
-    const source = join(program.home, 'source');
-    const folder = join(program.home, 'target');
-    const url = `file://${folder}`;
-    mkdirSync(source);
+    const { program, duplicity, source, folder, url } = setUp(t);
     const random = createRandom('ours');
     for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), random.bytes(1_500_000));
-    const args = ['--volsize', '1', '--no-compression'];
     expectStatus(await program.run(['full', '--no-encryption', ...args, source, url]));
 
     const stored = (pattern: RegExp) => join(folder, readdirSync(folder).find(name => pattern.test(name))!);
