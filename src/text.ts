@@ -1,4 +1,4 @@
-/** Numbers in words, as people and scripts read them. */
+/** Numbers as people read them, and texts as URLs write them. */
 
 /** Bytes in words: three significant digits, units of 1024 (`2.94 KB`, `10.9 KB`, `308 bytes`). */
 export function formatSize(bytes: number): string {
@@ -72,4 +72,23 @@ function editDistance(a: string, b: string): number {
     [before, row] = [row, next];
   }
   return row[b.length]!;
+}
+
+/** Text with its percent escapes undone; undefined where a percent sign is none. */
+export function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes name and password out of a URL. @returns them as a header says them (RFC 7617), undefined where there are none */
+export function takeLogin(url: URL): string | undefined {
+  const { username, password } = url;
+  if (username === '' && password === '') return undefined;
+  url.username = '';
+  url.password = '';
+  const [name, secret] = [username, password].map(text => percentDecoded(text) ?? text);
+  return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError, messageOf } from '../errors.ts';
+import { takeLogin } from '../text.ts';
 import { mailOf } from './mail-text.ts';
 import type { RunOutcome } from './run-outcome.ts';
 import type { NtfySettings, PingSettings, WebhookSettings } from './settings.ts';
@@ -113,21 +114,10 @@ async function post(
 /** A URL without user and password, which fetch does not take there, and the header that gives them. */
 function parted(url: string): { target: string; host: string; login: Record<string, string> } {
   const whole = new URL(url);
-  const { host, username, password } = whole;
-  if (username === '' && password === '') return { target: url, host, login: {} };
-  const words = `${decoded(username)}:${decoded(password)}`;
-  whole.username = '';
-  whole.password = '';
-  const login = { authorization: `Basic ${Buffer.from(words).toString('base64')}` };
-  return { target: whole.href, host, login };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // a percent sign that nobody has escaped
-  }
+  const { host } = whole;
+  const authorization = takeLogin(whole);
+  const target = authorization === undefined ? url : whole.href;
+  return { target, host, login: authorization === undefined ? {} : { authorization } };
 }
 
 /** Whether fetch does not even try, and says why with what it was given, secrets and all. */

@@ -6,6 +6,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { BackupError } from '../errors.ts';
+import { takeLogin } from '../text.ts';
 
 export interface WebProxy {
   /** Without name and password. */
@@ -61,23 +62,13 @@ function proxyIn(text: string): WebProxy | undefined {
   if (!URL.canParse(full)) return undefined;
   const url = new URL(full);
   if (!/^https?:$/.test(url.protocol) || url.hostname === '') return undefined;
-  const { username, password, host } = url;
-  url.username = '';
-  url.password = '';
-  const words = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64');
+  const login = takeLogin(url);
+  const { host } = url;
   return {
     url,
     place: url.port === '' ? `${host}:${portOf(url)}` : host,
-    headers: username === '' && password === '' ? {} : { 'Proxy-Authorization': `Basic ${words}` },
+    headers: login === undefined ? {} : { 'Proxy-Authorization': login },
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The port that is meant where none is written. */

@@ -6,6 +6,7 @@
  */
 
 import { BackupError, messageOf } from '../errors.ts';
+import { percentDecoded } from '../text.ts';
 import { ForeignError, isUploadGone } from './s3-errors.ts';
 import { createPieces, readObject, sizeOf } from './s3-get.ts';
 import { keyOf, nameOf } from './s3-keys.ts';
@@ -274,11 +275,7 @@ async function* staleUploads(
 
 /** A key as lists encode it: percent escapes, and `+` for a blank. */
 function decodeKey(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return text;
-  }
+  return percentDecoded(text.replaceAll('+', ' ')) ?? text;
 }
 
 function isName(name: string): boolean {
