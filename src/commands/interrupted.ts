@@ -151,8 +151,7 @@ async function readJournal(archive: Archive): Promise<Journal | undefined> {
     if (journal && JSON.stringify(journal.header.prefixes) === JSON.stringify(prefixes))
       journals.push(journal);
   }
-  const newest = journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
-  return newest;
+  return journals.sort((a, b) => endOf(b.header.set) - endOf(a.header.set))[0];
 }
 
 /**

@@ -33,6 +33,22 @@ export function openOutbox(folder: string): Outbox {
       throw new BackupError('local-io', `can't read the outbox ${folder}: ${messageOf(error)}`);
     }
   };
+  const read = () =>
+    names().map(name => {
+      const path = join(folder, name);
+      return { name, path, letter: letterIn(path) };
+    });
+  const setAside = () =>
+    read().flatMap(({ name, path, letter }) => {
+      if (letter) return [];
+      const aside = `${path}.damaged`;
+      try {
+        renameSync(path, aside);
+      } catch {
+        return []; // on a disk that is read-only; the others are sent all the same
+      }
+      return [{ time: Number.parseInt(name, 10) / 1000, path: aside }];
+    });
   return {
     keep(letter, now) {
       const stamp = String(Math.floor(now * 1000)).padStart(13, '0');
@@ -45,25 +61,12 @@ export function openOutbox(folder: string): Outbox {
       }
       for (const name of names().slice(0, -KEPT)) rmSync(join(folder, name), { force: true });
     },
-    setAside: () =>
-      names().flatMap(name => {
-        const path = join(folder, name);
-        if (letterIn(path)) return [];
-        const aside = `${path}.damaged`;
-        try {
-          renameSync(path, aside);
-        } catch {
-          return []; // on a disk that is read-only; the others are sent all the same
-        }
-        return [{ time: Number.parseInt(name, 10) / 1000, path: aside }];
-      }),
+    setAside,
     waiting() {
-      this.setAside();
-      return names().flatMap(name => {
-        const path = join(folder, name);
-        const letter = letterIn(path);
-        return letter ? [{ letter, sent: () => rmSync(path, { force: true }) }] : [];
-      });
+      setAside();
+      return read().flatMap(({ path, letter }) =>
+        letter ? [{ letter, sent: () => rmSync(path, { force: true }) }] : [],
+      );
     },
   };
 }

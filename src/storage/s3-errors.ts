@@ -307,7 +307,7 @@ export function statusOf(error: unknown): number | undefined {
 export function meansExpired(error: unknown): boolean {
   const status = statusOf(error);
   const reason = reasonOf(error);
-  return status === 400 && reason === unnamed(status) ? true : meaningOf(error, reason, status) === EXPIRED;
+  return (status === 400 && reason === unnamed(status)) || meaningOf(error, reason, status) === EXPIRED;
 }
 
 /** Whether the service refuses the checksum headers that newer SDKs send, so that leaving them out may help. */
