@@ -17,7 +17,7 @@ import { cacheName, type Form, type Prefixes, type SetId, setKey } from '../mani
 import { type BackupSet, describeSet, goesBeyond, type StoredObject } from '../manifest/sets.ts';
 import { planSync } from '../manifest/sync.ts';
 import { openStorage } from '../storage/open.ts';
-import type { Storage } from '../storage/storage.ts';
+import { listAll, type Storage } from '../storage/storage.ts';
 import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
@@ -169,9 +169,7 @@ async function openWith(
   };
 
   const collect = async (wasComplete?: (id: SetId) => boolean) => {
-    const listing: { name: string; size: number }[] = [];
-    for await (const object of storage.list()) listing.push(object);
-    const collection = collectSets(listing, prefixes, wasComplete);
+    const collection = collectSets(await listAll(storage), prefixes, wasComplete);
     for (const { code, message } of collection.problems) {
       reporter.report({ level: 'warning', code, message });
     }

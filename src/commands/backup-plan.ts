@@ -6,7 +6,7 @@ import { bytesOf, displayPath } from '../bytes.ts';
 import type { CatalogedSet } from '../catalog/chain-catalog.ts';
 import { partialNames } from '../engine/journal.ts';
 import { BackupError, clauseOf, isKeyAbsent } from '../errors.ts';
-import { type Collection, type Continuation, continuable } from '../manifest/chains.ts';
+import { allSets, type Collection, type Continuation, continuable } from '../manifest/chains.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { cacheName, endOf, type SetId, setKey } from '../manifest/names.ts';
 import { describeSet, volumeGaps } from '../manifest/sets.ts';
@@ -103,15 +103,9 @@ async function reportUnknownAtTarget(
   { mode }: PlanRequest,
   { reporter, now }: Host,
 ): Promise<void> {
-  const { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = collection;
-  const linked = chains.flatMap(({ sets, superseded }) => [...sets, ...superseded]);
-  const remote = [
-    ...linked,
-    ...incomplete,
-    ...orphaned,
-    ...orphanedSignatures,
-    ...signaturesWithoutBackup,
-  ].flatMap(set => [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : [])));
+  const remote = allSets(collection).flatMap(set =>
+    [set.manifest, set.signatures].flatMap(object => (object ? [object.name] : [])),
+  );
   const plan = planSync(remote, await archive.cache.list(), undefined, archive.prefixes);
   const removed = setsBeingRemoved(archive);
   const unknownAtTarget = plan.unknownAtTarget.filter(({ set }) => !removed.has(setKey(set)));

@@ -15,6 +15,7 @@ import { endOf } from '../manifest/names.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { formatTime } from '../manifest/time.ts';
 import { canThaw } from '../storage/s3-thaw.ts';
+import { listAll } from '../storage/storage.ts';
 import { type Archive, openArchive } from './archive.ts';
 import { chooseSample, openProofs, type Proofs } from './check-proofs.ts';
 import { checkItems, formatCheck } from './check-report.ts';
@@ -118,8 +119,7 @@ async function reportRemoved(
   { storage }: Archive,
   { reporter }: Host,
 ): Promise<void> {
-  const there = new Set<string>();
-  for await (const { name } of storage.list()) there.add(name);
+  const there = new Set((await listAll(storage)).map(({ name }) => name));
   const removed = chains
     .flatMap(({ sets }) => sets)
     .filter(({ manifest }) => manifest && !there.has(manifest.name));

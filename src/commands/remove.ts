@@ -7,7 +7,7 @@ import { displayPath } from '../bytes.ts';
 import { acquireRunLock } from '../cache/lock.ts';
 import { removeCatalog } from '../catalog/chain-catalog.ts';
 import { BackupError, exitStatus } from '../errors.ts';
-import { type Collection, collectSets } from '../manifest/chains.ts';
+import { allSets, type Collection, collectSets } from '../manifest/chains.ts';
 import { cacheName, endOf, manifestName, parseName, type SetId, setKey } from '../manifest/names.ts';
 import { type KeepRules, type PrunePlan, planPrune } from '../manifest/prune.ts';
 import {
@@ -105,13 +105,8 @@ async function cachedBut(begun: ReadonlySet<string>, { cache, prefixes }: Archiv
 }
 
 /** Sets that an earlier removal has taken from the target, all of them. */
-function goneSets(
-  begun: ReadonlySet<string>,
-  { chains, incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup }: Collection,
-): ReadonlySet<string> {
-  const linked = chains.flatMap(({ sets, superseded }) => [...sets, ...superseded]);
-  const loose = [...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
-  const there = new Set([...linked, ...loose].map(({ id }) => setKey(id)));
+function goneSets(begun: ReadonlySet<string>, collection: Collection): ReadonlySet<string> {
+  const there = new Set(allSets(collection).map(({ id }) => setKey(id)));
   return new Set([...begun].filter(key => !there.has(key)));
 }
 
@@ -245,9 +240,8 @@ async function isCompletedMeanwhile(
   names: readonly string[],
   { storage, prefixes }: Archive,
 ): Promise<boolean> {
-  for (const form of ['gpg', 'plain'] as const) {
-    const name = manifestName(set, form, prefixes);
-    if (!names.includes(name) && (await storage.stat(name))) return true;
-  }
+  const manifests = (['gpg', 'plain'] as const).map(form => manifestName(set, form, prefixes));
+  if (manifests.some(name => names.includes(name))) return false; // it was complete before
+  for (const name of manifests) if (await storage.stat(name)) return true;
   return false;
 }

@@ -14,12 +14,11 @@ import {
   byTime,
   describeSet,
   isWhole,
-  type Listed,
   namesOf,
   type StoredObject,
 } from '../manifest/sets.ts';
 import { parseTimeArgument } from '../manifest/time.ts';
-import type { Storage } from '../storage/storage.ts';
+import { listAll, type Storage } from '../storage/storage.ts';
 import { formatSize } from '../text.ts';
 import { openArchive } from './archive.ts';
 import type { CommonOptions, Host } from './host.ts';
@@ -54,8 +53,7 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
           `there is no backup to copy at ${from.storage.description}`,
         );
       }
-      const listing: Listed[] = [];
-      for await (const object of to.storage.list()) listing.push(object);
+      const listing = await listAll(to.storage);
       checkFork(sets, source, collectSets(listing, to.prefixes), to.storage.description);
       const isSound = reportFaults(sets, source, latest, host);
       if (!request.dryRun) await to.storage.removeStale();
@@ -82,8 +80,7 @@ export async function replicate(request: ReplicateRequest, host: Host): Promise<
  * @throws BackupError `object-missing`
  */
 async function checkCopies(sets: readonly BackupSet[], to: Storage): Promise<void> {
-  const there = new Set<string>();
-  for await (const { name } of to.list()) there.add(name);
+  const there = new Set((await listAll(to)).map(({ name }) => name));
   const lost = sets.find(set => objectsOf(set).some(({ name }) => !there.has(name)));
   if (!lost) return;
   throw new BackupError(

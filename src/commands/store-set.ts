@@ -8,11 +8,11 @@ import { createSealingThread } from '../engine/sealing-thread.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
-import { type Collection, collectSets } from '../manifest/chains.ts';
+import { allSets, type Collection, collectSets } from '../manifest/chains.ts';
 import { endOf, type SetId, setKey, volumeName } from '../manifest/names.ts';
-import { type BackupSet, describeSet, groupSets, type Listed } from '../manifest/sets.ts';
+import { describeSet, type Listed } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
-import type { Storage } from '../storage/storage.ts';
+import { listAll, type Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
 import type { Base } from './backup-plan.ts';
 import { type BackupProgress, toldBatches } from './backup-progress.ts';
@@ -89,8 +89,7 @@ export async function storeSet(
   /** Readers of a set that is complete would miss what is gone. */
   async function checkTarget(): Promise<void> {
     sizes.delete(volumes); // it came there just now
-    const listing: Listed[] = [];
-    for await (const object of storage.list()) listing.push(object);
+    const listing = await listAll(storage);
     const lost = lostVolumes(sizes, nameOf, listing);
     if (lost.length > 0) {
       if (lost[0] === 1) writer.discard(); // nothing is left to go on from
@@ -100,9 +99,8 @@ export async function storeSet(
         `${which} of the ${describeSet(set)} was stored and is not at the target any more: somebody has removed it meanwhile, as cleanup does on another machine. The set is not completed; run again, and what is missing is made anew.`,
       );
     }
-    const change =
-      rivalOf(set, groupSets(listing, prefixes).sets) ??
-      (base && changeOf(base, collectSets(listing, prefixes)));
+    const collection = collectSets(listing, prefixes);
+    const change = rivalOf(set, collection) ?? (base && changeOf(base, collection));
     if (change === undefined) return;
     writer.discard();
     throw new BackupError(
@@ -187,8 +185,8 @@ function lostVolumes(
  * continues one could be taken for a part of the other. A full set that is under way goes before an incremental.
  * @returns as the next
  */
-function rivalOf(set: SetId, sets: readonly BackupSet[]): string | undefined {
-  const rival = sets.find(({ id, manifest }) => {
+function rivalOf(set: SetId, collection: Collection): string | undefined {
+  const rival = allSets(collection).find(({ id, manifest }) => {
     if (setKey(id) === setKey(set) || endOf(id) !== endOf(set)) return false;
     return manifest || (set.type === 'inc' && id.type === 'full');
   });

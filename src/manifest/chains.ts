@@ -162,6 +162,13 @@ function looseSignatures(sets: readonly BackupSet[]) {
   return { orphanedSignatures, signaturesWithoutBackup };
 }
 
+/** Every set of which the target has something; some are there twice. */
+export function allSets({ chains, ...loose }: Collection): BackupSet[] {
+  const { incomplete, orphaned, orphanedSignatures, signaturesWithoutBackup } = loose;
+  const linked = chains.flatMap(({ sets, superseded }) => [...sets, ...superseded]);
+  return [...linked, ...incomplete, ...orphaned, ...orphanedSignatures, ...signaturesWithoutBackup];
+}
+
 /** Why an orphaned set can't be restored, as a clause. */
 export function whyOrphaned({ id }: BackupSet, { chains, orphaned }: Collection): string {
   const isEnd = (set: BackupSet) => endOf(set.id) === startOf(id);

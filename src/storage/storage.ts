@@ -97,6 +97,13 @@ export function checkName(name: string): void {
   );
 }
 
+/** Everything at once, as linking sets to chains wants it. */
+export async function listAll(storage: Storage): Promise<StoredObject[]> {
+  const objects: StoredObject[] = [];
+  for await (const object of storage.list()) objects.push(object);
+  return objects;
+}
+
 /** What somebody else has put that was to be new. */
 export function takenError(name: string, description: string): BackupError {
   const message = `Another run is storing ${displayPath(name)} in ${description}. Run again when it has ended.`;
