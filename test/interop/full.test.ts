@@ -61,7 +61,7 @@ for (const passphrase of [undefined, PASSPHRASE]) {
     const source = join(base, 'source');
     makeTree(source, 103);
     const archive = createTestArchive(base, passphrase === undefined ? {} : { passphrase });
-    await createDuplicity(t).full(source, archive.url, {
+    await createDuplicity(t, '').full(source, archive.url, {
       ...(passphrase !== undefined && { passphrase }),
       args: ['--volsize', '1'],
     });

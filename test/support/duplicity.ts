@@ -1,6 +1,6 @@
 /** Drives the real duplicity as a black box, in a home, archive cache and GnuPG folder of its own. */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   expectStatus,
@@ -37,8 +37,13 @@ export interface Duplicity {
   listCurrentFiles(url: string, options?: DuplicityOptions): Promise<RunResult>;
 }
 
-/** A duplicity that has never run before; its cache lives as long as the test. */
-export function createDuplicity(t: Scope): Duplicity {
+/**
+ * A duplicity that has never run before; its cache lives as long as the test.
+ *
+ * @param gpgConf its gpg.conf; by default gpg counts to 65,536 for a key: its own count takes it half a second for each
+ *   object, most of what an encrypted chain costs
+ */
+export function createDuplicity(t: Scope, gpgConf = 's2k-count 65536\n'): Duplicity {
   const home = tempDir(t);
   const folder = (name: string) => {
     const path = join(home, name);
@@ -46,10 +51,12 @@ export function createDuplicity(t: Scope): Duplicity {
     return path;
   };
   const archiveDir = folder('archive');
+  const gnupg = folder('gnupg');
+  writeFileSync(join(gnupg, 'gpg.conf'), gpgConf);
   const env = {
     PATH: process.env.PATH ?? '/usr/bin:/bin',
     HOME: home,
-    GNUPGHOME: folder('gnupg'),
+    GNUPGHOME: gnupg,
     TMPDIR: folder('tmp'),
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
