@@ -24,6 +24,7 @@ export class DeltaSource {
   private readonly turn: number;
   private readonly isShared: boolean;
   private taken = 0;
+  private isBegun = false;
   private ended = false;
 
   /** `signer` has been started; `scratch` and `queue` are used until the end. */
@@ -54,6 +55,7 @@ export class DeltaSource {
   /** Reads until `length` bytes of the delta, or all of it, are known, or about `atMost` bytes of the file. @returns how many are known */
   prepare(length: number, atMost = Number.POSITIVE_INFINITY): number {
     const end = this.size + atMost;
+    if (!this.isReady(length)) this.dropTaken();
     while (!this.isReady(length) && this.size < end) {
       const read = this.file.readInto(this.scratch, 0, this.turn);
       const bytes = this.scratch.subarray(0, read);
@@ -73,11 +75,14 @@ export class DeltaSource {
     const ready = Math.min(length, this.prepare(length));
     target.set(this.queue.peek(this.taken, ready), offset);
     this.taken += ready;
-    if (this.taken === this.queue.length) {
-      this.queue.length = 0;
-      this.taken = 0;
-    }
+    this.isBegun = true;
     return ready;
+  }
+
+  /** Parts rarely end where the delta's pieces do: what waited for the queue to be empty would hold all of a large delta. */
+  private dropTaken(): void {
+    this.queue.drop(this.taken);
+    this.taken = 0;
   }
 
   /** What was read so far is all of the file. */
@@ -88,14 +93,14 @@ export class DeltaSource {
 
   /** All of the file, if it was read in one go and is stored in no more blocks of a tar than the delta; lent until the end. */
   wholeIfNoLarger(): Uint8Array | undefined {
-    if (!this.ended || this.taken > 0 || this.size >= this.turn) return undefined;
+    if (!this.ended || this.isBegun || this.size >= this.turn) return undefined;
     const isNoLarger = blocksOf(this.size) <= blocksOf(this.queue.length);
     return isNoLarger ? this.scratch.subarray(0, this.size) : undefined;
   }
 
   /** Whether the whole delta is known and says that the file is the basis. */
   isWholeCopy(): boolean {
-    if (!this.ended || this.taken > 0 || this.queue.length > 32) return false;
+    if (!this.ended || this.isBegun || this.queue.length > 32) return false;
     const { blockLength, count } = parseSignature(this.signature);
     let copied = 0;
     let inOrder = true;

@@ -28,6 +28,12 @@ export class Growable {
     this.length += this.reserve(text.length).write(text, this.length, 'latin1');
   }
 
+  /** Forgets the first `count` bytes. */
+  drop(count: number): void {
+    this.buffer.copyWithin(0, count, this.length);
+    this.length -= count;
+  }
+
   /** A view, lent until the next push. */
   peek(from: number, length: number): Uint8Array {
     return this.buffer.subarray(from, from + length);
