@@ -13,7 +13,7 @@ export interface StatNumbers {
   readonly ino: bigint;
 }
 
-/** @param stableInodes false on file systems that number their files anew at every mount (SMB, FUSE) */
+/** @param stableInodes false on file systems that number their files anew at every mount (FAT, SMB, FUSE) */
 export function fingerprintOf({ size, mtimeNs, ctimeNs, ino }: StatNumbers, stableInodes: boolean): string {
   const head = `${size.toString(36)}.${mtimeNs.toString(36)}.${ctimeNs.toString(36)}`;
   return stableInodes ? `${head}.${ino.toString(36)}` : head;
@@ -29,8 +29,11 @@ export function sizeOfFingerprint(fingerprint: string): number {
   return Number.parseInt(fingerprint.slice(0, fingerprint.indexOf('.')), 36);
 }
 
-/** File system types (statfs) whose inode numbers do not last: SMB, SMB2, FUSE. */
-const passingInodes: ReadonlySet<number> = new Set([0x517b, 0xff534d42, 0xfe534d42, 0x65735546]);
+/** File system types (statfs) whose inode numbers do not last: SMB, SMB2, FUSE; FAT and exFAT, which have none. */
+const passingInodes: ReadonlySet<number> = new Set([
+  ...[0x517b, 0xff534d42, 0xfe534d42, 0x65735546],
+  ...[0x4d44, 0x2011bab0],
+]);
 
 /** Whether inode numbers of a file system (type as statfs gives it) mean the same tomorrow. */
 export function hasStableInodes(fileSystemType: number): boolean {
