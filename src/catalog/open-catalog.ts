@@ -26,6 +26,8 @@ export async function openCatalog(file: string): Promise<Catalog> {
 }
 
 function prepare(db: SqliteDatabase): void {
+  // Nobody else opens it. Else a WAL needs memory shared through a file, which some FUSE, 9P and network mounts lack.
+  db.pragma('locking_mode = EXCLUSIVE');
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL'); // a run has few commits, and removes what they make superfluous
   db.pragma('cache_size = -2048');

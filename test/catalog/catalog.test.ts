@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -48,6 +49,16 @@ test('entries() gives a tree in walk order, whatever its folders hold', async t 
     stat: 'stat',
     signature: { set: 1, offset: 7 },
   });
+});
+
+test('a catalog wants no memory shared through a file, which some mounts lack', async t => {
+  const folder = scratch(t);
+  const catalog = await openCatalog(join(folder, 'alone'));
+  t.after(() => catalog.close());
+  catalog.beginSet(100);
+  catalog.put(version('', 'directory'), 'stat', undefined);
+  catalog.completeSet();
+  assert.deepEqual(readdirSync(folder).sort(), ['alone', 'alone-wal']);
 });
 
 test('entries() begins at any place', async t => {
