@@ -13,6 +13,11 @@ export function pathOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
+/** The same string. One that was cut out of a text keeps all of that text in memory; this one does not. */
+export function standalone(bytes: string): string {
+  return pathOf(bytesOf(bytes));
+}
+
 /** A path from text that a person typed (UTF-8); a lone surrogate of `textFromPath` becomes its byte again. */
 export function pathFromText(text: string): string {
   const pieces = text.split(/([\udc80-\udcff])/u); // which matches no half of a pair

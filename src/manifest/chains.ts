@@ -62,7 +62,8 @@ export function collectSets(
   const incomplete = others.filter(set => !set.manifest && (set.volumes.size > 0 || set.extras.length > 0));
   for (const set of complete) reportGaps(set, problems);
   const loose = [...orphaned, ...others.filter(set => !set.manifest)];
-  for (const set of incomplete) if (isBuiltUpon(set, loose)) problems.push(manifestLost(set));
+  const starts = startsOfFollowers(loose);
+  for (const set of incomplete) if (starts.has(endOf(set.id))) problems.push(manifestLost(set));
   reportOverlaps(chains, problems);
   if (signaturesWithoutBackup.length > 0) {
     problems.push({
@@ -96,6 +97,8 @@ function withLostManifest(
 }
 
 interface Draft {
+  /** Its place among all. */
+  readonly order: number;
   sets: [BackupSet, ...BackupSet[]];
   superseded: BackupSet[];
 }
@@ -109,29 +112,58 @@ function linkChains(
 ): { chains: Chain[]; orphaned: BackupSet[] } {
   const drafts: Draft[] = [];
   const orphaned: BackupSet[] = [];
+  // Chains by where they end, and by where their last incremental starts: a target may hold thousands of sets.
+  const byEnd = createDraftIndex(({ sets }) => lastEnd(sets));
+  const byLastStart = createDraftIndex(({ sets }) => (sets.length > 1 ? startOf(sets.at(-1)!.id) : undefined));
+  const changed = (draft: Draft) => {
+    byEnd.add(draft);
+    byLastStart.add(draft);
+  };
   for (const set of sets) {
     const { id } = set;
     if (id.type === 'full') {
-      drafts.push({ sets: [set], superseded: [] });
+      const draft: Draft = { order: drafts.length, sets: [set], superseded: [] };
+      drafts.push(draft);
+      changed(draft);
       continue;
     }
-    const open = id.end > id.start ? drafts.filter(draft => lastEnd(draft.sets) === id.start) : [];
-    const replaced = drafts.find(({ sets: [, ...incrementals] }) => {
-      const last = incrementals.at(-1)?.id;
-      return last && startOf(last) === id.start && endOf(last) < id.end;
-    });
+    const open = id.end > id.start ? byEnd.of(id.start) : [];
+    const replaced = byLastStart.of(id.start).find(({ sets }) => lastEnd(sets) < id.end);
     if (open[0]) {
       open[0].sets.push(set);
+      changed(open[0]);
       if (open.length > 1) problems.push(ambiguousLink(set));
     } else if (replaced) {
       const old = replaced.sets.pop()!;
       replaced.sets.push(set);
+      changed(replaced);
       replaced.superseded.push(old);
       problems.push(supersededSet(old, set));
     } else orphaned.push(set);
   }
   const chains = drafts.map(finishChain);
   return { chains: chains.sort((a, b) => a.end - b.end || a.start - b.start), orphaned };
+}
+
+/** Finds drafts by a time of theirs, which may have changed since. */
+function createDraftIndex(timeOf: (draft: Draft) => number | undefined) {
+  const byTime = new Map<number, Set<Draft>>();
+  return {
+    /** Also after each change. */
+    add(draft: Draft): void {
+      const time = timeOf(draft);
+      if (time === undefined) return;
+      const there = byTime.get(time) ?? new Set();
+      byTime.set(time, there.add(draft));
+    },
+    /** In the order in which they were begun. */
+    of(time: number): Draft[] {
+      const there = byTime.get(time);
+      if (!there) return [];
+      for (const draft of there) if (timeOf(draft) !== time) there.delete(draft);
+      return [...there].sort((a, b) => a.order - b.order);
+    },
+  };
 }
 
 function finishChain({ sets, superseded }: Draft): Chain {
@@ -258,8 +290,10 @@ function reportGaps(set: BackupSet, problems: Problem[]): void {
 
 function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
   const sorted = [...chains].sort((a, b) => a.start - b.start);
+  let next = 0; // the first that ends late enough: those before it end too early for all that start later, too
   for (const [index, chain] of sorted.entries()) {
-    const before = sorted.slice(0, index).find(other => other.end >= chain.start);
+    while (next < index && sorted[next]!.end < chain.start) next++;
+    const before = next < index ? sorted[next] : undefined;
     if (!before) continue;
     problems.push({
       code: 'chains-overlap',
@@ -275,7 +309,11 @@ function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
  * @param others that no chain links
  */
 export function isBuiltUpon(set: BackupSet, others: readonly BackupSet[]): boolean {
-  return others.some(({ id }) => id.type === 'inc' && id.start === endOf(set.id) && id.end > id.start);
+  return startsOfFollowers(others).has(endOf(set.id));
+}
+
+function startsOfFollowers(sets: readonly BackupSet[]): ReadonlySet<number> {
+  return new Set(sets.flatMap(({ id }) => (id.type === 'inc' && id.end > id.start ? id.start : [])));
 }
 
 function manifestLost(set: BackupSet): Problem {

@@ -8,7 +8,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { bytesOf, pathOf } from '../bytes.ts';
+import { bytesOf, pathOf, standalone } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Change, Manifest, Position, VolumeEntry } from './manifest.ts';
 import { unquote } from './quoting.ts';
@@ -28,6 +28,9 @@ const MOST_VOLUMES = 1_000_000;
 /** Of all paths where volumes begin and end, which are held; a few hundred kilobytes compressed may be more than memory has. */
 const MOST_PATH_BYTES = 128 * 1024 * 1024;
 const MOST_INCOMPLETE = 10_000;
+/** Of all that is no list of changes: a million volumes of whose paths the above is true. A line costs more than its bytes. */
+const MOST_TEXT = 2 ** 31;
+const LINE_COST = 128;
 // Written out, because `\s` and trim() also take a no-break space, which in a latin1 string is half of a letter.
 const WORD = /[^\t-\r ]+/;
 const WORDS = /[^\t-\r ]+/g;
@@ -51,6 +54,7 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   let block: OpenBlock | undefined;
   let lastNumber = 0;
   let pathBytes = 0;
+  let textBytes = 0;
   let filelist: { readonly count: number; seen: number } | undefined;
   const sum = createHash('sha256');
   let checksum: string | undefined;
@@ -58,7 +62,10 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
   /** @returns whether it is the checksum of all other lines */
   function readLine(line: string): boolean {
     const first = WORD.exec(line);
-    if (!first) return false;
+    if (!first) {
+      countText(line);
+      return false;
+    }
     const keyword = first[0].toLowerCase();
     if (keyword === 'checksum') return readChecksum(line.match(WORDS)!);
     readOther(line, keyword);
@@ -77,21 +84,22 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
       onChange?.(keyword, parsePath(line.match(WORDS)![1]));
       return;
     }
+    countText(line);
     const words = line.match(WORDS)!;
     if (words[0]![0] === line[0] && readHeading(keyword, words, line)) return;
     if (!block) return;
     if (keyword === 'incomplete') {
-      if (incomplete.length < MOST_INCOMPLETE) incomplete.push(parsePath(words[1]));
+      if (incomplete.length < MOST_INCOMPLETE) incomplete.push(held(parsePath(words[1])));
     } else readField(block, keyword, words);
   }
 
   function readHeading(keyword: string, words: string[], line: string): boolean {
     switch (keyword) {
       case 'hostname':
-        hostname ??= stripBlanks(line.slice(keyword.length));
+        hostname ??= standalone(stripBlanks(line.slice(keyword.length)));
         return true;
       case 'localdir':
-        localdir ??= unquote(words[1] ?? '');
+        localdir ??= standalone(unquote(words[1] ?? ''));
         return true;
       case 'filelist':
         if (filelist) checksum = undefined;
@@ -112,20 +120,30 @@ export function createManifestReader(onChange?: (change: Change, path: string) =
     if (!block) return;
     const { number, start, end, sha1, md5 } = block;
     if (!start || !end) throw damaged(`A manifest does not say which paths volume ${number} holds.`, number);
-    pathBytes += start.path.length + end.path.length;
-    if (pathBytes > MOST_PATH_BYTES) {
-      throw damaged('A manifest names paths that are too long together to be true.');
-    }
     volumes.set(number, {
       number,
-      start,
-      end,
-      ...(sha1 !== undefined && { sha1 }),
-      ...(md5 !== undefined && { md5 }),
+      start: { ...start, path: held(start.path) },
+      end: { ...end, path: held(end.path) },
+      ...(sha1 !== undefined && { sha1: standalone(sha1) }),
+      ...(md5 !== undefined && { md5: standalone(md5) }),
       ...(volumes.has(number) && { resumed: true as const }),
     });
     if (volumes.size > MOST_VOLUMES) throw damaged('A manifest names more volumes than any backup set has.');
     lastNumber = number;
+  }
+
+  /** A path that stays, which is not to keep the text around it. */
+  function held(path: string): string {
+    pathBytes += path.length;
+    if (pathBytes > MOST_PATH_BYTES) {
+      throw damaged('A manifest names paths that are too long together to be true.');
+    }
+    return standalone(path);
+  }
+
+  function countText(line: string): void {
+    textBytes += line.length + LINE_COST;
+    if (textBytes > MOST_TEXT) throw damaged('A manifest is longer than that of any backup set.');
   }
 
   /** Counts lines of changes from `from` on, if nobody wants to hear them. @returns where the first other line begins */

@@ -12,6 +12,7 @@ import {
   type Manifest,
 } from '../../src/manifest/manifest.ts';
 import { createManifestReader } from '../../src/manifest/manifest-reader.ts';
+import { collectGarbage } from '../support/garbage.ts';
 
 const SHA1 = '0aa7266b37d6773b7e570c5a00693c19eb5af9b2';
 
@@ -281,4 +282,44 @@ test('reading refuses paths of volumes that would fill the memory', () => {
     code: 'damaged',
     message: /too long together/,
   });
+});
+
+test('reading counts the paths of files that broke off among those that would fill the memory', () => {
+  const reader = createManifestReader();
+  reader.push(Buffer.from(block(1)));
+  const line = Buffer.from(`    Incomplete ${'p'.repeat(1_000_000)}\n`);
+  assert.throws(
+    () => {
+      for (let i = 0; i < 200; i++) reader.push(line);
+    },
+    { code: 'damaged', message: /too long together/ },
+  );
+});
+
+test('reading keeps nothing of a text but what it says', () => {
+  const long = 'a-path-that-is-longer-than-a-few-letters';
+  const reader = createManifestReader();
+  const filling = `    unknown ${'x'.repeat(500)}\n`.repeat(1000);
+  const push = (number: number) => {
+    const text = `    Incomplete ${long}\n${filling}`;
+    reader.push(Buffer.from(block(number, `${long}/${number}`, `${long}/${number}`) + text));
+  };
+  push(1);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let number = 2; number <= 100; number++) push(number); // 50 MB
+  collectGarbage();
+  assert.ok(process.memoryUsage().heapUsed - before < 10_000_000);
+  assert.equal(reader.end().volumes.length, 100);
+});
+
+test('reading refuses a text that goes on and says nothing', () => {
+  const reader = createManifestReader();
+  const lines = Buffer.alloc(1 << 20, '\n');
+  assert.throws(
+    () => {
+      for (let i = 0; i < 32; i++) reader.push(lines);
+    },
+    { code: 'damaged', message: 'A manifest is longer than that of any backup set.' },
+  );
 });
