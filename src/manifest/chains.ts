@@ -114,7 +114,9 @@ function linkChains(
   const orphaned: BackupSet[] = [];
   // Chains by where they end, and by where their last incremental starts: a target may hold thousands of sets.
   const byEnd = createDraftIndex(({ sets }) => lastEnd(sets));
-  const byLastStart = createDraftIndex(({ sets }) => (sets.length > 1 ? startOf(sets.at(-1)!.id) : undefined));
+  const byLastStart = createDraftIndex(({ sets }) =>
+    sets.length > 1 ? startOf(sets.at(-1)!.id) : undefined,
+  );
   const changed = (draft: Draft) => {
     byEnd.add(draft);
     byLastStart.add(draft);
@@ -147,18 +149,18 @@ function linkChains(
 
 /** Finds drafts by a time of theirs, which may have changed since. */
 function createDraftIndex(timeOf: (draft: Draft) => number | undefined) {
-  const byTime = new Map<number, Set<Draft>>();
+  const drafts = new Map<number, Set<Draft>>();
   return {
     /** Also after each change. */
     add(draft: Draft): void {
       const time = timeOf(draft);
       if (time === undefined) return;
-      const there = byTime.get(time) ?? new Set();
-      byTime.set(time, there.add(draft));
+      const there = drafts.get(time) ?? new Set();
+      drafts.set(time, there.add(draft));
     },
     /** In the order in which they were begun. */
     of(time: number): Draft[] {
-      const there = byTime.get(time);
+      const there = drafts.get(time);
       if (!there) return [];
       for (const draft of there) if (timeOf(draft) !== time) there.delete(draft);
       return [...there].sort((a, b) => a.order - b.order);
@@ -309,9 +311,10 @@ function reportOverlaps(chains: readonly Chain[], problems: Problem[]): void {
  * @param others that no chain links
  */
 export function isBuiltUpon(set: BackupSet, others: readonly BackupSet[]): boolean {
-  return startsOfFollowers(others).has(endOf(set.id));
+  return others.some(({ id }) => id.type === 'inc' && id.start === endOf(set.id) && id.end > id.start);
 }
 
+/** The same for many sets: where those that follow others start. */
 function startsOfFollowers(sets: readonly BackupSet[]): ReadonlySet<number> {
   return new Set(sets.flatMap(({ id }) => (id.type === 'inc' && id.end > id.start ? id.start : [])));
 }

@@ -119,6 +119,17 @@ test('collectSets() never throws and loses no object, whatever the listing', () 
   );
 });
 
+test('collectSets() links thousands of sets', () => {
+  const times = Array.from({ length: 5000 }, (_, i) => 2 * i);
+  const chains = collect(...times.map(time => whole(full(time))));
+  assert.equal(chains.chains.length, times.length);
+  assert.deepEqual(codes(chains), []);
+  const chain = collect(whole(full(0)), ...times.map(time => whole(inc(time, time + 2))));
+  assert.deepEqual([chain.chains.length, chain.chains[0]?.sets.length], [1, times.length + 1]);
+  const loose = collect(...times.map(time => volume(inc(3 * time, 3 * time + 1))));
+  assert.equal(loose.incomplete.length, times.length);
+});
+
 test('chainFor() and setsFor() choose the newest state that is not later than the time', () => {
   const { chains } = collect(
     whole(full(0)),
