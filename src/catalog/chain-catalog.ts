@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { bytesOf, comparePaths, displayPath } from '../bytes.ts';
 import { BackupError, clauseOf } from '../errors.ts';
+import { TEMPORARY_PREFIX } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper } from '../volumes/envelope.ts';
@@ -135,7 +136,8 @@ async function learn(
 
 /** Writes a sigtar that passes by as a gzip file in independent pieces, which begin where records begin. */
 function createRewriter(catalog: Catalog, file: string) {
-  const temporary = `${file.slice(0, file.lastIndexOf('/') + 1)}tsbackup-${randomBytes(8).toString('hex')}`;
+  // A name by which the archive cache clears what a run leaves that is killed.
+  const temporary = `${file.slice(0, file.lastIndexOf('/') + 1)}${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`;
   const fd = openSync(bytesOf(temporary), 'wx', 0o600);
   let isOpen = true;
   const deflater = createDeflater({ dictionary: false });
