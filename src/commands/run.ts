@@ -411,7 +411,3 @@ function archiveSentence({ chains, sets, chainLength, bytes }: ArchiveFacts): st
   const of = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
   return `The archive has ${of(sets, 'set')} in ${of(chains, 'chain')} (${formatSize(bytes)}), the newest chain ${of(chainLength, 'set')}.`;
 }
-
-export function tookText({ started, ended }: Pick<RunRecord, 'started' | 'ended'>): string {
-  return formatDuration(Math.max(0, ended - started));
-}

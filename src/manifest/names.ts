@@ -155,21 +155,6 @@ export function cacheName(
   return kind === 'manifest' ? plain : `${plain}.gz`;
 }
 
-const FOREIGN = 'tsbackup-tmp-';
-
-/**
- * Name for an object that is not there yet. It must not begin like a finished one: real duplicity takes
- * `….vol1.difftar.gz.tmp` for a second volume 1 and then stops on every command.
- */
-export function foreignTemporaryName(name: string): string {
-  return FOREIGN + name;
-}
-
-/** Whether `foreignTemporaryName` made this name, so that left-overs can be told from other people's files. */
-export function isForeignTemporaryName(name: string): boolean {
-  return name.startsWith(FOREIGN);
-}
-
 /** The same text for the same set, for use as a key. */
 export function setKey(set: SetId): string {
   return set.type === 'full' ? `full.${set.time}` : `inc.${set.start}.to.${set.end}`;

@@ -5,7 +5,6 @@
  */
 
 import { displayPath, pathFromText } from '../bytes.ts';
-import type { Manifest } from './manifest.ts';
 import {
   endOf,
   type Form,
@@ -162,18 +161,6 @@ export function volumeGaps(set: BackupSet): number[] {
     next = number + 1;
   }
   return gaps;
-}
-
-/** Where a set's manifest and its listing disagree: volumes that it names and nobody has, and the other way round. */
-export function compareVolumes(
-  set: BackupSet,
-  manifest: Manifest,
-): { missing: number[]; unlisted: number[] } {
-  const named = new Set(manifest.volumes.map(volume => volume.number));
-  return {
-    missing: [...named].filter(number => !set.volumes.has(number)),
-    unlisted: [...set.volumes.keys()].filter(number => !named.has(number)),
-  };
 }
 
 /** All objects of a set in the order of removal: the manifest goes first, so that a half removed set never looks whole. */

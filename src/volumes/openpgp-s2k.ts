@@ -121,11 +121,3 @@ function newHash(id: number): Hash {
   } catch {} // this system's crypto has no such hash
   throw new BackupError('unsupported', `The passphrase hash (OpenPGP hash ${id}) is not known here.`);
 }
-
-/**
- * A passphrase as gpg takes it: UTF-8 up to the first line feed.
- * @see FORMAT.md, "Passphrases"
- */
-export function passphraseBytes(text: string): Uint8Array {
-  return Buffer.from(text.split('\n', 1)[0]!, 'utf8');
-}

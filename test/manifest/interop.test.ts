@@ -23,7 +23,7 @@ import {
   planKeepIncrementals,
   planRemoveOlderThan,
 } from '../../src/manifest/retention.ts';
-import { compareVolumes, type Listed } from '../../src/manifest/sets.ts';
+import type { Listed } from '../../src/manifest/sets.ts';
 import { canonicalLocaldir } from '../../src/manifest/source.ts';
 import { statusLines } from '../../src/manifest/status-text.ts';
 import { parseTimeArgument } from '../../src/manifest/time.ts';
@@ -155,7 +155,10 @@ test('an archive that duplicity made is read, named and told the same', t => {
   const reader = createManifestReader();
   reader.push(readFileSync(join(place.target, first.manifest!.name)));
   const value = reader.end();
-  assert.deepEqual(compareVolumes(first, value), { missing: [], unlisted: [] });
+  assert.deepEqual(
+    value.volumes.map(({ number }) => number),
+    [...first.volumes.keys()],
+  );
   assert.equal(value.localdir, canonicalLocaldir('./so urce/'));
   assert.equal(value.hostname, hostname());
   assert.deepEqual(

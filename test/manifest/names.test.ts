@@ -3,8 +3,6 @@ import test from 'node:test';
 import fc from 'fast-check';
 import {
   cacheName,
-  foreignTemporaryName,
-  isForeignTemporaryName,
   manifestName,
   type Prefixes,
   parseName,
@@ -150,13 +148,6 @@ test('parseName() ignores what is not ours', () => {
   assert.equal(parseName(manifestName(fullSet, 'gpg'), { file: 'P' }), undefined);
   assert.equal(parseName(manifestName(fullSet, 'gpg', { file: 'P' })), undefined);
   assert.equal(parseName(`ab${manifestName(fullSet, 'gpg')}`, { file: '.*' }), undefined);
-});
-
-test('foreignTemporaryName() is nobody’s name, and is known again', () => {
-  const name = foreignTemporaryName(volumeName(fullSet, 1, 'gpg'));
-  assert.equal(parseName(name), undefined);
-  assert.ok(isForeignTemporaryName(name));
-  assert.ok(!isForeignTemporaryName(volumeName(fullSet, 1, 'gpg')));
 });
 
 test('setKey() differs for different sets', () => {

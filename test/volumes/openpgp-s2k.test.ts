@@ -3,13 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BackupError } from '../../src/errors.ts';
-import {
-  decodeCount,
-  decodeS2k,
-  deriveKey,
-  deriveKeyInTurns,
-  passphraseBytes,
-} from '../../src/volumes/openpgp-s2k.ts';
+import { decodeCount, decodeS2k, deriveKey, deriveKeyInTurns } from '../../src/volumes/openpgp-s2k.ts';
 
 const isCode = (code: string) => (error: unknown) => error instanceof BackupError && error.code === code;
 
@@ -85,9 +79,4 @@ test('decodeS2k() refuses what is cut short, and what it does not know', () => {
     () => deriveKey(Buffer.from('x'), { hash: 77, salt: new Uint8Array(8), count: 0 }, 16),
     isCode('unsupported'),
   );
-});
-
-test('passphraseBytes() is UTF-8 up to the first line feed', () => {
-  assert.deepEqual(passphraseBytes('pä ss\nmore'), Buffer.from('70c3a4207373', 'hex'));
-  assert.equal(passphraseBytes('').length, 0);
 });
