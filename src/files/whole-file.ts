@@ -1,6 +1,6 @@
 /** Small files of ours that people and later runs rely on: whole or not at all, also where the power fails. */
 
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isSyncUnknown } from '../errors.ts';
 
@@ -12,13 +12,25 @@ import { isSyncUnknown } from '../errors.ts';
 export function replaceFile(path: string, text: string, mode: number, temporary = `${path}.new`): void {
   const file = openSync(temporary, 'w', mode);
   try {
-    writeFileSync(file, text);
-    syncOpen(file); // else the name may be on the disk before the content is
-  } finally {
-    closeSync(file);
+    try {
+      writeFileSync(file, text);
+      syncOpen(file); // else the name may be on the disk before the content is
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    removeFailed(temporary);
+    throw error;
   }
-  renameSync(temporary, path);
   syncFolderOf(path);
+}
+
+/** Never throws: what made it superfluous is the failure to tell. Left where it is, each night would add one. */
+export function removeFailed(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {}
 }
 
 /** Has the name of a new file on the disk. */

@@ -2,6 +2,7 @@
 
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { BackupError, messageOf } from '../errors.ts';
+import { removeFailed } from '../files/whole-file.ts';
 import type { ProfileState } from './state.ts';
 
 const metrics: readonly [name: string, help: string, value: (state: ProfileState) => number | undefined][] = [
@@ -60,6 +61,7 @@ export function writeMetrics(path: string, text: string): void {
     chmodSync(temporary, 0o644);
     renameSync(temporary, path);
   } catch (error) {
+    removeFailed(temporary);
     throw new BackupError('local-io', `can't write metrics to ${path}: ${messageOf(error)}`);
   }
 }

@@ -1,12 +1,13 @@
 /** What must be there after a power cut is on the disk before it has its name. */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeFiles } from '../../src/cli/init-files.ts';
 import { replaceFile } from '../../src/files/whole-file.ts';
 import { openOutbox } from '../../src/notices/outbox.ts';
+import { writeMetrics } from '../../src/profiles/metrics.ts';
 import { readState, writeState } from '../../src/profiles/state.ts';
 import { replaceCalls } from '../support/node-calls.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -41,6 +42,26 @@ test('replaceFile() has the content on the disk, then renames, then has the name
   }
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(folder), ['file']);
+});
+
+test('a try that fails leaves nothing: each night would add something', t => {
+  const folder = tempDir(t);
+  const taken = join(folder, 'taken');
+  mkdirSync(taken);
+  assert.throws(() => replaceFile(taken, 'text', 0o600), /EISDIR/);
+  assert.throws(() => writeMetrics(taken, 'text'), /can't write metrics to .*taken: EISDIR/);
+  const outbox = openOutbox(join(folder, 'outbox'));
+  replaceCalls(t, ['writeFileSync'], () => () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  });
+  for (const now of [1, 2]) {
+    assert.throws(
+      () => outbox.keep({ subject: 's', body: 'b', from: 'f', to: ['t'] }, now),
+      /can't keep the mail .*ENOSPC/,
+    );
+  }
+  assert.throws(() => writeMetrics(join(folder, 'metrics'), 'text'), /ENOSPC/);
+  assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), ['outbox', 'taken']);
 });
 
 test('states, waiting mails, profiles and their secrets outlive a power cut', t => {
