@@ -243,6 +243,7 @@ async function createHost(
     ),
     watchdog,
     signal,
+    interrupted: interruption.signal,
   };
 }
 

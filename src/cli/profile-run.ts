@@ -74,7 +74,7 @@ export async function runNamed(
     notifier: createNotifier(noticeSettings(profile, process.env), {
       folder: stateFolder(profile.name, process.env),
       now: host.now,
-      signal: host.signal,
+      signal: host.interrupted,
     }),
     logLines: () => log,
   };

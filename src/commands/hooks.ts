@@ -24,8 +24,9 @@ export interface Hooks {
 const secrets = ['PASSPHRASE', 'SIGN_PASSPHRASE', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 /** For what the command has said to come through, when somebody it has left in the background may yet say something. */
 const LAST_WORDS_MS = 500;
-/** What an interrupted run leaves to the command after it. */
+/** What an interrupted run leaves to the command after it; and one that the watchdog has ended. */
 const HURRY_MS = 3000;
+const AFTER_STALL_MS = 30_000;
 
 /**
  * @returns the exit status of the work; `failed` if it is 0 and the command after it fails
@@ -60,7 +61,7 @@ export async function withHooks(hooks: Hooks, host: Host, work: () => Promise<nu
 }
 
 async function runHook(option: string, command: string, hooks: Hooks, host: Host): Promise<void> {
-  const { reporter, signal, watchdog } = host;
+  const { reporter, signal, interrupted, watchdog } = host;
   const untold = [...secrets, ...hooks.secret];
   const kept = Object.entries(hooks.environment).filter(([name]) => !untold.includes(name));
   const env = { ...Object.fromEntries(kept), ...hooks.facts };
@@ -73,7 +74,8 @@ async function runHook(option: string, command: string, hooks: Hooks, host: Host
       process.kill(-child.pid!, 'SIGTERM');
     } catch {} // it has ended
   };
-  const hurry = signal.aborted ? setTimeout(end, HURRY_MS) : undefined;
+  const left = interrupted.aborted ? HURRY_MS : AFTER_STALL_MS;
+  const hurry = signal.aborted ? setTimeout(end, left) : undefined;
   if (!hurry) signal.addEventListener('abort', end, { once: true });
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', message => {

@@ -35,6 +35,8 @@ export interface Host {
   readonly watchdog: Watchdog;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP, and by the watchdog. */
   readonly signal: AbortSignal;
+  /** Aborted by the signals alone: a run that the watchdog ends has time for what comes after it. */
+  readonly interrupted: AbortSignal;
   /** Processors that may be used. */
   readonly cores: number;
 }

@@ -79,13 +79,20 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
       isNews: before.runs.at(-1)?.verdict !== record.verdict,
       ...{ summary: result.summary, statistics: result.statistics, log: request.logLines() },
     };
-    const ending = host.signal.aborted ? notifier.postpone(outcome) : notifier.end(outcome);
-    for (const text of await ending) warn(host, 'notice-failed', text);
+    for (const text of await tellEnd(outcome, notifier, host)) warn(host, 'notice-failed', text);
     if (host.signal.aborted && result.error !== undefined) throw result.error;
     return result.status;
   } finally {
     lock?.release();
   }
+}
+
+/** Of a run that the watchdog has ended, before the process is killed: what hangs each night would never be told else. */
+const AFTER_STALL_MS = 45_000;
+
+function tellEnd(outcome: RunOutcome, notifier: Notifier, { interrupted, signal }: Host): Promise<string[]> {
+  if (interrupted.aborted) return notifier.postpone(outcome);
+  return notifier.end(outcome, signal.aborted ? AFTER_STALL_MS : undefined);
 }
 
 /**

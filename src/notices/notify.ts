@@ -15,7 +15,8 @@ export interface Notifier {
   begin(): Promise<string[]>;
   /** Tells people of a run that has not ended; programs that wait for its end are told nothing. */
   meanwhile(outcome: RunOutcome): Promise<string[]>;
-  end(outcome: RunOutcome): Promise<string[]>;
+  /** @param mostMs after which a mail that is not sent waits for the next run; default: what each attempt may take */
+  end(outcome: RunOutcome, mostMs?: number): Promise<string[]>;
   /** The same in a hurry: the mail waits for the next run, and what goes by HTTP has one short chance. */
   postpone(outcome: RunOutcome): Promise<string[]>;
 }
@@ -57,7 +58,7 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
    * What waited goes first, to the addresses of today; as long as one can't be sent, the others would not be either.
    * Only one whose text the server refuses would be refused for ever, and is given up.
    */
-  async function mail(own: MailSettings, letter: Letter | undefined): Promise<void> {
+  async function mail(own: MailSettings, letter: Letter | undefined, limit: AbortSignal): Promise<void> {
     const { from, to, transport } = own;
     const refused: string[] = [];
     const told = (text: string | undefined) => text !== undefined && refused.push(text);
@@ -76,7 +77,7 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
       left = waiting.length;
       for (const { letter: old, sent } of waiting) {
         try {
-          told(await sendMail({ ...old, from, to }, transport, signal));
+          told(await sendMail({ ...old, from, to }, transport, limit));
         } catch (error) {
           if (!isTextRefused(error)) throw error;
           refused.push(`${messageOf(error)}; '${old.subject}' waited in the outbox and is given up`);
@@ -84,7 +85,7 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
         left--;
         ofOutbox(sent);
       }
-      if (letter) told(await sendMail(letter, transport, signal));
+      if (letter) told(await sendMail(letter, transport, limit));
     } catch (error) {
       const at = refused.push(messageOf(error)) - 1;
       if (letter) ofOutbox(() => outbox.keep(letter, now()));
@@ -104,19 +105,22 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
     const { ntfy } = settings;
     return ntfy && isWanted(ntfy.on, outcome) ? [publish(ntfy, outcome, limit)] : [];
   };
-  const byMail = (outcome: RunOutcome) => {
+  const byMail = (outcome: RunOutcome, limit: AbortSignal) => {
     const { mail: own } = settings;
     if (!own) return [];
     // What a mail said that is lost nobody knows: this one tells of it, wanted or not.
     const lost = lostLetters();
     const isTold = lost !== '' || isWanted(own.on, outcome);
-    return [mail(own, isTold ? letterOf(own, outcome, lost) : undefined)];
+    return [mail(own, isTold ? letterOf(own, outcome, lost) : undefined, limit)];
   };
 
   return {
     begin: () => failuresOf(settings.pings.map(ping => pingStart(ping, signal))),
-    meanwhile: outcome => failuresOf([...byMail(outcome), ...byNtfy(outcome, signal)]),
-    end: outcome => failuresOf([...byMail(outcome), ...byHttp(settings, outcome, signal)]),
+    meanwhile: outcome => failuresOf([...byMail(outcome, signal), ...byNtfy(outcome, signal)]),
+    end(outcome, mostMs) {
+      const limit = mostMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(mostMs)]);
+      return failuresOf([...byMail(outcome, limit), ...byHttp(settings, outcome, limit)]);
+    },
     postpone(outcome) {
       const { mail: own } = settings;
       const keep = async () => {

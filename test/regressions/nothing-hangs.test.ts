@@ -1,7 +1,7 @@
 /** A known fault: after an error of the system the program waited for ever for threads that would never answer. */
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,6 +53,36 @@ test('a source that hangs for ever does not hang the program', async t => {
   expectStatus(await program.run(['--no-encryption', source, url], options));
   expectStatus(await program.run(['restore', url, 'out']));
   assertSameTree(snapshotTree(join(program.home, 'out')), snapshotTree(source));
+});
+
+test('a run of a profile whose source hangs is told of by mail, and the command after it may take its time', async t => {
+  const { program, source, url, options, fail } = setUp(t);
+  const { home } = program;
+  const mail = join(home, 'mail');
+  const sendmail = join(home, 'sendmail');
+  writeFileSync(sendmail, `#!/bin/sh\nexec cat > '${mail}'\n`, { mode: 0o755 });
+  const profile = `source = '${source}'
+target = '${url}'
+[options]
+no-encryption = true
+stall-timeout = 5
+post-command = 'sleep 4; echo done > after'
+[mail]
+transport = "sendmail"
+sendmail = '${sendmail}'
+to = ["anna@example.org"]
+from = "pi@example.org"
+on = ["error"]
+`;
+  mkdirSync(join(home, '.config', 'tsbackup'), { recursive: true });
+  writeFileSync(join(home, '.config', 'tsbackup', 'p.toml'), profile);
+  fail({ code: 'HANG', match: 'file 3', calls: ['openSync'] });
+  assertSaid(await program.run(['run', 'p'], { ...options, timeoutMs: 60_000 }), 'the source hangs');
+  assert.match(
+    readFileSync(mail, 'utf8'),
+    /^Subject: \[ERR\] backup p @ [\s\S]*^No backup was made: No progress/m,
+  );
+  assert.ok(existsSync(join(home, 'after')));
 });
 
 test('one signal is enough to end a program whose source hangs, and a second one ends it at once', async t => {

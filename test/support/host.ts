@@ -75,6 +75,9 @@ export function createTestHost({
     get signal() {
       return signal ?? interruption.signal;
     },
+    get interrupted() {
+      return signal ?? interruption.signal;
+    },
     watchdog: createWatchdog(0),
     cores,
   };
