@@ -285,7 +285,8 @@ test('a run that continues an interrupted set stores what has come since as well
     `source = "${source}"\ntarget = "file://${folder}"\n[options]\nno-encryption = true\nvolsize = 1\n`,
   );
   const running = program.start(['run', 'p']);
-  const isThere = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol2.'));
+  // The third is not begun before the journal has the first.
+  const isThere = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol3.'));
   while (!isThere()) {
     assert.equal(running.child.exitCode, null, 'it ended before it could be interrupted');
     await sleep(5);
