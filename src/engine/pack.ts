@@ -60,6 +60,8 @@ const NO_BYTES = new Uint8Array(0);
 const nothingMade: readonly PackBatch[] = [];
 /** Bytes of a file that are read without a turn for others: for signals, timers and progress. */
 const TURN = 8 * 1024 * 1024;
+/** The same for batches of the plan: of what is unchanged nothing is made for hours. */
+const TURN_BATCHES = 16;
 /** Room is left for the prefix and the number of a part. */
 const MAX_PATH = MAX_NAME_LENGTH - 64;
 
@@ -72,7 +74,9 @@ export async function* pack(
   options: PackOptions,
 ): AsyncGenerator<PackBatch, void, undefined> {
   const packer = createPacker(options);
+  let batches = 0;
   for (const batch of items) {
+    if (++batches % TURN_BATCHES === 0) await turn();
     for (const item of batch) {
       if (packer.builder.isFull) yield packer.builder.take();
       for (const made of packer.item(item)) {

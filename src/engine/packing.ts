@@ -49,9 +49,13 @@ export function createPacker(options: PackerOptions): Packer {
   return options.ownThread ? createThread(options) : createLocal(options);
 }
 
-function createLocal({ slabs, ...options }: PackerOptions): Packer {
+function createLocal({ slabs, signal, ...options }: PackerOptions): Packer {
   let beats = 0;
-  const host = { ...options, beat: () => void beats++ };
+  const beat = () => {
+    beats++;
+    signal.throwIfAborted();
+  };
+  const host = { ...options, beat };
   let opening: Promise<SourcePacker> | undefined;
   return {
     start(job, passed) {

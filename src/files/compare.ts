@@ -156,8 +156,10 @@ function createLocalTree(folder: string, options: WalkOptions): LocalTree {
   let at = 0;
   return {
     peek() {
-      if (at === batch.length) {
-        batch = batches.next().value ?? [];
+      while (at === batch.length) {
+        const next = batches.next();
+        if (next.done) return undefined;
+        batch = next.value;
         at = 0;
       }
       return batch[at];

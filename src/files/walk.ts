@@ -78,6 +78,8 @@ export interface WalkStart {
 
 /** What a batch holds is alive at once: more of them, and the young generation's collections copy it again and again. */
 const batchSize = 32;
+/** Looked at, whether or not it is in a batch: whoever selects one file among millions has other things to do meanwhile. */
+const mostVisits = 1024;
 
 interface OpenFolder {
   readonly path: string;
@@ -89,7 +91,7 @@ interface OpenFolder {
 
 /**
  * @param root a directory or a single thing; latin1 string or raw bytes
- * @returns small batches of items; given
+ * @returns small batches of items, some perhaps empty; given
  * @throws {BackupError} `source-missing`, `source-unavailable` when the root itself can't be read; `source-unmounted`
  *   when it is gone or on another file system at the end: what seemed to vanish in between did not
  */
@@ -108,6 +110,7 @@ export function* walk(
     );
   const folders: OpenFolder[] = [];
   let batch: WalkItem[] = [];
+  let visits = 0;
   let rootDevice: bigint | undefined;
 
   function give(item: WalkItem): void {
@@ -182,9 +185,10 @@ export function* walk(
       const name = folder.names[folder.next++];
       if (name === undefined) folders.pop();
       else visit(folder.path === '' ? name : `${folder.path}/${name}`);
-      if (batch.length >= batchSize) {
+      if (batch.length >= batchSize || ++visits >= mostVisits) {
         yield batch;
         batch = [];
+        visits = 0;
       }
     }
     if (rootDevice !== undefined) checkRoot(rootPath, rootDevice, patience);
