@@ -240,6 +240,8 @@ export async function createSetWriter(options: SetWriterOptions): Promise<SetWri
       await manifest.append(formatChecksum(sum.digest('hex')));
       await manifest.append(head);
       for await (const bytes of cache.readPartial(names.filelist)) await manifest.append(bytes);
+      // Once the set counts, these are all that is needed of it here, whatever breaks off.
+      await Promise.all([manifest, signatures].map(file => file.sync()));
       mayBeComplete = true;
       await put(manifestName(set, form === 'gpg' ? 'gpg' : 'plain', prefixes), remoteManifest());
       await closeAll();

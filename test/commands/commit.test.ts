@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { createTestArchive } from '../support/archive.ts';
 import { createRandom } from '../support/random.ts';
@@ -31,10 +40,26 @@ test('a failure after the manifest is at the target takes nothing of the set bac
   mkdirSync(join(inTheWay, 'full'), { recursive: true });
   await assert.rejects(archive.backup(source));
   rmSync(inTheWay, { recursive: true });
+  const left = [archive.common.archiveDir, archive.folder];
+  for (const path of left) cpSync(path, `${path} before`, { recursive: true });
 
-  writeFileSync(join(source, 'c'), 'third');
+  // What the run left is what the archive cache lacks, unless a power cut has torn it.
+  const partial = join(folder, 'tsbackup-partial', basename(inTheWay));
   archive.host.set(1_700_002_000);
-  assert.equal(await archive.backup(source), 0);
+  for (const isTorn of [true, false]) {
+    for (const path of left) {
+      rmSync(path, { recursive: true });
+      cpSync(`${path} before`, path, { recursive: true });
+    }
+    if (isTorn) truncateSync(partial, statSync(partial).size - 1);
+    writeFileSync(join(source, 'c'), 'third');
+    archive.host.clear();
+    assert.equal(await archive.backup(source), 0);
+    assert.equal(
+      archive.host.reports.some(({ code }) => code === 'synchronizing'),
+      isTorn,
+    );
+  }
   const restored = join(base, 'restored');
   assert.equal(await archive.restore(restored), 0);
   assertSameTree(snapshotTree(restored), snapshotTree(source));
