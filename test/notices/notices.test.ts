@@ -321,6 +321,35 @@ test('a waiting mail goes to the addresses of today, and one whose text is refus
   assert.deepEqual(await notify(mail('anna@example.org')), []);
 });
 
+test('a mail whose text is refused says without it how the run ended, at once or when it has waited', async t => {
+  const folder = tempDir(t);
+  openOutbox(join(folder, 'outbox')).keep({ ...letter, subject: 'waiting', body: 'virus.exe' }, 1);
+  const mails: string[] = [];
+  const { port } = await smtpServer(t, {
+    onData(stream, _session, done) {
+      const chunks: Buffer[] = [];
+      stream.on('data', chunk => chunks.push(chunk));
+      stream.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if (text.includes('virus'))
+          return done(Object.assign(new Error('no such names'), { responseCode: 554 }));
+        mails.push(text);
+        done();
+      });
+    },
+  });
+  const mail: MailSettings = { to: ['a@x'], from: 'b@x', on: ['always'], transport: smtp(port) };
+  const at = { folder, now: () => 4, signal: live };
+  const failed = { ...outcome, verdict: 'error' as const, summary: ['No backup was made: virus.exe'] };
+  const [told] = await createNotifier({ ...nobody, mail }, at).end(failed);
+  assert.match(told!, /554 no such names; '\[ERR\] backup pictures .*' went out without its text$/);
+  assert.deepEqual(readdirSync(join(folder, 'outbox')), []);
+  assert.equal(mails.length, 2);
+  assert.match(mails[0]!, /^Subject: waiting\r$/m);
+  assert.match(mails[1]!, /^Subject: \[ERR\] backup pictures @/m);
+  assert.match(mails[1]!, /The mail server has refused what this mail said; the log of the run has it\./);
+});
+
 test('an outbox that can not be used keeps no mail back', async t => {
   const folder = tempDir(t);
   writeFileSync(join(folder, 'outbox'), 'in its place');
