@@ -34,7 +34,7 @@ export async function tellOfBrokenProfile(error: ProfileError): Promise<void> {
       warn(messageOf(failure));
     }
   };
-  attempt(() => writeState(folder, { ...after, running: before.running })); // one that began with a sound profile
+  attempt(() => writeState(folder, { ...after, running: before.running, unended: before.unended })); // one that began with a sound profile
   attempt(() => {
     if (notices.metricsFile !== undefined)
       writeMetrics(notices.metricsFile, formatMetrics([[profile, after]]));

@@ -18,7 +18,9 @@ import {
   type ProfileState,
   type RunRecord,
   readState,
+  unendedIn,
   withRun,
+  withStart,
   writeState,
 } from '../profiles/state.ts';
 import type { Report, Reporter } from '../report.ts';
@@ -62,8 +64,9 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     if (request.nice > 0) lowerPriority(request.nice);
     const before = readState(stateFolder);
     const started = host.now();
-    const unkept = keep(host, () => writeState(stateFolder, { ...before, running: started }));
+    const unkept = keep(host, () => writeState(stateFolder, withStart(before, started)));
     for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
+    await tellUnended(request, host, started, unendedIn(before));
 
     const result = await tellingIfLong(request, host, started, () => perform(request, host, before, unkept));
     const record: RunRecord = {
@@ -128,6 +131,35 @@ async function tellingIfLong<T>(
     clearInterval(timer);
     await telling;
   }
+}
+
+/**
+ * One run that was killed is told by the next. If that was killed as well, as where memory is too small or the power goes
+ * each night, nobody would ever hear of it: then it is told before the next one can be.
+ */
+async function tellUnended(
+  { profile, notifier, logLines }: RunRequest,
+  host: Host,
+  started: number,
+  unended: readonly number[],
+): Promise<void> {
+  if (unended.length < 2) return;
+  const failures = await notifier.meanwhile({
+    ...{ profile, hostname: host.hostname(), started, ended: host.now(), isUnderWay: true },
+    ...{ verdict: 'error', status: exitStatus.failed, isNews: true },
+    summary: [
+      `${neverEnded(unended)} This one begins now. What was stored: tsbackup collection-status --profile ${profile}`,
+    ],
+    ...{ statistics: '', log: logLines() },
+  });
+  for (const text of failures) warn(host, 'notice-failed', text);
+}
+
+function neverEnded(starts: readonly number[]): string {
+  const [first, last] = [starts[0]!, starts.at(-1)!].map(start => asctime(Math.floor(start)));
+  return starts.length === 1
+    ? `The run of ${first} never ended: it was killed, or the power failed.`
+    : `The last ${starts.length} runs, of ${first} to ${last}, never ended: they were killed, or the power failed.`;
 }
 
 /**
@@ -226,7 +258,7 @@ async function perform(
   const steps = [backup, rest, check, prune].filter(step => step !== undefined);
   const failed = steps.find(({ status }) => status !== exitStatus.done && status !== exitStatus.partial);
   const status = failed?.status ?? backup.after?.status ?? rest?.after?.status ?? last.status;
-  const interrupted = before.running;
+  const unended = unendedIn(before);
   const summary = [
     headline(backup),
     ...backup.notes,
@@ -234,9 +266,7 @@ async function perform(
     ...(unkept === undefined
       ? []
       : [`Neither "tsbackup status" nor the next run will know of this one: ${unkept}`]),
-    ...(interrupted === undefined
-      ? []
-      : [`The run of ${asctime(Math.floor(interrupted))} never ended: it was killed, or the power failed.`]),
+    ...(unended.length === 0 ? [] : [neverEnded(unended)]),
     ...(isFull ? [`It ${isStored ? 'is' : 'was to be'} a full backup: ${foundDamaged(before)}`] : []),
     ...(check ? checkSentences(check, request.profile) : []),
     ...(isStored && request.prune && !isSound ? ['Nothing was pruned, because the check failed.'] : []),

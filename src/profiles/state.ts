@@ -49,6 +49,8 @@ export interface ProfileState {
   readonly lastSuccess: number | undefined;
   /** Start of a run that has not ended, or that ended without a word. */
   readonly running: number | undefined;
+  /** Starts of those that ended without a word before it, since one ended with one; a bounded number. */
+  readonly unended?: readonly number[] | undefined;
   readonly archive: ArchiveFacts | undefined;
   readonly lastCheck: CheckRecord | undefined;
   /** When runs are due, if the schedule that is installed is another than the profile's. */
@@ -107,6 +109,16 @@ export function isFullDue(
   return damaged !== undefined && (lastFull === undefined || lastFull <= damaged);
 }
 
+/** Starts of runs that ended without a word, oldest first. */
+export function unendedIn({ running, unended = [] }: ProfileState): readonly number[] {
+  return running === undefined ? unended : [...unended, running];
+}
+
+/** While a run is at work. */
+export function withStart(state: ProfileState, started: number): ProfileState {
+  return { ...state, running: started, unended: unendedIn(state).slice(-RUNS_KEPT) };
+}
+
 /** After a run. `complete`: all of the source was read and stored. */
 export function withRun(
   state: ProfileState,
@@ -121,7 +133,7 @@ export function withRun(
     ...state,
     runs: [...state.runs, run],
     lastSuccess: more.complete ? run.ended : state.lastSuccess,
-    running: undefined,
+    ...{ running: undefined, unended: undefined },
     archive: more.archive ?? state.archive,
     lastCheck: more.check ?? state.lastCheck,
   };

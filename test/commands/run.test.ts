@@ -171,6 +171,30 @@ test('a command that fails after a backup is told, and the backup counts as made
   assert.match(stdout, /but the command of --post-command ended with status 7/);
 });
 
+test('runs that are killed one after the other are told of before the next one can be killed', async t => {
+  const { program, home, mail } = createMailing(t, {
+    options: 'pre-command = "test -e well || kill -9 $PPID"',
+  });
+  const run = () => program.run(['run', 'p']);
+  for (const _ of [1, 2]) assert.equal((await run()).signal, 'SIGKILL');
+  assert.throws(mail, 'one may have been an accident');
+  assert.equal((await run()).signal, 'SIGKILL');
+  assert.match(mail(), /^Subject: \[ERR\] backup p /m);
+  assert.match(
+    mail(),
+    /^The last 2 runs, of \w.* to .*, never ended: they were killed, or the power failed\. /m,
+  );
+  writeFileSync(join(home, 'well'), '');
+  expectStatus(await run());
+  assert.match(mail(), /^The last 3 runs, of .* never ended/m);
+  rmSync(join(home, 'mail'));
+  rmSync(join(home, 'well'));
+  assert.equal((await run()).signal, 'SIGKILL');
+  writeFileSync(join(home, 'well'), '');
+  expectStatus(await run());
+  assert.throws(mail, 'it counts from the last one that ended');
+});
+
 test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
   const program = createProgram(t);
   const { home } = program;
