@@ -54,6 +54,9 @@ export interface RunRequest {
   readonly longRunMs?: number;
 }
 
+/** Beyond it a status is that of a run that a signal has ended. */
+const SIGNALLED = 128;
+
 const DAY_MS = 24 * 3_600_000;
 
 /** @returns the exit status: of the first step that failed, else `partial`, else 0 */
@@ -65,7 +68,8 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
     const before = readState(stateFolder);
     const started = host.now();
     const unkept = keep(host, () => writeState(stateFolder, withStart(before, started)));
-    for (const text of await notifier.begin()) warn(host, 'notice-failed', text);
+    const isOwing = (before.runs.at(-1)?.status ?? 0) > SIGNALLED;
+    for (const text of await notifier.begin(isOwing)) warn(host, 'notice-failed', text);
     await tellUnended(request, host, started, unendedIn(before));
 
     const result = await tellingIfLong(request, host, started, () => perform(request, host, before, unkept));

@@ -11,8 +11,11 @@ import type { RunOutcome } from './run-outcome.ts';
 import type { MailSettings, NoticeSettings } from './settings.ts';
 
 export interface Notifier {
-  /** Says that a run begins. All of these give a sentence for each notice that failed, and never fail themselves. */
-  begin(): Promise<string[]>;
+  /**
+   * Says that a run begins. All of these give a sentence for each notice that failed, and never fail themselves.
+   * @param isOwing whether the last run was ended before it could send its mail: so may this one be
+   */
+  begin(isOwing: boolean): Promise<string[]>;
   /** Tells people of a run that has not ended; programs that wait for its end are told nothing. */
   meanwhile(outcome: RunOutcome): Promise<string[]>;
   /** @param mostMs after which a mail that is not sent waits for the next run; default: what each attempt may take */
@@ -127,7 +130,11 @@ export function createNotifier(settings: NoticeSettings, { folder, now, signal }
   };
 
   return {
-    begin: () => failuresOf(settings.pings.map(ping => pingStart(ping, signal))),
+    begin(isOwing) {
+      const { mail: own, pings } = settings;
+      const owed = own && isOwing ? [mail(own, undefined, signal)] : [];
+      return failuresOf([...owed, ...pings.map(ping => pingStart(ping, signal))]);
+    },
     meanwhile: outcome => failuresOf([...byMail(outcome, signal), ...byNtfy(outcome, signal)]),
     end(outcome, mostMs) {
       const limit = mostMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(mostMs)]);

@@ -195,6 +195,15 @@ test('runs that are killed one after the other are told of before the next one c
   assert.throws(mail, 'it counts from the last one that ended');
 });
 
+test('the mail of a run that was ended goes before the next one can be ended', async t => {
+  const { program, mail } = createMailing(t, { options: 'pre-command = "kill -TERM $PPID; sleep 20"' });
+  const run = async () => expectStatus(await program.run(['run', 'p']), 143);
+  await run();
+  assert.throws(mail, 'it has no time');
+  await run();
+  assert.match(mail(), /^Subject: \[ERR\] backup p [\s\S]*ended by SIGTERM/m);
+});
+
 test('after damage in the newest chain a run makes a full backup, unless somebody has made one', async t => {
   const program = createProgram(t);
   const { home } = program;

@@ -446,7 +446,7 @@ test('pings tell the start, success and failure; webhooks and ntfy get what they
     ntfy: { url: async () => `${url}/topic`, token: async () => 'tk', on: ['error'] },
   };
   const notifier = createNotifier(settings, { folder, now: () => 0, signal: live });
-  assert.deepEqual(await notifier.begin(), []);
+  assert.deepEqual(await notifier.begin(false), []);
   assert.deepEqual(await notifier.end(outcome), []);
   assert.deepEqual(await notifier.end({ ...outcome, verdict: 'error', status: 1 }), []);
   const paths = requests.map(({ path }) => path).sort();
