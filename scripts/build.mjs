@@ -61,7 +61,7 @@ const program = await build({
     {
       name: 'beside',
       setup: ({ onResolve }) =>
-        onResolve({ filter: /\/s3-(sdk|tunnel)\.ts$/ }, ({ path }) => ({
+        onResolve({ filter: /\/(s3-sdk|tunnel)\.ts$/ }, ({ path }) => ({
           path: path.replace(/^.*\/(.*)\.ts$/, './$1.cjs'),
           external: true,
         })),
@@ -70,7 +70,7 @@ const program = await build({
 });
 const forS3 = await build({
   ...loaded,
-  entryPoints: ['src/storage/s3-sdk.ts', 'src/storage/s3-tunnel.ts'],
+  entryPoints: { 's3-sdk': 'src/storage/s3-sdk.ts', tunnel: 'src/network/tunnel.ts' },
   outdir: 'dist/bin',
   outExtension: { '.js': '.cjs' },
   mainFields: ['module', 'main'], // of which what nobody asks for is left out

@@ -1,15 +1,10 @@
 /** Notices over HTTP: signs of life (as healthchecks.io wants them), webhooks, and ntfy. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BackupError, messageOf } from '../errors.ts';
-import { takeLogin } from '../text.ts';
 import { mailOf } from './mail-text.ts';
+import { post } from './post.ts';
 import type { RunOutcome } from './run-outcome.ts';
 import type { NtfySettings, PingSettings, WebhookSettings } from './settings.ts';
 
-const TIMEOUT_MS = 15_000;
-const ATTEMPTS = 3;
-const PAUSE_MS = 1000;
 /** What healthchecks.io keeps of a body. */
 const MAX_BODY = 100_000;
 
@@ -75,57 +70,4 @@ function below(url: string, word: string): string {
   } catch {
     return url; // `post` says what is wrong with it
   }
-}
-
-/** The address may be a secret itself, so that messages have no more of it than the host. */
-async function post(
-  url: string,
-  body: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!URL.canParse(url) || !/^https?:/.test(url)) {
-    throw new BackupError('notice-failed', 'the URL of a notice is none: it begins with https://');
-  }
-  const { target, host, login } = parted(url);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  let said = '';
-  for (let attempt = 1; attempt <= ATTEMPTS && !limit.aborted; attempt++) {
-    try {
-      if (attempt > 1) await sleep(PAUSE_MS, undefined, { signal: limit });
-      const answer = await fetch(target, {
-        ...{ method: 'POST', body, signal: limit },
-        headers: { ...login, ...headers },
-      });
-      await answer.body?.cancel();
-      if (answer.ok) return;
-      said = `it answered ${answer.status} ${answer.statusText}`.trimEnd();
-      if (answer.status < 500 && answer.status !== 429) break;
-    } catch (error) {
-      const isLate = limit.aborted && !signal.aborted;
-      if (isLate && attempt > 1) break; // what was said before is the reason
-      said = isLate ? `no answer within ${TIMEOUT_MS / 1000} seconds` : reasonOf(error);
-      if (isUnfit(error)) break;
-    }
-  }
-  throw new BackupError('notice-failed', `the notice to ${host} could not be sent: ${said}`);
-}
-
-/** A URL without user and password, which fetch does not take there, and the header that gives them. */
-function parted(url: string): { target: string; host: string; login: Record<string, string> } {
-  const whole = new URL(url);
-  const { host } = whole;
-  const authorization = takeLogin(whole);
-  const target = authorization === undefined ? url : whole.href;
-  return { target, host, login: authorization === undefined ? {} : { authorization } };
-}
-
-/** Whether fetch does not even try, and says why with what it was given, secrets and all. */
-function isUnfit(error: unknown): boolean {
-  return error instanceof TypeError && error.cause === undefined;
-}
-
-function reasonOf(error: unknown): string {
-  if (isUnfit(error)) return 'its URL, or a secret that goes with it, has characters that can not be sent';
-  return messageOf((error as { readonly cause?: unknown }).cause ?? error);
 }

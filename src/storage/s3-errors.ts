@@ -6,6 +6,7 @@
 
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, type ErrorCode, messageOf } from '../errors.ts';
+import { ProxyError } from '../network/proxies.ts';
 import type { Verdict } from './retrying.ts';
 
 /** No byte went either way for the time that `--timeout` allows. */
@@ -36,25 +37,6 @@ export class UnsizedError extends Error {
 /** An answer that is none of S3's, as a network gives that wants a login first. */
 export class ForeignError extends Error {
   override readonly name = 'ForeignError';
-}
-
-/** The proxy before the service answered with `status` in its place, or there was none of its answers. */
-export class ProxyError extends Error {
-  override readonly name = 'ProxyError';
-  readonly status: number | undefined;
-  readonly place: string;
-  readonly code: string;
-
-  /** @param place of the proxy, `host:port` */
-  constructor(
-    place: string,
-    { status, reason, cause }: { status?: number | undefined; reason?: string; cause?: unknown },
-  ) {
-    super('the proxy is in the way', { cause });
-    this.place = place;
-    this.status = status;
-    this.code = reason ?? `HTTP ${status} of the proxy`;
-  }
 }
 
 interface Meaning {

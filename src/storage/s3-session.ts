@@ -6,6 +6,7 @@
 
 import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath, pathFromText } from '../bytes.ts';
+import { routeOf } from '../network/route.ts';
 import { type Reporter, silentReporter } from '../report.ts';
 import {
   createTrial,
@@ -33,7 +34,7 @@ import {
   type S3Options,
   SMALLEST_PART,
 } from './s3-options.ts';
-import { passByProxies, routeOf } from './s3-route.ts';
+import { passByProxies } from './s3-proxies.ts';
 import { guardTransport } from './s3-transport.ts';
 import { createThrottle, type Throttle } from './throttle.ts';
 import type { S3Target } from './url.ts';

@@ -6,6 +6,7 @@ import { posix } from 'node:path';
 const floors: readonly (readonly string[])[] = [
   ['base'],
   ['rsync', 'volumes', 'manifest'],
+  ['network'],
   ['files', 'storage', 'cache', 'catalog', 'profiles', 'notices', 'schedule', 'keys'],
   ['engine'],
   ['commands'],

@@ -7,8 +7,8 @@ import type { ClientRequest } from 'node:http';
 import type { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import type { Trust } from './s3-authorities.ts';
-import type { Server, WebProxy } from './s3-proxies.ts';
+import type { Trust } from './authorities.ts';
+import type { Server, WebProxy } from './proxies.ts';
 
 export interface TunnelOptions {
   readonly proxy: WebProxy;
@@ -22,7 +22,7 @@ export interface TunnelOptions {
   failure(status: number | undefined, cause?: unknown): unknown;
 }
 
-/** An agent for the SDK; whoever has it destroys it. */
+/** An agent; whoever has it destroys it. */
 export function createTunnel(options: TunnelOptions): HttpsProxyAgent<string> {
   return new Tunnel(options);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proxiesOf } from '../../src/storage/s3-proxies.ts';
+import { proxiesOf } from '../../src/network/proxies.ts';
 import { failing } from '../contract/storage-contract.ts';
 
 function placeBefore(url: string, env: NodeJS.ProcessEnv): string | undefined {
