@@ -56,6 +56,7 @@ export async function schedule(
         ...{ writes: await writtenBy(profile), startsOthers: startsOthers(profile) },
       };
       const plan = await planSchedule(facts, machine, kind);
+      tellOfLogins(name, host);
       if (values.print === true) {
         await host.print(shown(plan), () => [{ type: 'schedule', ...plan, installed: false }]);
         return exitStatus.done;
@@ -120,7 +121,7 @@ function rememberTime(name: string, every: string | undefined, host: Host): void
 }
 
 /** Where profile, state, archive cache, keys and credentials are looked for; none of them is a secret. */
-const places = [
+const places: readonly string[] = [
   'TSBACKUP_SYSTEM_CONFIG',
   'XDG_CONFIG_HOME',
   'XDG_STATE_HOME',
@@ -128,15 +129,34 @@ const places = [
   'GNUPGHOME',
 ].concat(...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_PROFILE']);
 
+/** The way to servers that a run has to know as well. */
+const proxies = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap(name => [name, name.toLowerCase()]);
+const authorities = ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'];
+
 function scheduleHost(): ScheduleHost {
   const { username, homedir, uid } = user();
+  const kept = [...places, ...proxies, ...authorities].flatMap(name => {
+    const value = process.env[name];
+    if (!value || holdsLogin(name, value)) return [];
+    return [[name, authorities.includes(name) ? resolve(value) : value]];
+  });
   return {
     ...{ root: '', uid, user: username, home: homedir },
-    environment: Object.fromEntries(
-      places.flatMap(name => (process.env[name] ? [[name, process.env[name]]] : [])),
-    ),
+    environment: Object.fromEntries(kept),
     ...{ node: process.execPath, script: resolve(process.argv[1]!), run: runProgram },
   };
+}
+
+/** A schedule can be read by others. */
+function holdsLogin(name: string, value: string): boolean {
+  return proxies.includes(name) && value.includes('@');
+}
+
+function tellOfLogins(profile: string, { reporter }: Host): void {
+  for (const name of proxies.filter(name => holdsLogin(name, process.env[name] ?? ''))) {
+    const message = `${name} holds a password, so it is not written into the schedule, and its runs do not have it; give it to them with "systemctl edit tsbackup-${profile}.service", or in a line of its own at the top of the crontab`;
+    reporter.report({ level: 'warning', code: 'schedule', message });
+  }
 }
 
 function kindNamed(text: string | undefined): ScheduleKind | undefined {

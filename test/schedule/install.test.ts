@@ -175,6 +175,24 @@ test('the service leaves room for what a profile names: its files, the keyring, 
   }
 });
 
+test('runs by schedule get the way to servers, but no password that others could read there', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, 'p.toml'), `source = "/src"\ntarget = "file:///target"\n`);
+  const env = {
+    ...{ HTTPS_PROXY: 'http://proxy.lan:3128', http_proxy: 'http://ann:sekret@proxy.lan:3128' },
+    ...{ no_proxy: 'nas.lan', AWS_CA_BUNDLE: 'ca.pem' },
+  };
+  const words = ['schedule', 'install', 'p', '--print', '--kind', 'systemd', '--every', 'daily'];
+  const { stdout, stderr } = expectStatus(await program.run(words, { env }));
+  assert.match(stdout, /^Environment="HTTPS_PROXY=http:\/\/proxy\.lan:3128"$/m);
+  assert.match(stdout, /^Environment="no_proxy=nas\.lan"$/m);
+  assert.ok(stdout.includes(`Environment="AWS_CA_BUNDLE=${program.home}/ca.pem"\n`), stdout);
+  assert.match(stderr, /^Warning: http_proxy holds a password, .* "systemctl edit tsbackup-p\.service"/);
+  assert.doesNotMatch(stdout + stderr, /sekret/);
+});
+
 test('the service may write to the folder that the target means, however its URL is written', async t => {
   if (!needRoot(t, 'others have no such lines in their units')) return;
   const program = createProgram(t);
