@@ -10,7 +10,7 @@ import { noticeSettings } from '../profiles/notice-settings.ts';
 import { requireProfileName, stateFolder } from '../profiles/places.ts';
 import { loadProfile, type Profile } from '../profiles/profile.ts';
 import { readState, writeState } from '../profiles/state.ts';
-import { nextRun, parseCalendar } from '../schedule/calendar.ts';
+import { nextRun, parseCalendar, skippedRuns } from '../schedule/calendar.ts';
 import { runProgram, type ScheduleHost, type ScheduleKind } from '../schedule/host.ts';
 import {
   installedSchedules,
@@ -52,7 +52,7 @@ export async function schedule(
         form === 'credential' ? [value] : [],
       );
       const facts = {
-        ...{ profile: name, calendar, credentials },
+        ...{ profile: name, calendar, skipped: skippedRuns(calendar, host.now()), credentials },
         ...{ writes: await writtenBy(profile), startsOthers: startsOthers(profile) },
       };
       const plan = await planSchedule(facts, machine, kind);

@@ -114,6 +114,28 @@ export function nextRun(calendar: Calendar, after: number): number {
   throw new Error(`no day fits ${toCron(calendar)}`);
 }
 
+/** For so long the rules of a zone are known well enough. */
+const YEARS_AHEAD = 10;
+
+/**
+ * When those runs of the coming years are due, as `nextRun` says, whose time of the day the clock skips when it is set
+ * forward; whole seconds since 1970. Of runs in every hour none is missed that way.
+ */
+export function skippedRuns(calendar: Calendar, after: number): number[] {
+  const { hour, minute } = calendar;
+  if (hour === undefined) return [];
+  const start = new Date(after * 1000);
+  const found: number[] = [];
+  for (let day = 0; day <= YEARS_AHEAD * 366; day++) {
+    const date = new Date(start.getFullYear(), start.getMonth(), start.getDate() + day);
+    const [time] = timesOf(calendar, date);
+    const then = new Date(time! * 1000);
+    const isSkipped = then.getHours() !== hour || then.getMinutes() !== minute;
+    if (isSkipped && time! > after && isDue(calendar, date)) found.push(time!);
+  }
+  return found;
+}
+
 function isDue({ weekdays, monthDays }: Calendar, date: Date): boolean {
   return (weekdays?.includes(date.getDay()) ?? true) && (monthDays?.includes(date.getDate()) ?? true);
 }

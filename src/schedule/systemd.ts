@@ -1,11 +1,14 @@
 /** Schedules for systemd: a timer and the service that it starts; see systemd.timer(5), systemd.service(5), systemd.exec(5). */
 
+import { stampOf } from '../text.ts';
 import { type Calendar, toOnCalendar } from './calendar.ts';
 import type { ScheduleHost } from './host.ts';
 
 export interface UnitFacts {
   readonly profile: string;
   readonly calendar: Calendar;
+  /** Of the calendar, see `skippedRuns`. */
+  readonly skipped: readonly number[];
   /** Folders that a run writes to: archive cache, state, a target in the file system; absolute. */
   readonly writes: readonly string[];
   /** Names of credentials that the profile wants of systemd. */
@@ -24,13 +27,17 @@ function quoted(word: string): string {
   return /^[\w@:,./+%$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/[\\"]/g, '\\$&')}"`;
 }
 
-export function timerUnit({ profile, calendar }: UnitFacts): string {
+export function timerUnit({ profile, calendar, skipped }: UnitFacts): string {
   return [
     '[Unit]',
     `Description=When the backup ${profile} is due`,
     '',
     '[Timer]',
     `OnCalendar=${toOnCalendar(calendar)}`,
+    ...(skipped.length === 0
+      ? []
+      : ['# Days on which clocks are set forward over that time: it would be left out until the next one.']),
+    ...skipped.map(seconds => `OnCalendar=${stampOf(seconds)}`),
     '# What was missed while the machine was off is made up for.',
     'Persistent=true',
     'RandomizedDelaySec=5min',

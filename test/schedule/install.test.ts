@@ -54,6 +54,7 @@ function machine(t: TestContext, { uid = 0, systemd = false, cron = true } = {})
 const facts = {
   profile: 'pics',
   calendar: parseCalendar('Mon 21:15'),
+  skipped: [],
   writes: ['/var/cache/ts', '/mnt/100% full'],
   credentials: ['pics.pass'],
   startsOthers: false,
@@ -173,6 +174,38 @@ test('the service leaves room for what a profile names: its files, the keyring, 
   ]) {
     assert.doesNotMatch(await print(...lines), /NoNewPrivileges|ProtectSystem|CapabilityBoundingSet/);
   }
+});
+
+test('a timer has the days on which clocks skip its time, which systemd would leave out', async t => {
+  const program = createProgram(t);
+  const config = join(program.home, '.config', 'tsbackup');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, 'p.toml'), `source = "/src"\ntarget = "file:///target"\n`);
+  const timesOf = async (every: string, TZ: string) => {
+    const words = [
+      'schedule',
+      'install',
+      'p',
+      '--print',
+      '--kind',
+      'systemd',
+      '--current-time',
+      '1767225600',
+    ];
+    const { stdout } = expectStatus(await program.run([...words, '--every', every], { env: { TZ } }));
+    return [...stdout.matchAll(/^OnCalendar=(.*)$/gm)].map(([, time]) => time);
+  };
+  const berlin = await timesOf('daily 02:30', 'Europe/Berlin');
+  assert.deepEqual(berlin.slice(0, 3), ['*-*-* 02:30:00', '2026-03-29 03:30:00', '2027-03-28 03:30:00']);
+  assert.ok(berlin.length >= 10, berlin.join());
+  assert.deepEqual(await timesOf('daily 02:30', 'UTC'), ['*-*-* 02:30:00']);
+  assert.deepEqual(await timesOf('Mon 02:30', 'America/New_York'), ['Mon *-*-* 02:30:00']);
+  const sundays = await timesOf('Sun 02:00', 'America/New_York');
+  assert.deepEqual(sundays.slice(0, 2), ['Sun *-*-* 02:00:00', '2026-03-08 03:00:00']);
+  for (const every of ['hourly :30', 'daily 03:00'])
+    assert.equal((await timesOf(every, 'Europe/Berlin')).length, 1);
+  if (!needTool(t, 'systemd-analyze')) return;
+  for (const time of berlin) execFileSync('systemd-analyze', ['calendar', time!], { stdio: 'ignore' });
 });
 
 test('runs by schedule get the way to servers, but no password that others could read there', async t => {
