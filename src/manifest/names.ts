@@ -61,10 +61,10 @@ export function parseName(name: string, prefixes: Prefixes = {}): ParsedName | u
     if (!set) return undefined;
     const named = {
       set,
-      encrypted: /\.(gpg|g)$/.test(rest),
+      encrypted: /\.(gpg|g|p7m)$/.test(rest),
       compressed: /\.(gz|z)$/.test(rest),
       partial: part !== undefined,
-      exact: /^(\.(gpg|gz|g|z))?$/.test(rest),
+      exact: /^(\.(gpg|gz|g|z|p7m))?$/.test(rest),
     };
     if (kind !== 'volume') return { kind, ...named };
     const volume = Number.parseInt((number ?? number2)!, parseTime === parseBase36 ? 36 : 10);

@@ -30,7 +30,7 @@ export function crc24(bytes: Uint8Array, crc = 0xb704ce): number {
  * The binary message, whether or not the stream is armored: a binary one begins with a byte above 127.
  * @param source lent chunks are fine
  * @returns lent chunks
- * @throws BackupError `damaged` for broken or unfinished armor
+ * @throws BackupError `damaged` for broken or unfinished armor, `unsupported` for what gpgsm has sealed
  */
 export async function* dearmor(source: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
   let armor: ReturnType<typeof createDearmorer> | undefined;
@@ -38,12 +38,27 @@ export async function* dearmor(source: Chunks): AsyncGenerator<Uint8Array, void,
   for await (const chunk of source) {
     if (chunk.length === 0) continue;
     if (!armor && !binary) {
+      if (isCms(chunk)) throw sealedByGpgsm();
       if (chunk[0]! > 0x7f) binary = true;
       else armor = createDearmorer();
     }
     yield armor ? armor.push(chunk) : chunk;
   }
   if (armor) yield armor.end();
+}
+
+/** "Enveloped data", as an ASN.1 object identifier: what a CMS message (S/MIME, PKCS #7) begins with, after two lengths. */
+const ENVELOPED_DATA = Buffer.from('06092a864886f70d010703', 'hex');
+
+function isCms(head: Uint8Array): boolean {
+  return head[0] === 0x30 && Buffer.from(head.subarray(0, 32)).includes(ENVELOPED_DATA);
+}
+
+function sealedByGpgsm(): BackupError {
+  return new BackupError(
+    'unsupported',
+    'The archive is sealed by gpgsm (S/MIME); duplicity 3.1 restores it, with --use-gpgsm.',
+  );
 }
 
 /** The machine behind `dearmor`: line by line, strict about every character. */

@@ -123,6 +123,16 @@ test('parseName() reads the short names of old archives', () => {
   for (const [name, expected] of names) assert.deepEqual(parseName(name), expected, name);
 });
 
+test('parseName() reads the names of what gpgsm has sealed for duplicity', () => {
+  const flags = { encrypted: true, compressed: false, partial: false, exact: true };
+  const names: [string, object][] = [
+    ['duplicity-full.20261123T011213Z.vol1.difftar.p7m', { kind: 'volume', volume: 1, set: fullSet }],
+    ['duplicity-full.20261123T011213Z.manifest.p7m', { kind: 'manifest', set: fullSet }],
+    ['duplicity-full-signatures.20261123T011213Z.sigtar.p7m', { kind: 'signatures', set: fullSet }],
+  ];
+  for (const [name, expected] of names) assert.deepEqual(parseName(name), { ...expected, ...flags }, name);
+});
+
 test('parseName() tells names with something behind the suffix apart', () => {
   const base = 'duplicity-full.20261123T011213Z.vol1.difftar';
   for (const tail of ['.gz.tmp', '.gpg.par2', '.gz~', '.vol000+01.par2', '.', '.gz.gz']) {

@@ -94,6 +94,11 @@ test('planCleanup() takes what belongs to no chain, but no full signatures witho
   ]);
 });
 
+test('planCleanup() keeps what gpgsm has sealed for duplicity', () => {
+  const sealed = [manifest(full(0)), volume(full(0), 1, 'plain')].map(name => `${name}.p7m`);
+  assert.deepEqual(removed(planCleanup(collect(sealed))), []);
+});
+
 test('planCleanup() keeps volumes whose manifest only the archive cache has', () => {
   const collection = collect(whole(full(0)), volume(inc(0, 5)), signatures(inc(0, 5)));
   const plan = planCleanup(collection, [cacheName('manifest', inc(0, 5))]);

@@ -44,6 +44,19 @@ test('dearmor() lets binary messages through', async () => {
   assert.deepEqual(Buffer.from(await collect(dearmor(lentChunks(bytes, 100)))), bytes);
 });
 
+test('dearmor() tells who reads what gpgsm has sealed', async () => {
+  const head = Buffer.from('308006092a864886f70d010703a080308002010031820163', 'hex');
+  const sealed = Buffer.concat([head, noise(1_000)]);
+  await assert.rejects(open(sealed.toString('latin1'), 100), (error: unknown) => {
+    assert.ok(error instanceof BackupError);
+    assert.equal(error.code, 'unsupported');
+    assert.match(error.message, /sealed by gpgsm .*--use-gpgsm/);
+    return true;
+  });
+  head[2]! ^= 1;
+  await assert.rejects(open(head.toString('latin1'), 100), isDamaged);
+});
+
 test('dearmor() skips headers and empty lines around', async () => {
   const text = armored(noise(100)).replace('\n\n', '\nVersion: 1\nComment: ü\nHash:\n \n');
   assert.deepEqual(await open(`\n\n${text}\n\n`), noise(100));
