@@ -9,13 +9,14 @@ import { type Reporter, silentReporter } from '../report.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Chunks } from '../streams.ts';
 import type { ArchiveCache } from './archive-cache.ts';
+import { type MetadataKind, plausible } from './plausible.ts';
 
 /** How an object is stored at the target. */
 export type StoredForm = 'gpg' | 'gz' | 'plain';
 
 /** An object to copy into the cache. Names are bytes as latin1 strings. */
 export interface MetadataCopy {
-  readonly kind: 'manifest' | 'signatures';
+  readonly kind: MetadataKind;
   readonly remoteName: string;
   /** Bytes of the object as the target lists it; checked if given. */
   readonly size?: number | undefined;
@@ -36,7 +37,8 @@ export interface SyncTools {
 /**
  * Copies in the order given; what was copied stays when a later one fails.
  * @returns bytes written to the cache
- * @throws BackupError of the storage, of `open`, 'damaged' for another size than the listed one, 'local-io' of the cache
+ * @throws BackupError of the storage, of `open`, 'damaged' for another size than the listed one or what is not plausible,
+ * 'local-io' of the cache
  */
 export async function copyToCache(
   copies: readonly MetadataCopy[],
@@ -48,7 +50,8 @@ export async function copyToCache(
   let bytesDone = 0;
   for (const [entriesDone, { kind, remoteName, size, form, localName }] of copies.entries()) {
     reporter.progress({ stage: 'sync', bytesDone, entriesDone, path: displayPath(remoteName) });
-    const plain = open(whole(storage.get(remoteName, options), size), form);
+    const stored = whole(storage.get(remoteName, options), size);
+    const plain = plausible(stored, kind, chunks => open(chunks, form));
     const bytes = await cache.write(localName, kind === 'manifest' ? plain : compress(plain), options);
     bytesDone += bytes;
     reporter.report({

@@ -5,6 +5,7 @@
 
 import { comparePaths, displayPath } from '../bytes.ts';
 import { type ArchiveCache, openArchiveCache } from '../cache/archive-cache.ts';
+import { type MetadataKind, plausible } from '../cache/plausible.ts';
 import { copyToCache, type MetadataCopy } from '../cache/sync.ts';
 import { type RestoreThread, startRestoreThread } from '../engine/restore-thread.ts';
 import { tidied } from '../engine/tidy.ts';
@@ -55,9 +56,9 @@ export interface Archive {
    */
   sigtarOf(set: BackupSet, chunk?: number): Promise<Chunks>;
   /** Plain bytes of a manifest or of signatures as they are at the target, past the cache. */
-  openAtTarget(object: StoredObject): Chunks;
+  openAtTarget(object: StoredObject, kind: MetadataKind): Chunks;
   /** A set's manifest or signatures in the archive cache, plain; undefined if they are not there. */
-  openInCache(set: BackupSet, kind: 'manifest' | 'signatures'): Promise<Chunks | undefined>;
+  openInCache(set: BackupSet, kind: MetadataKind): Promise<Chunks | undefined>;
   /** The same if the archive cache has them. */
   cachedSigtarOf(set: BackupSet): Promise<Chunks | undefined>;
   /**
@@ -135,6 +136,9 @@ async function openWith(
   const open = (stored: Chunks, form: Form, chunk?: number) =>
     isSigned ? openSigned(stored, form, chunk) : openEnvelope(stored, form, secrets, { chunk });
 
+  const metadataAtTarget = (object: StoredObject, kind: MetadataKind) =>
+    plausible(storage.get(object.name, { signal }), kind, stored => open(stored, formOf(object)));
+
   const fetch = async (copies: readonly MetadataCopy[]) => {
     for (const copy of copies) {
       try {
@@ -148,12 +152,7 @@ async function openWith(
   };
 
   /** The cached copy of a set's manifest or signatures, made if it is not there, or `again`; its name in the cache. */
-  const cached = async (
-    set: BackupSet,
-    kind: 'manifest' | 'signatures',
-    object: StoredObject,
-    again = false,
-  ) => {
+  const cached = async (set: BackupSet, kind: MetadataKind, object: StoredObject, again = false) => {
     const localName = cacheName(kind, set.id, 'final', prefixes);
     if (again || !(await cache.has(localName))) {
       const { name: remoteName, size } = object;
@@ -190,10 +189,9 @@ async function openWith(
    */
   const copyAgain = (set: BackupSet) => {
     const known = copiedAgain.get(set);
-    const { name } = set.manifest!;
     const copied =
       known ??
-      parse(open(storage.get(name, { signal }), formOf(set.manifest!)))
+      parse(metadataAtTarget(set.manifest!, 'manifest'))
         .then(() => cached(set, 'manifest', set.manifest!, true))
         .then(readManifest)
         .catch(error => {
@@ -288,11 +286,8 @@ async function openWith(
       }
       return openCopy();
     },
-    openAtTarget: object =>
-      naming(
-        open(storage.get(object.name, { signal }), formOf(object)),
-        `${displayPath(object.name)} at the target`,
-      ),
+    openAtTarget: (object, kind) =>
+      naming(metadataAtTarget(object, kind), `${displayPath(object.name)} at the target`),
     async openInCache(set, kind) {
       const localName = cacheName(kind, set.id, 'final', prefixes);
       if (!(await cache.has(localName))) return undefined;

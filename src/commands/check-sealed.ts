@@ -16,7 +16,7 @@ import { readVolumes } from './set-volumes.ts';
 export async function isSealed(archive: Archive, { manifest }: BackupSet): Promise<boolean> {
   if (!manifest?.encrypted) return false;
   try {
-    for await (const _ of archive.openAtTarget(manifest)) break;
+    for await (const _ of archive.openAtTarget(manifest, 'manifest')) break;
     return false;
   } catch (error) {
     return isKeyAbsent(error); // anything else is found again, and told, by the check itself

@@ -154,7 +154,7 @@ async function proveManifest(set: BackupSet, run: CheckRun): Promise<void> {
   const name = `the manifest of the ${describeSet(set.id)}`;
   if (!set.manifest) return fault('manifest-lost', `${name} is not at the target`);
   try {
-    const { sum, manifest } = await readText(archive.openAtTarget(set.manifest));
+    const { sum, manifest } = await readText(archive.openAtTarget(set.manifest, 'manifest'));
     const cached = await archive.openInCache(set, 'manifest');
     const copy = cached && (await readText(cached).catch(unlessDamaged));
     if (!cached || copy?.sum === sum) return;

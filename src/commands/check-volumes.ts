@@ -141,7 +141,7 @@ export async function proveSignatures({ set }: CheckedSet, unit: CheckUnit, run:
   try {
     const hash = createHash('sha256');
     const hashed = async function* () {
-      for await (const chunk of archive.openAtTarget(unit.object)) {
+      for await (const chunk of archive.openAtTarget(unit.object, 'signatures')) {
         hash.update(chunk);
         yield chunk;
       }

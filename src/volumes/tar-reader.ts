@@ -26,6 +26,8 @@ export interface TarSink {
 export interface TarReader {
   /** @throws BackupError `damaged` */
   push(chunk: Uint8Array): void;
+  /** Whether a block of zeros has come, and all that is pushed now counts for nothing. */
+  hasEnded(): boolean;
   /** @throws BackupError `damaged` when the stream ends inside a member */
   end(): void;
 }
@@ -147,6 +149,7 @@ export function createTarReader(sink: TarSink): TarReader {
         }
       }
     },
+    hasEnded: () => ended,
     end() {
       if (ended) return;
       if (dataLeft > 0 || paddingLeft > 0 || filled > 0 || memberOffset !== undefined) {

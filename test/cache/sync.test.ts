@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { createGunzip, gunzipSync, gzipSync } from 'node:zlib';
 import { type ArchiveCache, openArchiveCache } from '../../src/cache/archive-cache.ts';
 import { copyToCache, type MetadataCopy, type StoredForm } from '../../src/cache/sync.ts';
 import { BackupError } from '../../src/errors.ts';
 import { createFolderStorage } from '../../src/storage/folder.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { type Chunks, collect, fromChunks } from '../../src/streams.ts';
+import { encodeMemberHeader, MAX_HEADER_LENGTH } from '../../src/volumes/tar-header.ts';
 import { failing } from '../contract/storage-contract.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -89,6 +91,36 @@ test('copyToCache() leaves nothing of a file that is damaged or missing, and kee
     failing('object-missing', 'c.sigtar.gz'),
   );
   assert.deepEqual(await cache.list(), ['a.manifest']);
+});
+
+test('copyToCache() stops at what unpacks to nothing of its kind, or to far too much', async t => {
+  const { storage, cache } = await make(t);
+  let unpacked = 0;
+  async function* unpack(stored: Chunks): Chunks {
+    for await (const chunk of Readable.from(stored).pipe(createGunzip())) {
+      unpacked += chunk.length;
+      yield chunk;
+    }
+  }
+  const refused = async (kind: MetadataCopy['kind'], plain: Buffer, repeated: Buffer, reason: string) => {
+    const name = `bomb.${kind === 'manifest' ? 'manifest' : 'sigtar'}.gz`;
+    const parts = Array.from({ length: 100 }, () => repeated);
+    await storage.put(name, gzipSync(Buffer.concat([plain, ...parts])));
+    unpacked = 0;
+    const copying = copyToCache([copyOf(kind, name, 'gz')], storage, cache, { open: unpack, compress });
+    await assert.rejects(copying, failing('damaged', reason));
+    assert.deepEqual(await cache.list(), []);
+    return unpacked;
+  };
+  const zeros = Buffer.alloc(1 << 20);
+  assert.ok((await refused('manifest', Buffer.alloc(0), zeros, 'a line that is longer than any path')) < 3e6);
+  const header = Buffer.alloc(MAX_HEADER_LENGTH); // and the zeros behind it
+  const nothing = { type: 'fifo', mode: 0, uid: 0, gid: 0, uname: '', gname: '', mtimeSeconds: 0 } as const;
+  encodeMemberHeader(header, 0, { ...nothing, linkname: '', devMajor: 0, devMinor: 0 }, 'snapshot/a', 0);
+  assert.ok((await refused('signatures', header, zeros, 'go on behind their end')) < 5e6);
+  const list = Buffer.from(`    new      ${'a'.repeat(200_000)}\n`.repeat(5));
+  const volume = 'Volume 1:\n    StartingPath .\n    EndingPath a\nFilelist 900000000\n';
+  await refused('manifest', Buffer.from(volume), list, 'unpack to');
 });
 
 test('copyToCache() stops when it is told to', async t => {
