@@ -61,7 +61,7 @@ export async function openChainCatalog(file: string, sets: readonly CatalogedSet
     let doubtful = ''; // later sets may have changes of what is in doubt
     for (const [index, set] of sets.entries()) {
       doubtful = later(doubtful, await doubtfulUpTo(set.manifest));
-      if (index >= known.length) await learn(catalog, set, doubtful);
+      if (index >= known.length) await learn(catalog, set, doubtful, known.length === 0);
     }
     return catalog;
   } catch (error) {
@@ -95,11 +95,15 @@ export function removeCatalog(file: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(bytesOf(file + suffix), { force: true });
 }
 
-/** @param doubtful no signature up to this path is trusted */
+/**
+ * @param doubtful no signature up to this path is trusted
+ * @param isNew whether all that the catalog says comes from signatures, so that what does not fit is their fault
+ */
 async function learn(
   catalog: Catalog,
   { time, file, fingerprints }: CatalogedSet,
   doubtful: string,
+  isNew: boolean,
 ): Promise<void> {
   catalog.beginSet(time);
   const stats = fingerprints === undefined ? undefined : readFingerprints(fingerprints);
@@ -121,10 +125,13 @@ async function learn(
     await rewriter.finish();
     catalog.completeSet();
   } catch (error) {
-    if (!(error instanceof BackupError) || error.code !== 'damaged') throw error;
+    if (!(error instanceof BackupError)) throw error;
+    const isUnfit = isNew && error.code === 'catalog-damaged';
+    if (!isUnfit && error.code !== 'damaged') throw error;
+    const reason = isUnfit ? 'it lacks folders of things that it names' : clauseOf(error);
     throw new BackupError(
       'cache-damaged',
-      `${displayPath(file)} is damaged: ${clauseOf(error)}`,
+      `${displayPath(file)} is damaged: ${reason}`,
       {},
       { cause: error },
     );

@@ -664,6 +664,25 @@ test('signatures that are out of order at the target end an incremental, and a r
   assertSameTree(snapshotTree(join(base, 'out')), snapshotTree(source));
 });
 
+test('signatures that lack a folder of what they name end an incremental, and a run that may choose makes a full backup', async t => {
+  const base = tempDir(t);
+  const source = join(base, 'source');
+  mkdirSync(join(source, 'folder'), { recursive: true });
+  writeFileSync(join(source, 'folder', 'file'), 'content');
+  const archive = createTestArchive(base);
+  assert.equal(await archive.backup(source, { mode: 'full', name: 'n' }), 0);
+  const file = objectOf(archive.folder, /sigtar/);
+  const tar = gunzipSync(readFileSync(file));
+  const from = tar.indexOf('snapshot/folder/');
+  writeFileSync(file, gzipSync(Buffer.concat([tar.subarray(0, from), tar.subarray(from + 512)])));
+  rmSync(join(base, 'our cache'), { recursive: true });
+  archive.host.set(1_700_001_000);
+  await assert.rejects(archive.backup(source, { mode: 'incremental', name: 'n' }), { code: 'cache-damaged' });
+  assert.equal(await archive.backup(source, { mode: 'auto', name: 'n' }), 0);
+  const warning = archive.host.reports.find(({ code }) => code === 'chain-damaged');
+  assert.match(warning!.message, /lacks folders .*\. Switching to a full backup\.$/);
+});
+
 test('incremental stores nothing false when the catalog breaks after volumes were stored', async t => {
   const base = tempDir(t);
   const source = join(base, 'source');
