@@ -85,9 +85,10 @@ export function parseTimeArgument(text: string, nowSeconds: number): number {
   return seconds;
 }
 
-/** Local time as C's asctime prints it: `Sun Sep  9 01:46:40 2001`. */
+/** Local time as C's asctime prints it: `Sun Sep  9 01:46:40 2001`; the number itself where there is no such date. */
 export function asctime(seconds: number): string {
   const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return String(seconds);
   const two = (value: number) => String(value).padStart(2, '0');
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
   return `${DAYS[date.getDay()]} ${MONTHS[date.getMonth()]} ${String(date.getDate()).padStart(2)} ${clock} ${date.getFullYear()}`;

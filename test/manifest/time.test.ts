@@ -143,5 +143,6 @@ test('asctime() prints local time as C does', () => {
     assert.equal(asctime(1_795_396_353), 'Mon Nov 23 01:12:33 2026');
     assert.equal(asctime(1_000_000_000), 'Sun Sep  9 01:46:40 2001');
   });
+  assert.equal(asctime(Number.MAX_SAFE_INTEGER), '9007199254740991', 'not what no calendar has');
   inZone('Europe/Berlin', () => assert.equal(asctime(1_000_000_000), 'Sun Sep  9 03:46:40 2001'));
 });
