@@ -118,7 +118,7 @@ export function applyAttributes(
   };
   attempt('owner', () => {
     if (hasOwner(has, wanted, part)) return;
-    if (wanted.uid === unchanged || wanted.gid === unchanged) throw systemError('EINVAL', 'no valid owner');
+    if (!isId(wanted.uid) || !isId(wanted.gid)) throw systemError('EINVAL', 'no valid owner');
     hold.chown(part === 'group' ? { uid: kept, gid: wanted.gid } : wanted);
   });
   attempt('mode', () => {
@@ -139,3 +139,7 @@ export function applyAttributes(
 /** What chown(2) takes for: leave it. */
 const kept = -1;
 const unchanged = 0xffffffff;
+
+function isId(number: number): boolean {
+  return number >= 0 && number < unchanged;
+}

@@ -14,7 +14,10 @@ export function makeSpecial(folder: TargetFolder, name: string, entry: Entry): v
   if (entry.type === 'fifo') return run('mkfifo', ['-m', '600', name], folder);
   // Only root can; asking the tool would cost a process for each.
   if (process.geteuid?.() !== 0) throw systemError('EPERM', 'only root can make devices');
-  const numbers = [String(entry.devMajor), String(entry.devMinor)];
+  const { devMajor, devMinor } = entry;
+  // To the tool a negative number would be an option.
+  if (devMajor < 0 || devMinor < 0) throw systemError('EINVAL', 'no valid device number');
+  const numbers = [String(devMajor), String(devMinor)];
   run('mknod', ['-m', '600', name, entry.type === 'chardev' ? 'c' : 'b', ...numbers], folder);
 }
 
@@ -30,7 +33,7 @@ function run(tool: string, args: string[], folder: TargetFolder): void {
   } catch (error) {
     const said = String((error as { stderr?: unknown }).stderr ?? '').trim();
     if (said === '') throw systemError('ENOSYS', `${tool} can't be run`);
-    throw systemError(codeIn(said), `${tool}: ${said.replace(/^.*: /s, '')}`);
+    throw systemError(codeIn(said), `${tool}: ${said.replace(/\n.*/s, '').replace(/^.*: /, '')}`);
   }
 }
 
@@ -46,4 +49,6 @@ const texts = [
   ['Read-only file system', 'EROFS'],
   ['Permission denied', 'EACCES'],
   ['File exists', 'EEXIST'],
+  ['Invalid argument', 'EINVAL'],
+  ['invalid m', 'EINVAL'], // "invalid major device number"
 ] as const;

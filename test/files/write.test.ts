@@ -404,6 +404,24 @@ test('createTreeWriter() makes fifos, and devices as root, where links can be th
   assert.deepEqual([made.rdev, made.mode & 0o7777, made.mtimeMs], [0x103, 0o604, 1e12]);
 });
 
+test('createTreeWriter() tells of numbers of devices and owners that no system has in a line', t => {
+  const folder = scratch(t);
+  if (!needRoot(t)) return;
+  const device = { type: 'chardev' as const, devMinor: 3 };
+  const problems = restore(folder, [
+    root,
+    entry('d1', { ...device, devMajor: -2 }),
+    entry('d2', { ...device, devMajor: 2 ** 50 }),
+    entry('f', { text: '', uid: -2, uname: '' }),
+    entry('g', { text: '', gid: 2 ** 32, gname: '' }),
+  ]);
+  assert.deepEqual(
+    problems.map(({ path, systemCode }) => [path, systemCode]),
+    ['d1', 'd2', 'f', 'g'].map(path => [path, 'EINVAL']),
+  );
+  for (const { message } of problems) assert.doesNotMatch(message, /\n|option|range/);
+});
+
 test('createTreeWriter() reports devices that it may not make', t => {
   if (!needOrdinaryUser(t)) return;
   const folder = scratchOfUser(t);
