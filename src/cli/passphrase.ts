@@ -137,7 +137,7 @@ export const askOnTerminal: AskHidden = async (question, signal) => {
   }
 };
 
-/** One line in raw mode: backspace and Ctrl-U edit, Ctrl-C and Ctrl-D give up. */
+/** One line in raw mode: backspace and Ctrl-U edit, Ctrl-D gives up, Ctrl-C ends the run. */
 function readHidden(terminal: ReadStream, signal: AbortSignal | undefined): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const typed: number[] = [];
@@ -151,6 +151,10 @@ function readHidden(terminal: ReadStream, signal: AbortSignal | undefined): Prom
     const onData = (data: Buffer) => {
       for (const byte of data) {
         if (byte === 0x0d || byte === 0x0a) return done(() => resolve(Uint8Array.from(typed)));
+        if (byte === 0x03 && signal) {
+          process.kill(process.pid, 'SIGINT'); // as the terminal would; whoever hears it aborts the signal
+          return;
+        }
         if (byte === 0x03 || byte === 0x04) {
           return done(() => reject(new BackupError('passphrase-missing', 'no passphrase was given')));
         }

@@ -159,9 +159,12 @@ test('a restore, and a backup to a target with backups, ask once', async t => {
   assert.equal(readFileSync(join(program.home, 'out/file'), 'latin1'), 'content');
   const wrong = await runOnTerminal(program, ['source', url], ['wrong']);
   assert.equal(wrong.status, 12);
-  const given = await runOnTerminal(program, ['source', url], ['\u0003']);
+  const given = await runOnTerminal(program, ['source', url], ['\u0004']);
   assert.equal(given.status, 12);
   assert.match(given.stdout, /Error: no passphrase was given/);
+  const ended = await runOnTerminal(program, ['source', url], ['\u0003']);
+  assert.equal(ended.status, 130);
+  assert.match(ended.stdout, /Interrupted; earlier backups stay/);
 });
 
 test('the passphrase is in no output, no file and no command line', async t => {
