@@ -172,7 +172,7 @@ async function askTarget(
 ): Promise<TargetAnswers> {
   const target = targetOf(text);
   checkSource(pathFromText(source), target, createSelection([], pathFromText(source)));
-  const s3 = target.startsWith('file:') ? undefined : await askCredentials(questions, keep);
+  const s3 = parseTarget(target).scheme === 'file' ? undefined : await askCredentials(questions, keep);
   const result = await probe({ url: target, s3: s3Options(values) }, { reporter, signal, print() {} });
   const needed = result.options.map(option => option.replace(/^--/, ''));
   if (needed.includes('s3-unencrypted-connection')) {

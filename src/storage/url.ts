@@ -29,7 +29,7 @@ export interface S3Target {
 export type Target = FileTarget | S3Target;
 
 const SUPPORTED =
-  'file:///absolute/folder, file://relative/folder, s3://bucket/prefix (also boto3+s3://, s3+http(s)://host:port/bucket/prefix and boto+s3://host/bucket/prefix)';
+  'file:///absolute/folder (also gio+file://), file://relative/folder, s3://bucket/prefix (also boto3+s3://, s3+http(s)://host:port/bucket/prefix and boto+s3://host/bucket/prefix)';
 
 /** Whether a command line argument is a URL rather than a local path. */
 export function isTargetUrl(text: string): boolean {
@@ -42,6 +42,9 @@ export function parseTarget(text: string): Target {
   const rest = text.slice((scheme?.length ?? 0) + 1);
   switch (scheme?.toLowerCase()) {
     case 'file':
+      return parseFile(rest);
+    case 'gio+file': // what Déjà Dup calls a folder or a disk of this machine
+      if (!rest.startsWith('///')) throw new BackupError('usage', 'Write gio+file:///absolute/folder.');
       return parseFile(rest);
     case 's3':
     case 'boto3+s3':
