@@ -10,8 +10,8 @@ import type { OptionValue } from './parse.ts';
 import { rank } from './reporters.ts';
 
 export interface Logs extends Reporter {
-  /** What ended the run. @param duplicityStatus what duplicity would end with */
-  failed(message: string, duplicityStatus: number): void;
+  /** What ended the run. @param duplicityStatus what duplicity would end with @param code of our own errors */
+  failed(message: string, duplicityStatus: number, code?: string): void;
   ended(status: number): void;
   /** What goes to standard output as a result, in either form. @param text absent where the items say it all */
   printed(text: string | undefined, items: () => readonly Item[]): void;
@@ -83,7 +83,7 @@ export function openLogs(settings: LogSettings): Logs | undefined {
     report: event => logs.forEach(log => void log.report(event)),
     progress: event => logs.forEach(log => void log.progress(event)),
     printed: (text, items) => logs.forEach(log => void log.printed(text, items)),
-    failed: (message, status) => logs.forEach(log => void log.failed(message, status)),
+    failed: (...words) => logs.forEach(log => void log.failed(...words)),
     ended: status => logs.forEach(log => void log.ended(status)),
     reopen: () => logs.forEach(log => void log.reopen()),
   };
@@ -112,7 +112,7 @@ function machineLog(
       tryTo(machineProgress(event, current));
     },
     printed: (text, items) => tryTo(machineResult(text, items())),
-    failed: (message, status) => tryTo(machineFailure(status, message)),
+    failed: (message, status, code) => tryTo(machineFailure(status, message, code)),
     ended() {},
     reopen() {},
   };

@@ -31,9 +31,15 @@ export function machineRecord({ level, code, message, facts }: Report): string {
   return record(`${level.toUpperCase()} ${number}${extra}`, message);
 }
 
+/** EXTRA of failures upon which front ends ask for the passphrase. */
+const failures: Readonly<Record<string, string>> = {
+  'passphrase-missing': ' EOFError',
+  'wrong-passphrase': ' GPGError',
+};
+
 /** The record that ends a failed run. @param status duplicity's; 0 for what it is content with */
-export function machineFailure(status: number, message: string): string {
-  return record(status === 0 ? 'WARNING 1' : `ERROR ${status}`, message);
+export function machineFailure(status: number, message: string, code = ''): string {
+  return record(status === 0 ? 'WARNING 1' : `ERROR ${status}${failures[code] ?? ''}`, message);
 }
 
 /** `NOTICE 16`: bytes, seconds so far, percent, seconds left, bytes per second, whether nothing moves. */

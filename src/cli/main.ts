@@ -67,7 +67,8 @@ export async function main(
     const theirs = duplicityStatusOf(error, asDuplicityDoes ? action : undefined);
     const told = isTheirs ? theirs : translated(status);
     const words = error === undefined ? undefined : describeFailure(error);
-    if (words !== undefined) logs?.failed(words, theirs);
+    if (words !== undefined)
+      logs?.failed(words, theirs, error instanceof BackupError ? error.code : undefined);
     logs?.ended(told);
     await json?.result(action, told, error);
     return told;

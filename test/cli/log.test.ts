@@ -1,7 +1,7 @@
 /** `--log-file` and `--log-fd`. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   mkdirSync,
@@ -223,6 +223,29 @@ test('--log-fd has what duplicity has there: entries, listings, chains', async t
     recorded(kind, 'collection-status', 'file://theirs')[0]!.replace(/^backend .*$|^\. .*\n/gm, '');
   assert.match(fields('theirs'), /^chain-complete\n full \w+Z 1 noenc\n inc \w+Z 1 noenc\n/m);
   assert.equal(fields('ours'), fields('theirs'));
+});
+
+test('a failure for want of the right passphrase has the words upon which front ends ask for it', async t => {
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  const args = ['source', 'file://target', '--duplicity-exit-codes', '--log-fd', '3'];
+  expectStatus(await program.run(['full', ...args.slice(0, 2)], { passphrase: 'right' }));
+  const programs = [[process.execPath, cliPath], ...(needTool(t, 'duplicity') ? [['duplicity']] : [])];
+  for (const [command, ...first] of programs) {
+    const theirs = first.length > 0 ? args : args.filter(arg => arg !== '--duplicity-exit-codes');
+    const failed = (passphrase: object) => {
+      const env = {
+        ...program.env,
+        XDG_CACHE_HOME: join(program.home, `cache-of-${first.length}`),
+        ...passphrase,
+      };
+      const words = ['-c', '"$@" 3>records </dev/null', 'sh', command!, ...first, ...theirs];
+      spawnSync('setsid', ['sh', ...words], { cwd: program.home, env });
+      return /^ERROR .*$/m.exec(readFileSync(join(program.home, 'records'), 'utf8'))?.[0];
+    };
+    assert.equal(failed({}), 'ERROR 30 EOFError', command);
+    assert.equal(failed({ PASSPHRASE: 'wrong' }), 'ERROR 31 GPGError', command);
+  }
 });
 
 test('--progress is in the log for programs too', async t => {
