@@ -96,10 +96,18 @@ function fromEnvironment(environment: Environment): ReadonlyMap<string, OptionVa
   for (const { long, kind, repeatable, ordered } of options) {
     const text = environment[variableOf(long)];
     if (text === undefined || text === '') continue;
-    if (kind === 'flag') found.set(long, !['0', 'no', 'false'].includes(text.toLowerCase()));
+    if (kind === 'flag') found.set(long, isMeant(long, text));
     else found.set(long, repeatable || ordered ? text.split('\n').filter(line => line !== '') : text);
   }
   return found;
+}
+
+/** Guessing is no good here: `off` taken for yes would store without encryption. */
+function isMeant(long: string, text: string): boolean {
+  const word = text.trim().toLowerCase();
+  if (['1', 'yes', 'true', 'on'].includes(word)) return true;
+  if (['0', 'no', 'false', 'off'].includes(word)) return false;
+  throw new BackupError('usage', `${variableOf(long)} takes yes or no, not '${text}'`);
 }
 
 /** Arguments with those that a profile has in place of those that were not typed; they end where one is missing. */

@@ -41,6 +41,20 @@ test('a profile gives source and URL; where a restore goes is always typed', asy
   await assert.rejects(places('replicate'), /missing required argument 'URL2'/);
 });
 
+test('a variable for a flag says yes or no, and nothing else', async () => {
+  const parsed = async (text: string) => {
+    const environment = { TSBACKUP_NO_ENCRYPTION: text };
+    const background = { environment, loadProfile: () => Promise.reject(new Error('no profile')) };
+    return (await parseCommandLine(['full', 'src', 'file:///t'], '1.0.0', () => {}, background))!.values;
+  };
+  for (const text of ['1', 'yes', 'True', 'on'])
+    assert.equal((await parsed(text))['no-encryption'], true, text);
+  for (const text of ['', '0', 'no', 'false', 'Off', 'off ']) {
+    assert.equal((await parsed(text))['no-encryption'], undefined, text);
+  }
+  await assert.rejects(parsed('maybe'), /^BackupError: TSBACKUP_NO_ENCRYPTION takes yes or no, not 'maybe'$/);
+});
+
 test('what follows an option is its value, whatever it looks like', async t => {
   const { parse } = withProfile(t, '[options]', 'volsize = 7');
   const { ordered, values, profile } = await parse('full', '--exclude', '--profile', 'src', 'file:///t');
