@@ -9,6 +9,7 @@
  */
 
 import { createHash, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
@@ -123,6 +124,7 @@ async function putParts(
   if (outer?.aborted) forward();
   outer?.addEventListener('abort', forward, { once: true });
   const { signal } = abort;
+  setMaxListeners(0, signal); // each part on its way listens, and Node.js would take more than ten for a leak
   const sums = newSums(session);
   const inFlight = new Set<Promise<void>>();
   const done: { PartNumber: number; ETag: string | undefined; ChecksumSHA256?: string }[] = [];

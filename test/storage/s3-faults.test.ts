@@ -435,6 +435,29 @@ test('an abort ends the wait for the next attempt and a request that hangs', asy
   assert.deepEqual(await listed(hanging.storage), []);
 });
 
+test('as many parts as are wanted are on their way, of which Node.js has nothing to say', async t => {
+  const width = 12; // from 11 on it speaks of a memory leak, in the mail of cron
+  const warnings: string[] = [];
+  const note = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  const enough = new BackupError('interrupted', 'enough');
+  const abort = new AbortController();
+  let parts = 0;
+  const { storage } = await behind(
+    t,
+    seen => {
+      if (!isPart(seen)) return undefined;
+      if (++parts === width) abort.abort(enough);
+      return { kind: 'hang' };
+    },
+    { multipartMaxProcs: width, timeout: 60 },
+  );
+  const work = storage.put('x', lentBytes((width + 2) * PART, 65_536), { signal: abort.signal });
+  await assert.rejects(work, error => error === enough);
+  assert.deepEqual(warnings, []);
+});
+
 test('an abort ends the wait of a limited upload', async t => {
   const reason = new BackupError('interrupted', 'enough');
   const abort = new AbortController();
