@@ -159,7 +159,7 @@ function countOf(text: string): number {
 /** In the words that scripts written for duplicity look for. */
 function describePlan({ action, force: forced, dryRun }: RemoveRequest, plan: RetentionPlan): string[] {
   const force = forced && !dryRun;
-  const names = plan.removals.flatMap(removal => removal.names);
+  const names = plan.removals.flatMap(removal => removal.names.map(displayPath));
   const lines = [...plan.notes];
   if (plan.neededTimes.length > 0) {
     lines.push(

@@ -4,7 +4,7 @@
  * keeps its place in the set it belongs to, so that it goes when the set goes.
  */
 
-import { displayPath, pathFromText } from '../bytes.ts';
+import { displayPath } from '../bytes.ts';
 import {
   endOf,
   type Form,
@@ -20,7 +20,7 @@ import {
 } from './names.ts';
 import { formatTime } from './time.ts';
 
-/** An object at the target; size in bytes. */
+/** An object at the target: its name as bytes in a latin1 string, its size in bytes. */
 export interface Listed {
   readonly name: string;
   readonly size: number;
@@ -82,7 +82,7 @@ export function groupSets(
       draft.extras.push(object);
       problems.push({
         code: 'trailing-name',
-        message: `${shown(name)} is not part of a backup but begins like it; real duplicity stumbles over it, so remove or rename it.`,
+        message: `${displayPath(name)} is not part of a backup but begins like it; real duplicity stumbles over it, so remove or rename it.`,
         names: [name],
       });
     }
@@ -115,7 +115,7 @@ function place(
   draft.extras.push(other);
   problems.push({
     code: 'duplicate-object',
-    message: `${shown(other.name)} is there beside ${shown(keep.name)}, which is used; real duplicity stops at such doubles, so remove the wrong one.`,
+    message: `${displayPath(other.name)} is there beside ${displayPath(keep.name)}, which is used; real duplicity stops at such doubles, so remove the wrong one.`,
     names: [keep.name, other.name],
   });
 }
@@ -178,9 +178,4 @@ export function namesOf(set: BackupSet): string[] {
 /** A set in words, for messages: `full backup of 20261123T005742Z`. */
 export function describeSet(id: SetId): string {
   return `${id.type === 'full' ? 'full' : 'incremental'} backup of ${formatTime(endOf(id))}`;
-}
-
-/** A name made harmless for a terminal. */
-export function shown(name: string): string {
-  return displayPath(pathFromText(name));
 }

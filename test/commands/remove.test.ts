@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathFromText } from '../../src/bytes.ts';
 import { type RemoveAction, remove } from '../../src/commands/remove.ts';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
@@ -77,6 +78,19 @@ test('cleanup removes the volumes of a set that was never completed, and nothing
   await call(archive, 'cleanup', '', true);
   assert.equal(readdirSync(archive.folder).length, before - 1);
   assert.match(await call(archive, 'cleanup', '', true), /nothing deleted in cleanup/);
+});
+
+test('names at the target are told as they are, and steer no terminal', async t => {
+  const archive = await threeChains(tempDir(t));
+  const stray = 'fü-duplicity-full.20300101T000000Z.vol1.difftar';
+  writeFileSync(join(archive.folder, `${stray}.\x1b[31m\n`), 'an editor left it');
+  const prefixes = { file: pathFromText('fü-') };
+  archive.host.clear();
+  const request = { ...archive.common, prefixes, url: archive.url, limit: '', force: false, dryRun: false };
+  assert.equal(await remove({ ...request, action: 'cleanup' }, archive.host), 0);
+  const told = `${stray}.\\x1b[31m\\x0a`;
+  assert.ok(archive.host.output().includes(`\n${told}\n`));
+  assert.ok(archive.host.reports.some(({ message }) => message.startsWith(`${told} is not part of`)));
 });
 
 test('prune keeps what the calendar says, in words, and what is left restores', async t => {
