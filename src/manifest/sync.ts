@@ -28,12 +28,8 @@ export interface SyncPlan {
     readonly encrypted: boolean;
     readonly compressed: boolean;
   }[];
-  /** To be removed from the cache: what an interrupted run left and nobody can use. */
-  readonly drop: readonly { readonly name: string; readonly reason: string }[];
   /** In the cache as of a finished set, but not at the target: kept, and an incident to report. */
   readonly unknownAtTarget: readonly { readonly name: string; readonly set: SetId }[];
-  /** Sets that a run has begun and not committed: what may be resumed. */
-  readonly partial: readonly SetId[];
 }
 
 /**
@@ -62,7 +58,7 @@ export function planSync(
       if (where && !(held && held.name < name)) set[where][parsed.kind] = { ...parsed, name };
     }
   }
-  const plan = { fetch: [], drop: [], unknownAtTarget: [], partial: [] } as Mutable<SyncPlan>;
+  const plan = { fetch: [], unknownAtTarget: [] } as Mutable<SyncPlan>;
   for (const set of [...sets.values()].sort(byTime)) {
     const needed = !neededChain || (startOf(set.id) <= neededChain.end && endOf(set.id) >= neededChain.start);
     planSet(set, needed, plan, prefixes);
@@ -93,20 +89,10 @@ function planSet(set: SetMetadata, needed: boolean, plan: Mutable<SyncPlan>, pre
   const { id, remote, final, part, stale } = set;
   const committed = remote.manifest !== undefined;
   const partial = part.manifest !== undefined && !committed;
-  if (partial) plan.partial.push(id);
-  const drop = (held: Held | undefined, reason: string) =>
-    held && plan.drop.push({ name: held.name, reason });
-
-  if (committed) drop(part.manifest, 'its set is committed at the target');
-  if (!partial) {
-    drop(part.signatures, committed ? 'its set is committed at the target' : 'its run cannot be resumed');
-  }
   for (const kind of ['manifest', 'signatures'] as const) {
     const kept = final[kind];
     if (partial) {
-      drop(stale[kind], 'a copy for sending that the resumed run makes anew');
-      // Real duplicity stops when it finds both; the resumed run writes the signatures again.
-      if (kind === 'signatures' && part[kind]) drop(kept, 'the run that made it is to be resumed');
+      // Signatures are finished before the manifest is, and say nothing yet.
       if (kind === 'manifest' && kept) plan.unknownAtTarget.push({ name: kept.name, set: id });
       continue;
     }
@@ -114,9 +100,7 @@ function planSet(set: SetMetadata, needed: boolean, plan: Mutable<SyncPlan>, pre
       if (held && !remote[kind]) plan.unknownAtTarget.push({ name: held.name, set: id });
     }
     const source = remote[kind];
-    if (!source) continue;
-    drop(stale[kind], 'a copy for sending that the target has');
-    if (kept || !needed || !committed) continue;
+    if (!source || kept || !needed || !committed) continue;
     const { name, encrypted, compressed } = source;
     plan.fetch.push({
       name,

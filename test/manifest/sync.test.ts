@@ -13,13 +13,11 @@ const names = (items: readonly { readonly name: string }[]) => items.map(item =>
 function expectPlan(
   remote: string[],
   local: string[],
-  expected: { fetch?: string[]; drop?: string[]; unknown?: string[]; partial?: SetId[] },
+  expected: { fetch?: string[]; unknown?: string[] },
 ): void {
   const plan = planSync(remote, local);
   assert.deepEqual(names(plan.fetch), expected.fetch ?? [], 'fetch');
-  assert.deepEqual(names(plan.drop), expected.drop ?? [], 'drop');
   assert.deepEqual(names(plan.unknownAtTarget), expected.unknown ?? [], 'unknownAtTarget');
-  assert.deepEqual(plan.partial, expected.partial ?? [], 'partial');
 }
 
 test('planSync() fetches what the cache lacks, into its names there', () => {
@@ -59,49 +57,36 @@ test('planSync() fetches only what overlaps the needed chain', () => {
   );
 });
 
-test('planSync() never drops finished metadata that the target has lost', () => {
+test('planSync() tells finished metadata that the target has lost', () => {
   expectPlan([], cached(full(0)), { unknown: cached(full(0)) });
   expectPlan([signatures(full(0))], cached(full(0)), { unknown: [cacheName('manifest', full(0))] });
   expectPlan([], [...cached(full(0)), manifestPart(full(0))], {
     unknown: [cacheName('manifest', full(0))],
-    partial: [full(0)],
   });
 });
 
 test('planSync() leaves a run that can be resumed alone', () => {
   const part = [manifestPart(inc(0, 5)), signaturesPart(inc(0, 5))];
   const before = [...whole(full(0)), volume(inc(0, 5))];
-  expectPlan(before, [...cached(full(0)), ...part], { partial: [inc(0, 5)] });
+  expectPlan(before, [...cached(full(0)), ...part], {});
   const uploaded = [...before, signatures(inc(0, 5))];
   const final = cacheName('signatures', inc(0, 5));
-  expectPlan(uploaded, [...cached(full(0)), manifestPart(inc(0, 5)), final], { partial: [inc(0, 5)] });
+  expectPlan(uploaded, [...cached(full(0)), manifestPart(inc(0, 5)), final], {});
 });
 
-test('planSync() clears what real duplicity would stumble over after a kill', () => {
+test('planSync() fetches what a run of real duplicity that was killed had not given its name', () => {
   const [set, remote] = [full(0), [volume(full(0)), signatures(full(0))]];
   const [manifestFile, signaturesFile] = cached(set) as [string, string];
-  // Signatures finished, but their part not yet removed.
-  expectPlan(remote, [manifestPart(set), signaturesPart(set), signaturesFile], {
-    drop: [signaturesFile],
-    partial: [set],
-  });
-  // Manifest uploaded, but not renamed in the cache.
-  expectPlan([...remote, manifest(set)], [manifestPart(set), signaturesFile], {
-    fetch: [manifest(set)],
-    drop: [manifestPart(set)],
-  });
-  // Both parts are there although the set is committed.
-  expectPlan(whole(set), [manifestPart(set), signaturesPart(set), manifestFile], {
-    fetch: [signatures(set)],
-    drop: [manifestPart(set), signaturesPart(set)],
-  });
-  // Signatures of a run whose manifest is lost.
-  expectPlan([], [signaturesPart(set)], { drop: [signaturesPart(set)] });
+  expectPlan(remote, [manifestPart(set), signaturesPart(set), signaturesFile], {});
+  expectPlan([...remote, manifest(set)], [manifestPart(set), signaturesFile], { fetch: [manifest(set)] });
+  const parts = [manifestPart(set), signaturesPart(set)];
+  expectPlan(whole(set), [...parts, manifestFile], { fetch: [signatures(set)] });
+  expectPlan([], [signaturesPart(set)], {});
 });
 
-test('planSync() drops copies made for sending only where the target has the thing', () => {
+test('planSync() counts copies made for sending only where the target has nothing of the set', () => {
   const sent = `${signatures(full(0)).replace(/\.gz$/, '')}.gpg`;
-  expectPlan(whole(full(0)), [...cached(full(0)), sent], { drop: [sent] });
-  expectPlan([volume(full(0))], [manifestPart(full(0)), sent], { drop: [sent], partial: [full(0)] });
+  expectPlan(whole(full(0)), [...cached(full(0)), sent], {});
+  expectPlan([volume(full(0))], [manifestPart(full(0)), sent], {});
   expectPlan([], [sent], { unknown: [sent] });
 });
