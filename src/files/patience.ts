@@ -69,6 +69,8 @@ export function createPatience(
     let wasAway = false;
     for (let delay = FIRST_PAUSE_MS; ; delay = Math.min(2 * delay, LONGEST_PAUSE_MS)) {
       const isThere = answers();
+      if (isThere && wasAway) isBack(); // the one thing may fail for good, and the wait for the source is over
+      wasAway &&= !isThere;
       const left = isThere ? loneMs : begun + retryForMs - now();
       if (left <= 0) throw isThere ? error : stayedAway(root, error, retryForMs);
       if (!isThere && !wasAway) report(waitingFor(error, retryForMs));
@@ -79,11 +81,14 @@ export function createPatience(
       try {
         again();
         const result = work();
-        if (wasAway) checkBack();
+        if (wasAway) {
+          answers(); // it may be another file system
+          isBack();
+        }
         return result;
       } catch (thrown) {
         if (!isAway(thrown)) {
-          if (wasAway) checkBack(); // a folder without its disk gives other errors than the disk
+          if (wasAway && answers()) isBack(); // a folder without its disk gives other errors than the disk
           throw thrown;
         }
         error = thrown;
@@ -91,8 +96,9 @@ export function createPatience(
     }
   }
 
-  function checkBack(): void {
-    if (answers()) report({ level: 'notice', code: 'source-back', message: 'The source answers again.' });
+  /** Whoever was told to let the wait be has to hear that it is over. */
+  function isBack(): void {
+    report({ level: 'notice', code: 'source-back', message: 'The source answers again.' });
   }
 
   return {

@@ -60,6 +60,18 @@ test('createPatience() tries again until the source is back, and tells of it onc
   );
 });
 
+test('createPatience() tells that the source is back though one thing in it fails for good', t => {
+  const { root, device, away, back } = sourceIn(scratch(t));
+  const { host, reports } = fakeTime({ 20: back });
+  away();
+  const patience = createPatience(root, device, { ...host, retryForMs: 300_000 });
+  assert.throws(() => patience.call(fails('EIO')), { code: 'EIO' });
+  assert.deepEqual(
+    reports.map(({ code }) => code),
+    ['source-away', 'source-back'],
+  );
+});
+
 test('createPatience() gives up a root that stays away when its time is over', t => {
   const { root, device, away } = sourceIn(scratch(t));
   away();
