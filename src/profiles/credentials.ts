@@ -2,7 +2,7 @@
 
 import type { Environment } from './places.ts';
 import type { Profile } from './profile.ts';
-import { readSecret, type SecretSource } from './secrets.ts';
+import { readSecretText, type SecretSource } from './secrets.ts';
 
 /**
  * @param environment is written to, unless it has credentials of its own
@@ -18,8 +18,7 @@ export async function provideCredentials(
   const { 'access-key-id': id, 'secret-access-key': secret, profile } = s3;
   if (id !== undefined && secret !== undefined && environment.AWS_ACCESS_KEY_ID === undefined) {
     environment.AWS_ACCESS_KEY_ID = id as string;
-    const read = await readSecret(secret as SecretSource, environment, signal);
-    environment.AWS_SECRET_ACCESS_KEY = read.toString();
+    environment.AWS_SECRET_ACCESS_KEY = await readSecretText(secret as SecretSource, environment, signal);
   }
   if (profile !== undefined) environment.AWS_PROFILE ??= profile as string;
 }

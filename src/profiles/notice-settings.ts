@@ -4,12 +4,12 @@ import type { MailSettings, NoticeSettings, Secret, SmtpSettings, When } from '.
 import type { ProfileTable } from './parse.ts';
 import type { Environment } from './places.ts';
 import type { ProfileNotices } from './profile.ts';
-import { readSecret, type SecretSource } from './secrets.ts';
+import { readSecretText, type SecretSource } from './secrets.ts';
 
 export function noticeSettings(profile: ProfileNotices, environment: Environment): NoticeSettings {
   const secret = (table: ProfileTable, key: string) => {
     const source = table[key] as SecretSource | undefined;
-    return source && (async () => (await readSecret(source, environment)).toString('utf8'));
+    return source && (() => readSecretText(source, environment));
   };
   const { mail, smtp, pings, webhooks, ntfy } = profile;
   return {

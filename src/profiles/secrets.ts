@@ -56,6 +56,14 @@ export async function readSecret(
   }
 }
 
+/**
+ * The same as text, for what services ask for: none of it ends with the carriage return of a file from Windows. A
+ * passphrase may, as gpg counts that.
+ */
+export async function readSecretText(...from: Parameters<typeof readSecret>): Promise<string> {
+  return (await readSecret(...from)).toString('utf8').replace(/\r$/, '');
+}
+
 /** A sentence if others than its owner may read a file that holds a secret. */
 export function warnOfReaders(path: string): string | undefined {
   try {
