@@ -17,7 +17,7 @@ export interface KeepRules {
   readonly weekly?: number | undefined;
   readonly monthly?: number | undefined;
   readonly yearly?: number | undefined;
-  /** Seconds before the newest set, or before now if that is earlier. */
+  /** Seconds before the newest set, or before now if that is earlier; see `newestTime`. */
   readonly within?: number | undefined;
   /** Chains that stay in any case, the newest ones that have all their volumes and manifests; at least 1. */
   readonly fullMin: number;
@@ -56,10 +56,9 @@ export function planPrune(collection: Collection, rules: KeepRules, now: number)
   keepPeriods(sets, weekly, weekOf, keep);
   keepPeriods(sets, monthly, monthOf, keep);
   keepPeriods(sets, yearly, yearOf, keep);
-  for (const set of sets) {
-    if (newest && within && endOf(set.id) > Math.min(endOf(newest.id), now) - within) {
-      keep(set, 'young enough');
-    }
+  if (within) {
+    const from = Math.min(newestTime(sets, within), now) - within;
+    for (const set of sets) if (endOf(set.id) > from) keep(set, 'young enough');
   }
   const wholeChains = collection.chains.filter(chain => chain.sets.every(isWhole));
   for (const chain of wholeChains.slice(-fullMin)) {
@@ -85,6 +84,17 @@ export function planPrune(collection: Collection, rules: KeepRules, now: number)
     neededTimes: [],
     notes: [],
   };
+}
+
+/**
+ * What ages count from: the newest set, or the one before it if that is older than `within` already. A clock that was
+ * ahead for one run would make all others old, and that run would remove them.
+ * @param sets newest first
+ */
+function newestTime([newest, previous]: readonly BackupSet[], within: number): number {
+  if (!newest) return Number.POSITIVE_INFINITY;
+  const time = endOf(newest.id);
+  return previous && endOf(previous.id) <= time - within ? endOf(previous.id) : time;
 }
 
 /** A set that is kept only works with all before it. */

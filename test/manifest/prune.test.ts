@@ -43,6 +43,14 @@ test('planPrune() does not take sets for old because a wrong clock has dated one
   assert.deepEqual(kept, [14, 15, 16, 17, 18, 19, 1000]);
 });
 
+test('planPrune() does not take sets for old because the clock of this one run is years ahead', () => {
+  const { sets } = daily(20, 7);
+  const ahead = full(1000 * DAY);
+  const collection = collectSets(listed(...[...sets, ahead].map(set => whole(set))));
+  const kept = keptDays(collection, { within: 5 * DAY + 1 }, EPOCH + 1000 * DAY);
+  assert.deepEqual(kept, [14, 15, 16, 17, 18, 19, 1000]);
+});
+
 test('planPrune() takes the last set of each week, month and year', () => {
   const { collection } = daily(100, 1);
   const days = (rules: Partial<KeepRules>) =>
