@@ -46,7 +46,7 @@ export function hasOwner(has: Owner | undefined, wanted: Owner, part: OwnerPart)
 }
 
 /** What a restored thing may lack. */
-export type AttributeName = 'owner' | 'mode' | 'time';
+export type AttributeName = 'owner' | 'mode' | 'time' | 'name';
 
 /** Owner and permission bits of what is there. */
 export interface Has extends Owner {

@@ -1,15 +1,16 @@
 /**
  * Names that are one to the file system where things are restored, and are not in the archive: `Photo.JPG` and
- * `photo.jpg` on a USB stick or a Windows share. The second would replace the first, and nobody would know.
+ * `photo.jpg`, `notes` and `notes.`, or `long name.txt` and `LONGNA~1.TXT`, on a USB stick or a Windows share. The second
+ * would replace the first, and nobody would know.
  */
 
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import { bytesOf, displayPath, isWithin, textFromPath } from '../bytes.ts';
 import { systemError } from './problem.ts';
 import type { TargetFolder } from './target-folder.ts';
 
 export interface TakenNames {
-  /** Finds out, by what was placed last, whether case matters there; to be called before its folder is closed. */
+  /** Finds out, by what was placed last, what counts in names there; to be called before its folder is closed. */
   learn(): void;
   /** @throws EEXIST for what is in a folder whose name was taken */
   check(path: string): void;
@@ -17,42 +18,70 @@ export interface TakenNames {
   take(folder: TargetFolder, name: string, path: string): void;
 }
 
-export function createTakenNames(): TakenNames {
-  const taken = new WeakMap<TargetFolder, Map<string, string>>();
-  let last: { readonly folder: TargetFolder; readonly name: string } | undefined;
-  let isCaseless: boolean | undefined;
-  let refused: { readonly path: string; readonly by: string } | undefined;
+/** Such as FAT gives to what has a longer name: it leads there as well, and is not listed. */
+const SHORT_NAME = /^[^.]{1,6}~\d{1,6}(\.[^.]{1,3})?$/;
 
-  function note(folder: TargetFolder, name: string): void {
+/** @param onCut something gets a name without the dots at its end */
+export function createTakenNames(onCut: (path: string) => void): TakenNames {
+  const taken = new WeakMap<TargetFolder, Map<string, string>>();
+  let last: { readonly folder: TargetFolder; readonly name: string; readonly path: string } | undefined;
+  let isCaseless: boolean | undefined;
+  let dropsDots: boolean | undefined;
+  let refused: { readonly path: string; readonly why: string } | undefined;
+
+  const inCase = (name: string) => (isCaseless ? textFromPath(name).normalize().toLowerCase() : name);
+  const keyOf = (name: string) => (dropsDots ? inCase(name).replace(/\.+$/, '') : inCase(name));
+
+  function note(folder: TargetFolder, name: string, path: string): void {
     const names = taken.get(folder) ?? new Map<string, string>();
     taken.set(folder, names.set(keyOf(name), name));
+    if (dropsDots && name.endsWith('.')) onCut(path);
+  }
+
+  function whyTaken(folder: TargetFolder, name: string): string | undefined {
+    const by = taken.get(folder)?.get(keyOf(name));
+    if (by === name || (by === undefined && !SHORT_NAME.test(name)) || !lookAt(folder, name))
+      return undefined;
+    if (by === undefined) {
+      const isListed = namesIn(folder).some(listed => keyOf(listed) === keyOf(name));
+      return isListed ? undefined : 'it is the short name of something else there';
+    }
+    const same =
+      inCase(by) === inCase(name)
+        ? 'upper and lower case are the same there'
+        : 'dots at the end of a name count for nothing there';
+    return `${same}, and ${displayPath(by)} has the place`;
   }
 
   function check(path: string): void {
-    if (refused === undefined || !isWithin(path, refused.path)) return;
-    const message = `upper and lower case are the same there, and ${displayPath(refused.by)} has the place`;
-    throw systemError('EEXIST', message);
+    if (refused !== undefined && isWithin(path, refused.path)) throw systemError('EEXIST', refused.why);
   }
 
   return {
     learn() {
-      if (!last || isCaseless !== undefined) return;
-      const { folder, name } = last;
+      if (!last || (isCaseless !== undefined && dropsDots !== undefined)) return;
+      const { folder, name, path } = last;
       last = undefined;
-      const other = swapCase(name);
-      const found = other === name ? undefined : lookAt(folder, name);
+      const found = lookAt(folder, name);
       if (!found) return;
-      const same = lookAt(folder, other);
-      isCaseless = same !== undefined && same.ino === found.ino && same.dev === found.dev;
-      if (isCaseless) note(folder, name);
+      const isAlso = (other: string) => {
+        const same = lookAt(folder, other);
+        return same !== undefined && same.ino === found.ino && same.dev === found.dev;
+      };
+      // Not one of several names of a file, where links are known.
+      dropsDots ??= (found.isDirectory() || found.nlink <= 1n) && isAlso(`${name}.`);
+      const other = swapCase(name);
+      if (other !== name) isCaseless ??= isAlso(other);
+      if (isCaseless || dropsDots) note(folder, name, path);
     },
     check,
     take(folder, name, path) {
-      if (isCaseless === undefined) last = { folder, name };
-      if (!isCaseless) return;
-      const by = taken.get(folder)?.get(keyOf(name));
-      if (by === undefined || by === name || !lookAt(folder, name)) return note(folder, name);
-      refused = { path, by };
+      if (isCaseless === undefined || dropsDots === undefined) last = { folder, name, path };
+      if (!isCaseless && !dropsDots) return;
+      const why = whyTaken(folder, name);
+      if (why === undefined) return note(folder, name, path);
+      last = undefined;
+      refused = { path, why };
       check(path);
     },
   };
@@ -66,7 +95,14 @@ function lookAt(folder: TargetFolder, name: string): BigIntStats | undefined {
   }
 }
 
-const keyOf = (name: string) => textFromPath(name).normalize().toLowerCase();
+/** Names in a folder; all of them pass for none where they can't be read. */
+function namesIn({ base }: TargetFolder): string[] {
+  try {
+    return readdirSync(bytesOf(base), 'latin1');
+  } catch {
+    return [];
+  }
+}
 
 const swapCase = (name: string) =>
   name.replace(/[a-zA-Z]/g, letter => (letter < 'a' ? letter.toLowerCase() : letter.toUpperCase()));

@@ -21,6 +21,8 @@ export interface TargetTreeOptions {
   entered?(folder: TargetFolder): void;
   /** A directory was made that the archive does not describe. */
   missing(path: string): void;
+  /** The file system drops the dots at the end of a name. */
+  cut?(path: string): void;
 }
 
 export interface TargetTree {
@@ -38,7 +40,7 @@ export interface TargetTree {
 export function createTargetTree(target: string, options: TargetTreeOptions): TargetTree {
   const { fdFolder } = options;
   const stack: TargetFolder[] = [];
-  const taken = createTakenNames();
+  const taken = createTakenNames(path => options.cut?.(path));
   let around: TargetFolder | undefined; // the folder around a target that is no folder itself
 
   function leave(folder: TargetFolder): void {

@@ -133,6 +133,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       const message = 'the backup does not describe this folder; it was made with mode 0700';
       options.onProblem({ path, systemCode: 'ENOENT', message, restored: true });
     },
+    cut(path) {
+      const message = 'the file system there drops the dots at its end';
+      options.onProblem({ path, systemCode: 'EINVAL', message, restored: true, attribute: 'name' });
+    },
   });
 
   function trouble(path: string, error: unknown, restored: boolean, attribute?: AttributeName): void {
