@@ -1,5 +1,6 @@
 /** collection-status of what has changed: one file's history, or all changes of a set, from the manifests' lists. */
 
+import { displayPath } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import type { Chain } from '../manifest/chains.ts';
 import {
@@ -17,8 +18,39 @@ import { RULE } from '../manifest/status-text.ts';
 import type { Archive } from './archive.ts';
 import type { Host } from './host.ts';
 
-/** What the sets of a chain did to the file `path`. */
-export async function printHistory(path: string, chain: Chain, archive: Archive, host: Host): Promise<void> {
+/**
+ * What the sets of a chain did to the file `path`.
+ * @param others chains that are asked, oldest first, if it did nothing: the file may have been deleted before it began
+ */
+export async function printHistory(
+  path: string,
+  chain: Chain,
+  others: readonly Chain[],
+  archive: Archive,
+  host: Host,
+): Promise<void> {
+  const { reporter, signal } = host;
+  const entries = await historyIn(chain, path, archive, host);
+  if (entries.length === 0) {
+    for (const other of others) {
+      try {
+        entries.push(...(await historyIn(other, path, archive, host)));
+      } catch (error) {
+        if (signal.aborted || !(error instanceof BackupError)) throw error;
+        reporter.report({ level: 'warning', code: error.code, message: error.message });
+      }
+    }
+  }
+  if (entries.length === 0) {
+    const message = `no backup at the target lists the file ${displayPath(path)}; write it as list-current-files does (lists of changes have no folders)`;
+    reporter.report({ level: 'warning', code: 'nothing-to-restore', message });
+  }
+  await host.print(`${historyLines(path, entries).join('\n')}\n`, () =>
+    entries.map(({ set, change }) => changeItem(set, { change, path })),
+  );
+}
+
+async function historyIn(chain: Chain, path: string, archive: Archive, host: Host): Promise<HistoryEntry[]> {
   const entries: HistoryEntry[] = [];
   for (const set of chain.sets) {
     await mention(set, archive, host);
@@ -26,9 +58,7 @@ export async function printHistory(path: string, chain: Chain, archive: Archive,
       for (const { change } of changes.filter(change => change.path === path)) entries.push({ set, change });
     }
   }
-  await host.print(`${historyLines(path, entries).join('\n')}\n`, () =>
-    entries.map(({ set, change }) => changeItem(set, { change, path })),
-  );
+  return entries;
 }
 
 /** What a set of a chain did; @param index 0 for the newest set, -1 for all. @throws BackupError `usage` */

@@ -16,7 +16,7 @@ export interface StatusRequest extends CommonOptions {
   readonly url: string;
   /** Whether a target that is not there is shown as an empty one as well, for scripts that ask so before the first backup. */
   readonly isAbsentShown: boolean;
-  /** The history of this path in the newest chain in place of the chains. */
+  /** The history of this path in the newest chain, else in all others, in place of the chains. */
   readonly fileChanged?: string | undefined;
   /** The changes of this set of the newest chain in place of the chains: 0 is the newest, -1 stands for all. */
   readonly changesInSet?: number | undefined;
@@ -42,7 +42,13 @@ export async function status(request: StatusRequest, host: Host): Promise<number
       if (!chain) throw noBackup(archive.storage, collection);
       await host.print(`${lastFullLine(collection)}\n`, () => []);
       await (changesInSet === undefined
-        ? printHistory(fileChanged!, chain, archive, host)
+        ? printHistory(
+            fileChanged!,
+            chain,
+            collection.chains.filter(one => one !== chain),
+            archive,
+            host,
+          )
         : printChanges(changesInSet, chain, archive, host));
       return exitStatus.done;
     }

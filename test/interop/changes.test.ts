@@ -78,6 +78,22 @@ test('a history names the sets in which a file changed, for programs too', async
   );
 });
 
+test('a file that was deleted before the newest chain began is found in the chain before', async t => {
+  const { program, url, options } = await tellStory(t);
+  const source = join(program.home, 'source');
+  rmSync(join(source, 'plain'));
+  const full = ['full', '--current-time', String(START + 3 * 86_400), source, url];
+  expectStatus(await program.run(full, options));
+  const ask = (path: string) => program.run(['collection-status', '--file-changed', path, url], options);
+  assert.match(
+    expectStatus(await ask('plain')).stdout,
+    /^Total number of backup: 2$.*\bNew\n.*\bChanged\n/ms,
+  );
+  const never = expectStatus(await ask('Plain'));
+  assert.match(never.stdout, /^Total number of backup: 0$/m);
+  assert.match(never.stderr, /^Warning: no backup at the target lists the file Plain; /);
+});
+
 test('changes of all sets come newest first; a set that is not there is refused', async t => {
   const { program, url, options } = await tellStory(t);
   const all = await program.run(['collection-status', '--show-changes-in-set', '-1', url], options);

@@ -71,7 +71,7 @@ export const readingOptions: readonly OptionSpec[] = [
     long: 'file-changed',
     kind: 'text',
     value: 'PATH',
-    help: 'in which sets of the newest chain this file changed; relative to the backed up folder',
+    help: 'in which sets of the newest chain, or else of the others, this file changed; relative to the backed up folder',
     actions: ['collection-status'],
   },
   {
