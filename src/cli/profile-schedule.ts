@@ -133,7 +133,7 @@ const places: readonly string[] = [
 const proxies = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap(name => [name, name.toLowerCase()]);
 const authorities = ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'];
 
-function scheduleHost(): ScheduleHost {
+export function scheduleHost(): ScheduleHost {
   const { username, homedir, uid } = user();
   const kept = [...places, ...proxies, ...authorities].flatMap(name => {
     const value = process.env[name];

@@ -9,8 +9,10 @@ import { profileNames, stateFolder } from '../profiles/places.ts';
 import { loadProfile } from '../profiles/profile.ts';
 import { type ProfileState, readState } from '../profiles/state.ts';
 import { nextRun, parseCalendar } from '../schedule/calendar.ts';
+import { installedSchedules } from '../schedule/install.ts';
 import { optionNames } from './options.ts';
 import type { Invocation } from './parse.ts';
+import { scheduleHost } from './profile-schedule.ts';
 
 /** @returns the exit status */
 export async function statusOfProfiles(
@@ -47,10 +49,20 @@ export async function statusOfProfiles(
     }
     if (worst === exitStatus.done || status.status === exitStatus.failed) worst = status.status;
     const item = { type: 'profile', ...status, lastRun: status.lastRun ?? null };
-    await host.print(formatProfileStatus(status, host.now()), () => [item]);
+    const isInstalled = status.nextRun === undefined || (await hasSchedule(one));
+    await host.print(formatProfileStatus(status, host.now(), isInstalled), () => [item]);
   }
   for (const [file, states] of metrics) publish(file, formatMetrics(states), host);
   return worst;
+}
+
+/** Where that can't be found out, nothing is said against it. */
+async function hasSchedule(profile: string): Promise<boolean> {
+  try {
+    return (await installedSchedules(profile, scheduleHost())).length > 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Monitoring writes `8d`, and duplicity 8D; of days, weeks and years there is but one kind. */

@@ -57,7 +57,8 @@ const words: Readonly<Record<ProfileStatus['verdict'], string>> = {
   never: 'it has never run',
 };
 
-export function formatProfileStatus(status: ProfileStatus, now: number): string {
+/** @param isInstalled whether this machine has something that begins the runs */
+export function formatProfileStatus(status: ProfileStatus, now: number, isInstalled = true): string {
   const { profile, verdict, lastRun, lastSuccess, age, nextRun, running, archive, lastCheck } = status;
   const row = (name: string, text: string) => `  ${name.padEnd(14)} ${text}`;
   const time = (seconds: number) => asctime(Math.floor(seconds));
@@ -70,7 +71,10 @@ export function formatProfileStatus(status: ProfileStatus, now: number): string 
     if (lastRun.verdict !== 'ok') lines.push(row('', lastRun.summary));
   }
   if (running !== undefined) lines.push(row('running since', `${time(running)}, unless it was killed`));
-  if (nextRun !== undefined) lines.push(row('next run', `${time(nextRun)} (in ${formatAge(nextRun - now)})`));
+  if (nextRun !== undefined) {
+    const doubt = isInstalled ? '' : `, but no schedule is installed: tsbackup schedule install ${profile}`;
+    lines.push(row('next run', `${time(nextRun)} (in ${formatAge(nextRun - now)})${doubt}`));
+  }
   if (archive) {
     const { chains, sets, bytes, chainLength, lastFull } = archive;
     lines.push(

@@ -165,7 +165,17 @@ test('the service leaves room for what a profile names: its files, the keyring, 
   const stated = join(home, '.local/state/tsbackup/p');
   mkdirSync(stated, { recursive: true });
   writeFileSync(join(stated, 'state.json'), '{"every":"Mon 21:15"}');
-  assert.match((await program.run(status)).stdout, /next run +Mon Dec 22 21:15:00 2014/);
+  const bin = join(home, 'bin');
+  mkdirSync(bin);
+  const env = { PATH: `${bin}:${process.env.PATH}` };
+  const nextRun = async (crontab: string) => {
+    writeFileSync(join(bin, 'crontab'), `#!/bin/sh\nprintf '${crontab}'\n`, { mode: 0o755 });
+    return /next run +(.*)$/m.exec((await program.run(status, { env })).stdout)?.[1];
+  };
+  const due = 'Mon Dec 22 21:15:00 2014 (in 6 days)';
+  const entry = '# tsbackup p: begin\\n15 21 * * 1 tsbackup run p\\n# tsbackup p: end\\n';
+  assert.equal(await nextRun(entry), due);
+  assert.equal(await nextRun(''), `${due}, but no schedule is installed: tsbackup schedule install p`);
   assert.match(unit, /^Environment="?GNUPGHOME=.*keys"?$/m);
   for (const lines of [
     ['[options]', 'pre-command = "mount /mnt/nas"'],
