@@ -171,8 +171,8 @@ Without an action, SOURCE URL is a backup.
 URL is file:///folder, file://folder relative to the current folder, or s3://bucket/prefix.
 
 First backup and its way back, with a passphrase that is asked for:
-  tsbackup full ~/Documents file://$HOME/backups
-  tsbackup restore file://$HOME/backups ~/restored
+  tsbackup full ~/Documents "file://$HOME/backups"
+  tsbackup restore "file://$HOME/backups" ~/restored
 
 Help for one action: tsbackup restore --help
 

@@ -20,12 +20,17 @@ export function checkSource(source: string, url: string, selection: Selection): 
   if (isWithin(to, from) && !isLeftOut(to.slice(from.length + 1), from, selection)) {
     throw new BackupError(
       'usage',
-      `the target ${displayPath(to)} lies in the source ${displayPath(from)}; it would back up itself; leave it out with --exclude`,
+      `the target ${displayPath(to)} lies in the source ${shown(from)}; it would back up itself; leave it out with --exclude`,
     );
   }
   if (isWithin(from, to)) {
-    throw new BackupError('usage', `the source ${displayPath(from)} lies in the target ${displayPath(to)}`);
+    throw new BackupError('usage', `the source ${displayPath(from)} lies in the target ${shown(to)}`);
   }
+}
+
+/** The root is '' here, as nothing ends with a slash. */
+function shown(folder: string): string {
+  return displayPath(folder || '/');
 }
 
 /**

@@ -37,15 +37,16 @@ test('config check finds a target that lies in the source, if it is not left out
   const program = createProgram(t);
   const config = join(program.home, '.config/tsbackup');
   mkdirSync(config, { recursive: true });
-  const check = (lines: string) => {
+  const check = (lines: string, source = program.home) => {
     writeFileSync(
       join(config, 'p.toml'),
-      `source = "${program.home}"\ntarget = "file://${program.home}/backups"\n${lines}\n`,
+      `source = "${source}"\ntarget = "file://${program.home}/backups"\n${lines}\n`,
     );
     return program.run(['config', 'check', 'p']);
   };
   assert.match(expectStatus(await check(''), 2).stderr, /the target .*backups lies in the source/);
   expectStatus(await check('[options]\nexclude = "**/backups"'));
+  assert.match(expectStatus(await check('', '/'), 2).stderr, /the target .*backups lies in the source \/; /);
 });
 
 test('config check finds what a run would refuse before it touches anything', async t => {
