@@ -58,3 +58,14 @@ export class SourceError extends Error {
 export function systemError(code: string, message: string): Error {
   return Object.assign(new Error(`${code}: ${message}`), { code });
 }
+
+/** What the system says of a name that a file system does not take, as those of other systems take no colon or question mark. */
+export function nameRefused(code: string): Error {
+  return systemError(code, 'the file system there does not take this name');
+}
+
+/** The error to throw where a name was what the system looked at. */
+export function ofName(error: unknown): unknown {
+  const code = systemCode(error);
+  return code === 'EINVAL' || code === 'EILSEQ' ? nameRefused(code) : error;
+}

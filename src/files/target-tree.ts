@@ -8,7 +8,7 @@ import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
 import { makeFolders } from './make-folders.ts';
-import { systemError } from './problem.ts';
+import { ofName, systemError } from './problem.ts';
 import { createTakenNames } from './taken-names.ts';
 import { checkName, openTargetFolder, type TargetFolder } from './target-folder.ts';
 
@@ -67,7 +67,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     try {
       mkdirSync(bytes, 0o700);
     } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw ofName(error);
       try {
         return entered(openTargetFolder(place, path, entry, fdFolder, follow));
       } catch (second) {
@@ -113,7 +113,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     try {
       return entered(openTargetFolder(place, path, undefined, fdFolder));
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
+      if (systemCode(error) !== 'ENOENT') throw ofName(error);
       mkdirSync(bytesOf(place), 0o700);
       options.missing(path);
       return openTargetFolder(place, path, undefined, fdFolder);

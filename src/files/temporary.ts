@@ -15,7 +15,7 @@ import {
 import { hostname } from 'node:os';
 import { bytesOf } from '../bytes.ts';
 import { systemCode } from '../errors.ts';
-import { systemError } from './problem.ts';
+import { nameRefused, ofName, systemError } from './problem.ts';
 import type { TargetFolder } from './target-folder.ts';
 
 /** Something in the making. */
@@ -59,8 +59,7 @@ export function placeOfTemporary({ folder, name }: Temporary): string {
 /**
  * Gives the real name. An empty directory there makes room; one with content stays, and this throws ENOTEMPTY.
  * @param onSetAside one with content makes room as well: it gets this name beside
- * @throws a system error; one that says so for a name that the file system does not take, as those of other systems
- *   take no colon or question mark
+ * @throws a system error; one that says so for a name that the file system does not take
  */
 export function putInPlace(
   temporary: Temporary,
@@ -73,9 +72,8 @@ export function putInPlace(
     renameSync(from, to);
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'EINVAL' || code === 'EILSEQ' || (code === 'ENOENT' && existsSync(from)))
-      throw systemError(code, 'the file system there does not take this name');
-    if (code !== 'EISDIR') throw error;
+    if (code === 'ENOENT' && existsSync(from)) throw nameRefused(code);
+    if (code !== 'EISDIR') throw ofName(error);
     makeRoom(temporary.folder, to, onSetAside);
     renameSync(from, to);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
+import fs, {
   type BigIntStats,
   chmodSync,
   chownSync,
@@ -15,6 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesOf } from '../../src/bytes.ts';
@@ -584,4 +585,25 @@ test('createTreeWriter() throws when the target can not be made', t => {
   for (const target of ['file/new', 'dangling']) {
     assert.throws(() => restore(`${folder}/${target}`, [root]), { code: 'local-io' });
   }
+});
+
+test('createTreeWriter() says of a folder and of what is in it that the file system does not take the name', t => {
+  const target = scratch(t);
+  for (const call of ['mkdirSync', 'openSync'] as const) {
+    const original = fs[call] as (...given: unknown[]) => unknown;
+    t.mock.method(fs, call, (...given: unknown[]) => {
+      if (!String(given[0]).endsWith('12:30')) return original(...given);
+      throw Object.assign(new Error('EINVAL: made by a test'), { code: 'EINVAL', syscall: 'mkdir' });
+    });
+  }
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  const problems = restore(`${target}/out`, [root, entry('12:30', {}), entry('12:30/x', { text: 'x' })]);
+  assert.deepEqual(
+    problems.map(({ path, message, restored }) => [path, message, restored]),
+    ['12:30', '12:30/x'].map(path => [path, 'EINVAL: the file system there does not take this name', false]),
+  );
 });
