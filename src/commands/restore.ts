@@ -54,7 +54,11 @@ export async function restore(request: RestoreRequest, host: Host, thread?: Rest
     const sets = wantedSets(archive, await archive.readableCollection(), request, host);
     if (request.dryRun) {
       const volumes = requiredVolumes(await planAll(sets));
-      const text = ['Required volumes to restore:', ...volumes.map(name => `\t${name}`), ''].join('\n');
+      const text = [
+        'Required volumes to restore:',
+        ...volumes.map(name => `\t${displayPath(name)}`),
+        '',
+      ].join('\n');
       await host.print(text, () => [{ type: 'plan', volumes }]);
       if (request.deleteOthers) await printDeletions(request, sets, archive, host);
       return exitStatus.done;
