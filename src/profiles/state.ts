@@ -68,11 +68,48 @@ const nothing: ProfileState = {
 /** @param folder see places.ts; it need not exist */
 export function readState(folder: string): ProfileState {
   try {
-    const state = JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Partial<ProfileState>;
-    return { ...nothing, ...state, runs: Array.isArray(state.runs) ? state.runs : [] };
+    return stateIn(JSON.parse(readFileSync(join(folder, FILE), 'utf8')));
   } catch {
     return nothing;
   }
+}
+
+/** What of a record is as we write it; a damaged disk, or a hand, may have left anything. */
+function stateIn(record: unknown): ProfileState {
+  const state = fieldsOf(record);
+  const { runs, archive, lastCheck, every } = state;
+  const isRun = (run: unknown) =>
+    hasNumbers(run, ['started', 'ended', 'status']) &&
+    ['ok', 'warn', 'error'].includes(String(fieldsOf(run).verdict)) &&
+    typeof fieldsOf(run).summary === 'string';
+  return {
+    runs: Array.isArray(runs) ? (runs.filter(isRun) as RunRecord[]) : [],
+    lastSuccess: numberIn(state.lastSuccess),
+    running: numberIn(state.running),
+    archive: hasNumbers(archive, ['chains', 'sets', 'chainLength', 'bytes'])
+      ? {
+          ...(archive as ArchiveFacts),
+          lastFull: numberIn(fieldsOf(archive).lastFull),
+          lastSet: numberIn(fieldsOf(archive).lastSet),
+        }
+      : undefined,
+    lastCheck: hasNumbers(lastCheck, ['time'])
+      ? { ...(lastCheck as CheckRecord), damagedChain: numberIn(fieldsOf(lastCheck).damagedChain) }
+      : undefined,
+    ...(typeof every === 'string' && { every }),
+  };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function numberIn(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+function hasNumbers(value: unknown, names: readonly string[]): boolean {
+  return names.every(name => numberIn(fieldsOf(value)[name]) !== undefined);
 }
 
 /** @throws BackupError `local-io` */
