@@ -57,7 +57,8 @@ export function openProofs(archive: OwnFolder, now: number): Proofs {
 
 /**
  * What a run looks at: first what was never proved, then what was proved longest ago, until the sample is full. So
- * runs one after the other cover everything.
+ * runs one after the other cover everything. What fills it may be larger than the room that is left: an archive gets new
+ * objects every day, beside which a large volume would never find room, nor all that waits behind it.
  * @param budget bytes; at least one object is chosen
  */
 export function chooseSample<T extends Provable>(
@@ -69,7 +70,7 @@ export function chooseSample<T extends Provable>(
   const chosen: T[] = [];
   let bytes = 0;
   for (const object of [...objects].sort((a, b) => (age(a) === age(b) ? 0 : age(a) - age(b)))) {
-    if (chosen.length > 0 && bytes + object.size > budget) break;
+    if (chosen.length > 0 && bytes >= budget) break;
     chosen.push(object);
     bytes += object.size;
   }
