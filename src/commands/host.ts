@@ -48,6 +48,7 @@ export function packerOptions(host: Host): PackerOptions {
   let resume = () => {};
   const report = (event: Report) => {
     if (event.code === 'source-away') {
+      resume(); // of a wait that ended otherwise
       resume = watchdog.pause();
       if (!ownThread) pause(0); // so that a signal that follows on the message ends the wait
     }

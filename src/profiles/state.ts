@@ -77,7 +77,7 @@ export function readState(folder: string): ProfileState {
 /** What of a record is as we write it; a damaged disk, or a hand, may have left anything. */
 function stateIn(record: unknown): ProfileState {
   const state = fieldsOf(record);
-  const { runs, archive, lastCheck, every } = state;
+  const { runs, unended, archive, lastCheck, every } = state;
   const isRun = (run: unknown) =>
     hasNumbers(run, ['started', 'ended', 'status']) &&
     ['ok', 'warn', 'error'].includes(String(fieldsOf(run).verdict)) &&
@@ -86,6 +86,7 @@ function stateIn(record: unknown): ProfileState {
     runs: Array.isArray(runs) ? (runs.filter(isRun) as RunRecord[]) : [],
     lastSuccess: numberIn(state.lastSuccess),
     running: numberIn(state.running),
+    ...(Array.isArray(unended) && { unended: unended.filter(start => numberIn(start) !== undefined) }),
     archive: hasNumbers(archive, ['chains', 'sets', 'chainLength', 'bytes'])
       ? {
           ...(archive as ArchiveFacts),

@@ -221,16 +221,6 @@ test('where the archive cache has no room for a note old backups are removed all
   assert.equal(readdirSync(archive.folder).length, 6);
 });
 
-test('cleanup shows names that would steer a terminal or feign a line as what they are', async t => {
-  const base = tempDir(t);
-  const archive = await threeChains(base);
-  const odd = 'duplicity-full.20250101T000000Z.vol1.difftar.gz.\x1b[2J\nDone';
-  writeFileSync(join(archive.folder, odd), '');
-  assert.match(await call(archive, 'cleanup', '', false), /\.gz\.\\x1b\[2J\\x0aDone\n/);
-  assert.match(await call(archive, 'cleanup', '', true), /\.gz\.\\x1b\[2J\\x0aDone\n/);
-  assert.ok(!readdirSync(archive.folder).includes(odd));
-});
-
 test('cleanup spares a set that another machine completes while the plan is being read', async t => {
   const base = tempDir(t);
   const archive = await threeChains(base);

@@ -21,7 +21,7 @@ export const removalOptions: readonly OptionSpec[] = [
     long: 'keep-within',
     kind: 'text',
     value: 'INTERVAL',
-    help: 'keep sets that are less than INTERVAL older than the newest (if that came later than INTERVAL after the one before it: than that one), for example 3M',
+    help: 'keep sets that are less than INTERVAL older than the newest (after a gap longer than INTERVAL: than the one before), for example 3M',
     actions: ['prune'],
   },
 ];
