@@ -9,6 +9,7 @@ const only08 = `asynchronous-upload azure-blob-tier cf-backend do-not-restore-ow
 const only30 = `concurrency copy-blocksize file-prefix-jsonstat files-from filter-globbing filter-ignorecase
   filter-literal filter-regexp filter-strictcase jsonstat no-restore-ownership path-to-restore skip-if-no-change
   webdav-headers`;
+const only31 = 'full-if-n-inc no-check-remote use-gpgsm';
 const inBoth = `allow-source-mismatch archive-dir azure-max-block-size azure-max-connections
   azure-max-single-put-size b2-hide-files backend-retry-delay compare-data config-dir copy-links dry-run encrypt-key
   encrypt-sign-key exclude exclude-device-files exclude-filelist exclude-if-present exclude-older-than
@@ -30,6 +31,7 @@ const words = text => text.split(/\s+/);
 export const duplicityOptions = [
   ...words(only08).map(name => ({ name, generations: '0.8' })),
   ...words(only30).map(name => ({ name, generations: '3.0' })),
+  ...words(only31).map(name => ({ name, generations: '3.1' })),
   ...words(inBoth).map(name => ({ name, generations: '0.8, 3.0' })),
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 
@@ -69,7 +71,7 @@ export function compatibilityPage({ actions, options, foreignOptions }) {
   });
   return `# What of duplicity's command line works
 
-Every action and option of duplicity 0.8.22 and 3.0, and what tsbackup makes of it. Made by \`npm run docs\` from the table
+Every action and option of duplicity 0.8.22, 3.0 and 3.1, and what tsbackup makes of it. Made by \`npm run docs\` from the table
 of options; a test holds it against the program and against duplicity's own help. Actions and options may be cut short
 wherever that is unambiguous, as in duplicity 0.8. An option of another action is passed over, as duplicity does it; one
 that is not supported ends the run with status 2 and one line, before anything is touched.

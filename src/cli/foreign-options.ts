@@ -42,6 +42,12 @@ export const foreignOptions: readonly ForeignOption[] = [
   ),
   ...all('ignored', 'nothing', 'manifests list what has changed', 'no-files-changed'),
   ...all('ignored', 'nothing', 'the statistics are printed as text, or as JSON with --json', 'jsonstat'),
+  ...all(
+    'ignored',
+    'nothing',
+    'a backup needs no private key anyway, as long as the archive cache is there',
+    'no-check-remote',
+  ),
   ...all('ignored', 'nothing', 'it is for finding faults in duplicity', 'pydevd'),
   ...all('ignored', 'nothing', found, 's3-european-buckets s3-use-new-style s3-use-multiprocessing'),
   ...all('ignored', 'value', 'a silent connection is cut after --timeout', 's3-multipart-max-timeout'),
@@ -75,6 +81,12 @@ export const foreignOptions: readonly ForeignOption[] = [
     'nothing',
     'a certificate that nobody checks protects nothing',
     'ssl-no-check-certificate',
+  ),
+  ...all(
+    'refused',
+    'nothing',
+    'archives are sealed as OpenPGP, with a passphrase or with --encrypt-key; duplicity 3.1 reads what gpgsm has sealed',
+    'use-gpgsm',
   ),
   ...all('refused', 'value', 'it is for tests of duplicity', 'fail-on-volume skip-volume'),
 ];

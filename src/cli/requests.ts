@@ -30,6 +30,7 @@ export async function backupRequest(
     selection: await selectionFor(invocation, source, host),
     mode: action === 'full' || action === 'incremental' ? action : 'auto',
     fullIfOlderThan: values['full-if-older-than'] as string | undefined,
+    fullIfIncrementals: ranged(values, 'full-if-n-inc', 0, 1_000_000),
     allowSourceMismatch: values['allow-source-mismatch'] === true,
     skipIfNoChange: values['skip-if-no-change'] === true,
     encrypt: values['no-encryption'] !== true,

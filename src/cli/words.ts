@@ -47,6 +47,9 @@ const knownOptions: readonly Known[] = [
   ...['help', 'version'].map(long => ({ long, values: 0, meaning: long })),
 ];
 
+/** New in duplicity 3.1: cut short they give way to what it had before, which scripts mean. */
+const newest: ReadonlySet<string> = new Set(['full-if-n-inc', 'no-check-remote', 'use-gpgsm']);
+
 export interface Words {
   /** Undefined if none was named: then the arguments tell. */
   readonly action: Action | undefined;
@@ -104,7 +107,7 @@ function fullOption(word: string): { word: string; values: number } {
   const name = word.slice(2, equals < 0 ? undefined : equals);
   const tail = equals < 0 ? '' : word.slice(equals);
   const exact = knownOptions.find(({ long }) => long === name);
-  const meant = exact ? [exact] : knownOptions.filter(({ long }) => long.startsWith(name));
+  const meant = exact ? [exact] : optionsFrom(name);
   const meanings = [...new Set(meant.map(({ meaning }) => meaning))];
   if (meanings.length > 1 && name !== '') {
     const names = meanings.slice(0, 4).map(long => `--${long}`);
@@ -117,6 +120,12 @@ function fullOption(word: string): { word: string; values: number } {
   if (!option) return { word, values: 0 };
   if (option.values === 0 && equals >= 0) throw new BackupError('usage', `--${option.long} takes no value`);
   return { word: `--${option.long}${tail}`, values: equals < 0 ? option.values : 0 };
+}
+
+function optionsFrom(beginning: string): readonly Known[] {
+  const all = knownOptions.filter(({ long }) => long.startsWith(beginning));
+  const older = all.filter(({ long }) => !newest.has(long));
+  return older.length > 0 ? older : all;
 }
 
 /**

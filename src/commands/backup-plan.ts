@@ -24,6 +24,8 @@ export interface PlanRequest {
   readonly mode: BackupMode;
   /** A time in the user's grammar: the chain is not continued if its full set is older. */
   readonly fullIfOlderThan?: string | undefined;
+  /** The chain is not continued if it has as many incremental sets. */
+  readonly fullIfIncrementals?: number | undefined;
   readonly allowSourceMismatch: boolean;
   /** As the user gave it. */
   readonly source: string;
@@ -68,6 +70,11 @@ export async function chooseBase(
       note('full-too-old', 'Last full backup is too old, forcing full backup');
       return undefined;
     }
+  }
+  const { fullIfIncrementals = Number.POSITIVE_INFINITY } = request;
+  if (base.chain.sets.length - 1 >= fullIfIncrementals) {
+    note('full-too-many-incrementals', 'Latest chain has too many incrementals, forcing full backup');
+    return undefined;
   }
   try {
     await archive.synchronize(collection, base.chain);

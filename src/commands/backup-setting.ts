@@ -20,6 +20,7 @@ export interface BackupRequest extends CommonOptions {
   /** `auto`: incremental if a chain can be continued, else full. */
   readonly mode: BackupMode;
   readonly fullIfOlderThan?: string | undefined;
+  readonly fullIfIncrementals?: number | undefined;
   readonly allowSourceMismatch: boolean;
   /** Stores no set at all if it would be empty. */
   readonly skipIfNoChange: boolean;

@@ -205,7 +205,8 @@ async function baseToGoOn(
 ): Promise<Base | undefined> {
   const mode = type === 'full' ? 'full' : 'incremental';
   try {
-    return await chooseBase(archive, collection, { ...request, mode, fullIfOlderThan: undefined }, host);
+    const begun = { ...request, mode, fullIfOlderThan: undefined, fullIfIncrementals: undefined } as const;
+    return await chooseBase(archive, collection, begun, host);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     const { code, message } = error;

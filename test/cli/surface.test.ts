@@ -33,7 +33,7 @@ async function refusal(...argv: string[]): Promise<string> {
   return assert.fail(`${argv.join(' ')} was not refused`);
 }
 
-/** Options of duplicity 0.8.22 and 3.0.1 with an argument that they take, apart from those for keys. */
+/** Options of duplicity 0.8.22, 3.0.1 and 3.1.0 with an argument that they take, apart from those for keys. */
 const surface: readonly string[] = [
   ...['--verbosity 4', '-v5', '--name n', '--archive-dir a', '--tempdir t', '--log-fd 3', '--log-file f'],
   ...['--log-timestamp', '--no-print-statistics', '--force', '--dry-run', '--num-retries 3'],
@@ -71,6 +71,7 @@ const surface: readonly string[] = [
   ...['--imap-full-address', '--imap-mailbox m', '--mf-purge', '--par2-redundancy 10', '--par2-options o'],
   ...['--par2-volumes 1', '--swift-storage-policy p', '--webdav-headers h', '--current-time 1600000000'],
   ...['--fail-on-volume 1', '--skip-volume 1', '--pydevd'],
+  ...['--full-if-n-inc 7', '--no-check-remote', '--use-gpgsm'],
 ];
 
 const lines: readonly (readonly string[])[] = [
@@ -146,6 +147,10 @@ test('options may be cut short where that is unambiguous', async () => {
   assert.equal(values['allow-source-mismatch'], true);
   assert.equal(values['archive-dir'], 'a');
   assert.equal((await parse('--num-ret', '3', 's', 'file://t')).values['num-retries'], 3);
+  // What duplicity 3.1 has added does not change what is cut short in older scripts.
+  assert.equal((await parse('--full-if', '1M', 's', 'file://t')).values['full-if-older-than'], '1M');
+  assert.equal((await parse('--full-if-n', '7', 's', 'file://t')).values['full-if-n-inc'], 7);
+  assert.equal((await parse('--use', 's', 'file://t')).values['use-agent'], true);
   assert.match(await refusal('full', '--no', 's', 'file://t'), /^--no may be --no-/);
   assert.match(
     await refusal('full', '--exclude-de', '--vols', 's', 'file://t'),

@@ -10,6 +10,13 @@ export const backupOptions: readonly OptionSpec[] = [
     actions: continuing,
   },
   {
+    long: 'full-if-n-inc',
+    kind: 'count',
+    value: 'N',
+    help: 'make a full backup if the chain has N incremental ones or more',
+    actions: continuing,
+  },
+  {
     long: 'skip-if-no-change',
     kind: 'flag',
     help: 'store nothing if nothing has changed',
