@@ -99,6 +99,12 @@ export function displayPath(path: string): string {
   return text.replace(/[\x00-\x1f\x7f\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, hexEscape);
 }
 
+/** Lines of raw bytes for a terminal, which no name among them is to steer. */
+export function displayLines(bytes: Uint8Array): string {
+  const lines = pathOf(bytes).split('\n');
+  return lines.map(line => (line === '' ? '' : displayPath(line))).join('\n');
+}
+
 function hexEscape(char: string): string {
   const code = char.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;

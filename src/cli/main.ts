@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
+import { displayLines } from '../bytes.ts';
 import type { Host } from '../commands/host.ts';
 import { createWatchdog, type Watchdog } from '../commands/watchdog.ts';
 import { BackupError, describeFailure, exitStatus, messageOf, statusOf, tooManyFiles } from '../errors.ts';
@@ -265,11 +266,12 @@ function textReporter(
   return createTextReporter({ ...options, notices, alerts: process.stderr });
 }
 
-function printTo(stream: NodeJS.WritableStream): Host['print'] {
+function printTo(stream: NodeJS.WriteStream): Host['print'] {
+  const shown = (bytes: Uint8Array) => (stream.isTTY ? displayLines(bytes) : bytes);
   return text =>
     new Promise(resolve => {
       // Called too when nobody listens any more.
-      stream.write(typeof text === 'string' ? text : text(), () => resolve());
+      stream.write(typeof text === 'string' ? text : shown(text()), () => resolve());
     });
 }
 

@@ -144,6 +144,22 @@ test('Ctrl-C at a hidden question leaves the terminal as it was, and touches not
   assert.equal(ofInit, 130);
 });
 
+test('a list shows names that would steer the terminal, and gives programs their bytes', async t => {
+  if (!needTool(t, 'python3')) return;
+  const program = createProgram(t);
+  mkdirSync(join(program.home, 'source'));
+  for (const name of ['\x1b]0;title\x07', 'grün']) writeFileSync(join(program.home, 'source', name), '');
+  const url = `file://${join(program.home, 'target')}`;
+  expectStatus(await program.run(['full', '--no-encryption', 'source', url]), 0);
+  const { status, screen } = await converse(program, ['list-current-files', url], []);
+  assert.equal(status, 0);
+  assert.match(screen, / \\x1b\]0;title\\x07\n/);
+  assert.match(screen, / grün\n/);
+  assert.ok(!screen.includes('\x1b]'));
+  const piped = await program.run(['list-current-files', url]);
+  assert.ok(piped.stdout.includes('\x1b]0;title\x07\n'));
+});
+
 test('a terminal that goes away ends a backup in order; without one SIGHUP begins the log anew', async t => {
   if (!needTool(t, 'python3')) return;
   const program = createProgram(t);
