@@ -13,7 +13,7 @@ const metrics: readonly [name: string, help: string, value: (state: ProfileState
     'How long it took',
     ({ runs }) => {
       const last = runs.at(-1);
-      return last && last.ended - last.started;
+      return last && Math.max(0, last.ended - last.started); // a clock may go back
     },
   ],
   [
