@@ -8,7 +8,6 @@ import { pathFromText } from '../bytes.ts';
 import { acquireRunLock, type RunLock } from '../cache/lock.ts';
 import { BackupError, describeFailure, exitStatus, messageOf, statusOf } from '../errors.ts';
 import { asctime } from '../manifest/time.ts';
-import type { Notifier } from '../notices/notify.ts';
 import type { RunOutcome } from '../notices/run-outcome.ts';
 import { formatMetrics, writeMetrics } from '../profiles/metrics.ts';
 import {
@@ -24,16 +23,22 @@ import {
   writeState,
 } from '../profiles/state.ts';
 import type { Report, Reporter } from '../report.ts';
-import { formatDuration, formatSize } from '../text.ts';
+import { formatSize } from '../text.ts';
 import type { Host } from './host.ts';
 import { lowerPriority } from './low-priority.ts';
+import {
+  neverEnded,
+  type ToldRun,
+  tellBeginning,
+  tellEnd,
+  tellingIfLong,
+  tellUnended,
+} from './run-telling.ts';
 
 /** A part of the run; gives its exit status, or throws as any command does. */
 export type Step = (host: Host) => Promise<number>;
 
-export interface RunRequest {
-  /** Name of the profile. */
-  readonly profile: string;
+export interface RunRequest extends ToldRun {
   /** See profiles/places.ts. */
   readonly stateFolder: string;
   readonly backup: Step;
@@ -47,29 +52,18 @@ export interface RunRequest {
   /** 0: as it is; at most 19. */
   readonly nice: number;
   readonly metricsFile?: string | undefined;
-  readonly notifier: Notifier;
-  /** Lines of the log so far. */
-  readonly logLines: () => readonly string[];
-  /** After so long, and again after as long, people are told that the run has not ended; a day if absent. */
-  readonly longRunMs?: number;
 }
-
-/** Beyond it a status is that of a run that a signal has ended. */
-const SIGNALLED = 128;
-
-const DAY_MS = 24 * 3_600_000;
 
 /** @returns the exit status: of the first step that failed, else `partial`, else 0 */
 export async function runProfile(request: RunRequest, host: Host): Promise<number> {
-  const { profile, stateFolder, notifier } = request;
+  const { profile, stateFolder } = request;
   const lock = await lockRun(request, host);
   try {
     if (request.nice > 0) lowerPriority(request.nice);
     const before = readState(stateFolder);
     const started = host.now();
     const unkept = keep(host, () => writeState(stateFolder, withStart(before, started)));
-    const isOwing = (before.runs.at(-1)?.status ?? 0) > SIGNALLED;
-    for (const text of await notifier.begin(isOwing)) warn(host, 'notice-failed', text);
+    await tellBeginning(request, host, before.runs.at(-1)?.status);
     await tellUnended(request, host, started, unendedIn(before));
 
     const result = await tellingIfLong(request, host, started, () => perform(request, host, before, unkept));
@@ -86,84 +80,12 @@ export async function runProfile(request: RunRequest, host: Host): Promise<numbe
       isNews: before.runs.at(-1)?.verdict !== record.verdict,
       ...{ summary: result.summary, statistics: result.statistics, log: request.logLines() },
     };
-    for (const text of await tellEnd(outcome, notifier, host)) warn(host, 'notice-failed', text);
+    await tellEnd(outcome, request, host);
     if (host.signal.aborted && result.error !== undefined) throw result.error;
     return result.status;
   } finally {
     lock?.release();
   }
-}
-
-/** Of a run that the watchdog has ended, before the process is killed: what hangs each night would never be told else. */
-const AFTER_STALL_MS = 45_000;
-
-function tellEnd(outcome: RunOutcome, notifier: Notifier, { interrupted, signal }: Host): Promise<string[]> {
-  if (interrupted.aborted) return notifier.postpone(outcome);
-  return notifier.end(outcome, signal.aborted ? AFTER_STALL_MS : undefined);
-}
-
-/**
- * Does work that may never end, as where a command before it hangs. Meanwhile no other run begins, and without a word
- * nobody would know for weeks that there are no backups.
- */
-async function tellingIfLong<T>(
-  { profile, notifier, logLines, longRunMs = DAY_MS }: RunRequest,
-  host: Host,
-  started: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  let telling: Promise<void> = Promise.resolve();
-  const tell = async () => {
-    const [ended, log] = [host.now(), [...logLines()]];
-    const last = log.length === 0 ? [] : [`The last that it said: ${log.at(-1)}`];
-    const summary = [
-      `This run has not ended in ${formatDuration(ended - started)}, and as long as it is at work no other begins. If it hangs, end it: kill ${process.pid}`,
-      ...last,
-    ];
-    const failures = await notifier.meanwhile({
-      ...{ profile, hostname: host.hostname(), started, ended, isUnderWay: true },
-      ...{ verdict: 'warn', status: exitStatus.locked, isNews: true, summary, statistics: '', log },
-    });
-    for (const text of failures) warn(host, 'notice-failed', text);
-  };
-  const timer = setInterval(() => {
-    telling = telling.then(tell);
-  }, longRunMs).unref();
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-    await telling;
-  }
-}
-
-/**
- * One run that was killed is told by the next. If that was killed as well, as where memory is too small or the power goes
- * each night, nobody would ever hear of it: then it is told before the next one can be.
- */
-async function tellUnended(
-  { profile, notifier, logLines }: RunRequest,
-  host: Host,
-  started: number,
-  unended: readonly number[],
-): Promise<void> {
-  if (unended.length < 2) return;
-  const failures = await notifier.meanwhile({
-    ...{ profile, hostname: host.hostname(), started, ended: host.now(), isUnderWay: true },
-    ...{ verdict: 'error', status: exitStatus.failed, isNews: true },
-    summary: [
-      `${neverEnded(unended)} This one begins now. What was stored: tsbackup collection-status --profile ${profile}`,
-    ],
-    ...{ statistics: '', log: logLines() },
-  });
-  for (const text of failures) warn(host, 'notice-failed', text);
-}
-
-function neverEnded(starts: readonly number[]): string {
-  const [first, last] = [starts[0]!, starts.at(-1)!].map(start => asctime(Math.floor(start)));
-  return starts.length === 1
-    ? `The run of ${first} never ended: it was killed, or the power failed.`
-    : `The last ${starts.length} runs, of ${first} to ${last}, never ended: they were killed, or the power failed.`;
 }
 
 /**
