@@ -106,6 +106,11 @@ export function recoveryKit(facts: KitFacts): Block[] {
       lines: [`sudo apt install duplicity gnupg${facts.target.scheme === 's3' ? ' python3-boto3' : ''}`],
     },
     ...restores('duplicity'),
+    {
+      kind: 'text',
+      text: 'Where it stops with "No remote manifest name", as version 3.1 does if the last backup was cut off, take away first what that has left:',
+    },
+    { kind: 'commands', lines: [command('duplicity', 'cleanup --force')] },
     { kind: 'heading', text: 'With tsbackup' },
     {
       kind: 'text',
