@@ -15,17 +15,15 @@ import {
 } from '../engine/journal.ts';
 import { BackupError } from '../errors.ts';
 import { type Collection, continuable, isBuiltUpon } from '../manifest/chains.ts';
-import { createManifestReader } from '../manifest/manifest-reader.ts';
 import { cacheName, endOf, parseName, type SetId, setKey, volumeName } from '../manifest/names.ts';
 import { type BackupSet, describeSet, namesOf } from '../manifest/sets.ts';
 import { sourceMismatch } from '../manifest/source.ts';
 import { asctime } from '../manifest/time.ts';
-import type { Chunks } from '../streams.ts';
 import { formatSize } from '../text.ts';
 import { type EnvelopeForm, openEnvelope } from '../volumes/envelope.ts';
-import { gunzip } from '../volumes/gzip.ts';
 import type { Archive } from './archive.ts';
 import type { BackupMode } from './backup-plan.ts';
+import { keepWhatIsComplete } from './behind-commit.ts';
 import type { Host } from './host.ts';
 import { ownPartials } from './own-files.ts';
 import { setsBeingRemoved } from './removal-note.ts';
@@ -77,47 +75,6 @@ export async function findInterrupted(
   const whole = await whatIsThere(known, archive, collection, request, host);
   if (whole && request.keys.recipients.length === 0) await checkPassphrase(whole, archive);
   return whole;
-}
-
-/**
- * Manifests and signatures of runs that broke off just behind their commit are what the archive cache is to have: who has
- * the public key only can't copy them from the target. What a power cut has torn is left for that all the same.
- */
-async function keepWhatIsComplete(archive: Archive, { chains }: Collection): Promise<void> {
-  const { cache, prefixes } = archive;
-  const left = new Set(await ownPartials(archive));
-  for (const { id } of left.size > 0 ? chains.flatMap(({ sets }) => sets) : []) {
-    const { manifest, signatures } = partialNames(id, prefixes);
-    for (const [name, isWhole] of [
-      [signatures, isWholeGzip],
-      [manifest, isWholeManifest],
-    ] as const) {
-      if (!left.has(name) || (await cache.has(name)) || !(await isWhole(cache.readPartial(name)))) continue;
-      await cache.publish([[name, name]]);
-    }
-  }
-}
-
-async function isWholeGzip(stored: Chunks): Promise<boolean> {
-  try {
-    for await (const _ of gunzip(stored));
-    return true;
-  } catch (error) {
-    if (error instanceof BackupError && error.code === 'damaged') return false;
-    throw error;
-  }
-}
-
-async function isWholeManifest(text: Chunks): Promise<boolean> {
-  const reader = createManifestReader();
-  try {
-    for await (const chunk of text) reader.push(chunk);
-    const { ending, isProved } = reader.end();
-    return ending === 'filelist' && isProved === true;
-  } catch (error) {
-    if (error instanceof BackupError && error.code === 'damaged') return false;
-    throw error;
-  }
 }
 
 /** Whether `findInterrupted` has anything to look at. */

@@ -48,9 +48,8 @@ export async function tellUnended(
 ): Promise<void> {
   if (unended.length < 2) return;
   const sentence = `${neverEnded(unended)} This one begins now. What was stored: tsbackup collection-status --profile ${run.profile}`;
-  await tellMeanwhile(run, host, started, {
-    ...{ verdict: 'error', status: exitStatus.failed, summary: [sentence] },
-  });
+  const summary = [sentence];
+  await tellMeanwhile(run, host, started, { verdict: 'error', status: exitStatus.failed, summary });
 }
 
 /**
