@@ -495,10 +495,8 @@ test('postpone() keeps the mail, and tells the rest although the run was ended, 
   assert.ok(!existsSync(join(folder, 'outbox')));
   const failures = await notifier.postpone({ ...outcome, verdict: 'error' });
   assert.match(failures.join('\n'), /^the notice to 127\.0\.0\.1:\d+ could not be sent: .*timeout/);
-  assert.deepEqual(
-    requests.map(({ path }) => path),
-    ['/uuid', '/deaf', '/uuid/fail', '/deaf/fail'],
-  );
+  const paths = requests.map(({ path }) => path).sort(); // the addresses are told side by side
+  assert.deepEqual(paths, ['/deaf', '/deaf/fail', '/uuid', '/uuid/fail']);
   assert.equal(readdirSync(join(folder, 'outbox')).length, 1);
 });
 
