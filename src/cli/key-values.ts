@@ -33,6 +33,7 @@ export async function keyValues(values: Readonly<Record<string, OptionValue>>): 
     useAgent: values['use-agent'] === true,
     gpg: { ...used.gpg, ...(binary !== undefined && { binary }) },
     hash: used.hash,
+    s2kCount: used.s2kCount,
   };
   const isNamed = [
     'encrypt-key',

@@ -7,11 +7,13 @@ import { endOf, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
 import { isIncompressible } from '../volumes/incompressible.ts';
 import { namesOfKeys, type Openers, openersOfKey } from '../volumes/openpgp-preface.ts';
-import { HIDDEN_KEY_ID, prepareSessionKey, type Secrets } from '../volumes/openpgp-session.ts';
+import { encodeCount } from '../volumes/openpgp-s2k.ts';
+import { HIDDEN_KEY_ID, prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, formOf } from './archive.ts';
 import type { BackupRequest } from './backup-setting.ts';
 import type { Host } from './host.ts';
+import { createKeysAhead } from './keys-ahead.ts';
 
 export function wantedForm({ encrypt, compress }: BackupRequest): EnvelopeForm {
   return formOf({ encrypted: encrypt, compressed: compress });
@@ -42,7 +44,7 @@ export async function warnOfOtherOpeners(
   host.reporter.report({ level: 'warning', code: 'other-secret', message });
 }
 
-const ofPassphrase: Openers = { passphrase: true, keyIds: [], salt: undefined };
+const ofPassphrase: Openers = { passphrase: true, keyIds: [] };
 
 function namesOf({ passphrase, keyIds }: Openers): string {
   return passphrase ? 'a passphrase' : namesOfKeys(keyIds);
@@ -63,40 +65,47 @@ export function keysOfSet({ recipients, signer }: Sealing): KeysOfSet {
   return { recipients: recipients?.fingerprints ?? [], signer: signer?.fingerprint };
 }
 
-interface KeyOfSet {
-  readonly secrets: Secrets;
-  /** Of the key that the chain has; undefined: a new one. */
-  readonly salt: Uint8Array | undefined;
+/** How the objects of a set are wrapped, each with a session key of its own. */
+export interface Envelopes {
+  ofVolume(openSealer?: OpenSealer): Promise<EnvelopeOptions>;
+  /** Signatures or manifest. */
+  ofMetadata(): Promise<EnvelopeOptions>;
+  /** No more keys are made. */
+  close(): void;
 }
 
-/**
- * Objects for public keys have a key each. With a passphrase a set has one, and all sets of a chain the same: to make one
- * takes seconds on a small board, for whoever writes and for whoever restores.
- */
 export function createEnvelopes(
   request: BackupRequest,
   form: EnvelopeForm,
   set: SetId,
   host: Host,
-  { recipients, signer, secrets, salt }: Sealing & KeyOfSet,
-) {
+  { recipients, signer }: Sealing,
+): Envelopes {
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level, dictionary: false };
-  const shared = form === 'gpg' && !recipients ? prepareSessionKey(secrets, host.random, salt) : undefined;
-  shared?.catch(() => {}); // it is reported when its turn comes
-  return async (openSealer?: OpenSealer): Promise<EnvelopeOptions> => {
+  const secrets = { passphrase: () => host.passphrase(true) };
+  const count = request.keys?.s2kCount;
+  const codedCount = count === undefined ? undefined : encodeCount(count);
+  const keys = createKeysAhead(() => prepareSessionKey(secrets, host.random, codedCount));
+  if (form === 'gpg' && !recipients && !request.skipIfNoChange) keys.begin();
+
+  async function envelope(
+    ofPassphrase: () => Promise<SealingKey>,
+    openSealer?: OpenSealer,
+  ): Promise<EnvelopeOptions> {
     if (form === 'plain') return { form };
     if (form === 'gz') return { form, mtimeSeconds, deflate };
     return {
-      form,
-      key: await (shared ?? recipients!.prepareSessionKey(host.random)),
+      ...{ form, mtimeSeconds, deflate, signer, openSealer },
+      key: await (recipients ? recipients.prepareSessionKey(host.random) : ofPassphrase()),
       random: host.random,
-      mtimeSeconds,
-      deflate,
       compress: request.compress,
-      signer,
-      openSealer,
     };
+  }
+  return {
+    ofVolume: openSealer => envelope(keys.ofVolume, openSealer),
+    ofMetadata: () => envelope(keys.ofMetadata),
+    close: keys.stop,
   };
 }
 

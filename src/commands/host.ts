@@ -74,6 +74,8 @@ export interface KeyChoice {
   readonly gpg: GpgOptions;
   /** OpenPGP's id of the hash in signatures. */
   readonly hash?: number | undefined;
+  /** Octets that are hashed to make a key of a passphrase; undefined: as many as there can be. */
+  readonly s2kCount?: number | undefined;
 }
 
 /** Options that every command has. */

@@ -46,11 +46,6 @@ export async function storeSet(
   const cleared = storage.removeStale();
   cleared.catch(() => {}); // it is reported when its turn comes
   await cache.removeStale();
-  const envelopeOptions = createEnvelopes(request, form, set, host, {
-    ...keys,
-    secrets: { passphrase: () => host.passphrase(true), derived: archive.secrets.derived },
-    salt: before?.salt,
-  });
   if (form === 'gpg') await warnOfOtherOpeners(before, keys, host);
   const sealing = form === 'gpg' && host.cores > 1 ? createSealingThread() : undefined;
   const header = journal?.header ?? {
@@ -61,9 +56,10 @@ export async function storeSet(
   };
   const writer = await createSetWriter({
     ...{ cache, storage, header, journal },
-    envelope: () => envelopeOptions(),
+    envelope: () => envelopes.ofMetadata(),
     signal: host.signal,
   });
+  const envelopes = createEnvelopes(request, form, set, host, keys);
   const last = journal?.checkpoints.at(-1);
   let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
   let stored = storedBytes(journal);
@@ -127,7 +123,7 @@ export async function storeSet(
       createEnvelope: async first => {
         const thread = sealing && isWorthAThread(first) && sealing.canStart() ? sealing : undefined;
         thread?.start(); // while the key is being derived
-        const how = await envelopeOptions(thread?.openSealer);
+        const how = await envelopes.ofVolume(thread?.openSealer);
         await cleared;
         return createEnvelope(how);
       },
@@ -158,6 +154,7 @@ export async function storeSet(
     if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
     throw error;
   } finally {
+    envelopes.close();
     await sealing?.close();
     await Promise.allSettled([cleared]);
     await writer.close();

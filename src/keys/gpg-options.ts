@@ -14,6 +14,8 @@ export interface GpgSettings {
   readonly level?: number;
   /** OpenPGP's id of the hash in signatures. */
   readonly hash?: number;
+  /** Octets that are hashed to make a key of a passphrase; from 1024. */
+  readonly s2kCount?: number;
   /** All recipients are hidden. */
   readonly hideRecipients?: boolean;
   /** More keys to encrypt to, as they were typed. */
@@ -56,7 +58,6 @@ const ignored: Readonly<Record<string, string>> = {
 };
 const ignoredWithValue: Readonly<Record<string, string>> = {
   's2k-digest-algo': 'passphrases are hashed with SHA-256',
-  's2k-count': 'passphrases are hashed the highest number of times',
   'personal-cipher-preferences': 'AES-256 is used',
   'personal-digest-preferences': 'signatures use SHA-256, or what --digest-algo says',
   'personal-compress-preferences': 'ZIP is used',
@@ -143,6 +144,12 @@ export function parseGpgOptions(text: string): ParsedGpgOptions {
         case 's2k-mode':
           if (value() !== '3') note('unsupported', 'the strongest mode, 3, is used');
           break;
+        case 's2k-count': {
+          const s2kCount = Number(value());
+          if (Number.isInteger(s2kCount) && s2kCount >= 1024) settings = { ...settings, s2kCount };
+          else note('unsupported', 'counts are from 1024');
+          break;
+        }
         case 'compress-algo':
         case 'compression-algo': {
           const algorithm = value().toLowerCase();

@@ -22,7 +22,6 @@ import {
   decodeRecipientPacket,
   HIDDEN_KEY_ID,
   newerEncryption,
-  ownSalt,
   PASSPHRASE_PACKET_MAX,
   type PassphrasePacket,
   RECIPIENT_PACKET_MAX,
@@ -124,8 +123,6 @@ export interface Openers {
   readonly passphrase: boolean;
   /** Of the public keys; HIDDEN_KEY_ID for each that it does not name. */
   readonly keyIds: readonly string[];
-  /** Of the key of a message that we sealed, for `prepareSessionKey`. */
-  readonly salt: Uint8Array | undefined;
 }
 
 /**
@@ -136,12 +133,7 @@ export async function openersOf(head: Chunks): Promise<Openers | undefined> {
   const message = new ByteSource(dearmor(head));
   try {
     const { candidates, recipients } = await readUpToEncrypted(message);
-    const isOne = candidates.length === 1 && recipients.length === 0;
-    return {
-      passphrase: candidates.length > 0,
-      keyIds: recipients.map(({ keyId }) => keyId),
-      salt: isOne ? ownSalt(candidates[0]!) : undefined,
-    };
+    return { passphrase: candidates.length > 0, keyIds: recipients.map(({ keyId }) => keyId) };
   } catch {
     return undefined;
   } finally {

@@ -36,6 +36,12 @@ export const hashNames: Readonly<Record<number, string>> = {
 /** The octet count of gpg's default, 65011712, in its coded form. */
 export const CODED_COUNT_MAX = 0xff;
 
+/** The lowest one-byte form of at least `count` octets, or the highest there is; as gpg rounds. */
+export function encodeCount(count: number): number {
+  for (let coded = 0; coded < CODED_COUNT_MAX; coded++) if (decodeCount(coded) >= count) return coded;
+  return CODED_COUNT_MAX;
+}
+
 /** The octet count behind its one-byte form: 4 bits of mantissa, 4 of exponent. */
 export function decodeCount(coded: number): number {
   return (16 + (coded & 15)) << ((coded >> 4) + 6);

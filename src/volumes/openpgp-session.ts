@@ -102,37 +102,22 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
 }
 
 /**
- * An AES-256 key for messages. The S2K output is the session key itself, as gpg does it. It may seal many messages, as
- * each begins with random bytes that the cipher is led by. Takes some 40 ms on a PC and seconds on a small board, in
- * turns with other work, unless the secrets have it already.
- * @param salt as `ownSalt` gives it, for the key that was made with it; default: a new one
+ * An AES-256 key for one message, from a salt of its own. The S2K output is the session key itself, as gpg does it. Takes
+ * some 40 ms on a PC and seconds on a small board, in turns with other work.
+ * @param codedCount as of `encodeCount`; default: the highest, which gpg has where it may take its time
  */
 export async function prepareSessionKey(
-  secrets: Secrets,
+  { passphrase }: Secrets,
   random: RandomBytes,
-  salt = random(SALT_LENGTH),
+  codedCount = CODED_COUNT_MAX,
 ): Promise<SealingKey> {
-  const hash = OWN_HASH;
-  const { keyLength } = cipherTraits(AES256);
-  const key = await derive({ hash, salt, count: decodeCount(CODED_COUNT_MAX) }, keyLength, secrets);
-  const body = [4, AES256, 3, hash, ...salt, CODED_COUNT_MAX];
+  const hash = hashIds.sha256; // 32 bytes in one go; SHA-1, gpg's default, must hash everything twice
+  const salt = random(8);
+  const s2k = { hash, salt, count: decodeCount(codedCount) };
+  const key = await deriveKeyInTurns(await passphrase(), s2k, cipherTraits(AES256).keyLength);
+  const body = [4, AES256, 3, hash, ...salt, codedCount];
   const packets = encodePacket(tags.passphraseSession, Uint8Array.from(body));
   return { packets, key, algorithm: AES256 };
-}
-
-// SHA-256 gives 32 bytes in one go where SHA-1, gpg's default, must hash everything twice.
-const OWN_HASH = hashIds.sha256;
-const SALT_LENGTH = 8;
-
-/** The salt of a key as `prepareSessionKey` makes them; undefined for what others made. */
-export function ownSalt({ algorithm, s2k, encrypted }: PassphrasePacket): Uint8Array | undefined {
-  const isOwn =
-    algorithm === AES256 &&
-    encrypted.length === 0 &&
-    s2k.hash === OWN_HASH &&
-    s2k.count === decodeCount(CODED_COUNT_MAX) &&
-    s2k.salt.length === SALT_LENGTH;
-  return isOwn ? s2k.salt : undefined;
 }
 
 /** A key from the passphrase; each one is derived once, if the secrets keep them. */

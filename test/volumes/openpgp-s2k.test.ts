@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BackupError } from '../../src/errors.ts';
-import { decodeCount, decodeS2k, deriveKey, deriveKeyInTurns } from '../../src/volumes/openpgp-s2k.ts';
+import {
+  decodeCount,
+  decodeS2k,
+  deriveKey,
+  deriveKeyInTurns,
+  encodeCount,
+} from '../../src/volumes/openpgp-s2k.ts';
+import { needTool } from '../support/tools.ts';
+import { createGpg, noise, passphrase } from './openpgp-support.ts';
 
 const isCode = (code: string) => (error: unknown) => error instanceof BackupError && error.code === code;
 
@@ -48,6 +56,18 @@ test('deriveKey() of more than a MiB is the same in turns', async () => {
   const expected = plainly('sha1', s2k.salt, words, s2k.count, 32);
   assert.deepEqual(deriveKey(words, s2k, 32), expected);
   assert.deepEqual(await deriveKeyInTurns(words, s2k, 32), expected);
+});
+
+test('encodeCount() rounds up, as gpg does', t => {
+  const counts = [1025, 65_535, 65_536, 65_537, 1_000_000, 65_011_711, 65_011_712, 80_000_000];
+  const coded = counts.map(encodeCount);
+  assert.deepEqual(coded, [1, 0x60, 0x60, 0x61, 0x9f, 0xff, 0xff, 0xff]);
+  if (!needTool(t, 'gpg')) return;
+  const gpg = createGpg(t);
+  const byGpg = counts.map(
+    count => gpg(['--symmetric', '--s2k-count', String(count)], passphrase, noise(9))[14],
+  );
+  assert.deepEqual(byGpg, coded);
 });
 
 test('decodeCount() spans 1024 to 65011712', () => {

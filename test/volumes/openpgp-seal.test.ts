@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { createDeflater, deflateEnd } from '../../src/volumes/deflate.ts';
-import { openersOf } from '../../src/volumes/openpgp-preface.ts';
 import { createSealer } from '../../src/volumes/openpgp-seal.ts';
 import type { SealingKey } from '../../src/volumes/openpgp-session.ts';
 import { prepareSessionKey } from '../../src/volumes/openpgp-session.ts';
@@ -73,21 +71,4 @@ test('prepareSessionKey() makes a new key every time, from a new salt', async ()
   assert.equal(one.key.length, 32);
   assert.equal(Buffer.from(one.packets).subarray(0, 6).toString('hex'), 'c30d04090308');
   assert.equal(one.packets.at(-1), 0xff);
-});
-
-test('prepareSessionKey() makes the key of a message of ours again, from its salt', async t => {
-  const saltOf = async (head: Readable) => (await openersOf(head))?.salt;
-  const one = await prepareSessionKey(secrets, randomBytes);
-  const salt = await saltOf(Readable.from([await seal(samples[1]!, true, one)]));
-  const derived = new Map();
-  const two = await prepareSessionKey({ ...secrets, derived }, randomBytes, salt);
-  assert.deepEqual(two, one);
-  await prepareSessionKey({ passphrase: () => assert.fail(), derived }, randomBytes, salt);
-  assert.equal(await saltOf(Readable.from([await seal(samples[1]!, true, cheapKey())])), undefined);
-  assert.equal(await saltOf(Readable.from([noise(600)])), undefined);
-  assert.equal(await saltOf(Readable.from([])), undefined);
-  if (!needTool(t, 'gpg')) return;
-  const gpg = createGpg(t);
-  const theirs = gpg(['--symmetric', '--s2k-digest-algo', 'SHA1'], passphrase, samples[1]!);
-  assert.equal(await saltOf(Readable.from([theirs])), undefined);
 });
