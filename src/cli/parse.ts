@@ -159,7 +159,7 @@ function parse(
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
       .replace(/\.$/, '');
-    const hint = error.code === 'commander.excessArguments' ? hintOnAction(words) : '';
+    const hint = /^commander\.(?:excess|missing)Argument/.test(error.code) ? hintOnAction(words) : '';
     throw new BackupError('usage', `${text}${hint}; see tsbackup --help`, {}, { cause: error });
   }
   return invocation;
@@ -320,7 +320,8 @@ function skippedBefore({ positionals }: ActionSpec, typed: readonly string[]): P
   return name?.startsWith('URL') ? undefined : name;
 }
 
-/** Three words without an action are often a mistyped action. */
+/** One word or three without an action are often a mistyped action. */
 function hintOnAction({ action, positionals: [first] }: Words): string {
-  return action !== undefined || first === undefined ? '' : `, and '${first}' is no action`;
+  if (action !== undefined || first === undefined || isTargetUrl(first)) return '';
+  return `, and '${first}' is no action`;
 }

@@ -15,6 +15,7 @@ const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] =
   [['restore', 'file://target'], /missing required argument 'DIR'/],
   [['full', 'source', 'file://target', 'extra'], /too many arguments for 'full'/],
   [['fulll', 'source', 'file://target'], /'fulll' is no action/],
+  [['stauts'], /missing required argument 'URL', and 'stauts' is no action/],
   [['--archive-dir', 'cache', 'fulll', 'source', 'file://target'], /and 'fulll' is no action/],
   [['full', '', 'file://target'], /: SOURCE is empty; see tsbackup --help/],
   [['', 'file://target'], /: SOURCE is empty/],
