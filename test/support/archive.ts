@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { backup } from '../../src/commands/backup.ts';
 import type { BackupRequest } from '../../src/commands/backup-setting.ts';
 import { type CheckRequest, check } from '../../src/commands/check.ts';
-import type { CommonOptions } from '../../src/commands/host.ts';
+import type { CommonOptions, KeyChoice } from '../../src/commands/host.ts';
 import { type RestoreRequest, restore } from '../../src/commands/restore.ts';
 import { createTestHost, type TestHost, type TestHostOptions } from './host.ts';
 
@@ -25,6 +25,12 @@ export interface TestArchiveOptions extends TestHostOptions {
   readonly url?: string;
   readonly endpointUrl?: string;
 }
+
+/** A key of a passphrase costs gpg a tenth of a second or two by default, and so whoever reads what we sealed. */
+export const quickKeys: KeyChoice = {
+  ...{ encryptKeys: [], hiddenEncryptKeys: [], secretKeyFiles: [], useAgent: false, gpg: {} },
+  s2kCount: 65_536,
+};
 
 /** @param base an existing folder for everything; without a passphrase the archive is plain */
 export function createTestArchive(base: string, options: TestArchiveOptions = {}): TestArchive {
@@ -61,6 +67,7 @@ export function createTestArchive(base: string, options: TestArchiveOptions = {}
           allowMassDelete: true,
           sourceRetryForMs: 0,
           maxBlockLength: 2048,
+          keys: quickKeys,
           ...more,
         },
         host,
