@@ -7,7 +7,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { displayPath, pathFromText } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
-import { outputOf, readInput } from './input.ts';
+import { outputOf, readSecretInput } from './input.ts';
 import type { SecretForm } from './keys.ts';
 
 export interface SecretSource {
@@ -107,7 +107,7 @@ function bytesOfText(text: string, what: string, instead: string): Buffer {
  */
 export async function readFirstLine(path: string, origin: string, signal?: AbortSignal): Promise<Buffer> {
   try {
-    return firstLine(await readInput(path, signal));
+    return firstLine(await readSecretInput(path, signal));
   } catch (error) {
     signal?.throwIfAborted();
     throw new BackupError('usage', `cannot read ${origin}: ${messageOf(error)}`, {}, { cause: error });

@@ -26,6 +26,17 @@ async function assertOpens(program: Program, url: string, passphrase: string): P
   assert.match(stdout, /2 files compared, 0 differences/);
 }
 
+test('what is too long to be a secret is refused before all of it is in memory', async t => {
+  const { program, url } = setUp(t);
+  const long = `${SECRET}\n${'x'.repeat(2 << 20)}`;
+  writeFileSync(join(program.home, 'image'), long);
+  const told = 'more than 1048576 bytes, which is no secret';
+  const file = await program.run(['full', '--passphrase-file', 'image', 'source', url]);
+  assert.equal(expectStatus(file, 2).stderr, `Error: cannot read the passphrase file: ${told}\n`);
+  const command = await program.run(['full', '--passphrase-command', 'yes | head -c 3000000', 'source', url]);
+  assert.equal(expectStatus(command, 2).stderr, `Error: the passphrase command: ${told}\n`);
+});
+
 test('--passphrase-file gives the first line of a file, whatever ends it', async t => {
   const { program, url } = setUp(t);
   const file = join(program.home, 'pass');
