@@ -131,12 +131,10 @@ test('an endpoint that dies in the middle ends the backup within its budget, and
   const source = makeSource(base);
   writeFileSync(join(source, 'large'), createRandom('dies').bytes(4_500_000));
   const run = (endpoint: string, ...args: string[]) =>
-    program.run([...args, '--s3-endpoint-url', endpoint, '--retry-for', '2', '--timeout', '1'], {
-      passphrase,
-      env: credentials,
-    });
+    program.run([...args, '--s3-endpoint-url', endpoint], { passphrase, env: credentials });
   const url = `s3://${BUCKET}/dies`;
-  const died = await run(proxy.url, 'full', source, url, '--volsize', '1');
+  const impatient = ['--retry-for', '2', '--timeout', '1'];
+  const died = await run(proxy.url, 'full', source, url, '--volsize', '1', ...impatient);
   assert.equal(died.status, 13, died.stderr);
   assert.match(died.stderr, /^Error: [^\n]*(stalled|does not answer)[^\n]*$/m);
   expectStatus(await run(server.url, 'full', source, url, '--volsize', '1'));
