@@ -165,7 +165,7 @@ test('a terminal that goes away ends a backup in order; without one SIGHUP begin
   const program = createProgram(t);
   const { home } = program;
   mkdirSync(join(home, 'source'));
-  for (let i = 0; i < 20; i++) writeFileSync(join(home, 'source', `${i}`), createRandom(i).bytes(500_000));
+  for (let i = 0; i < 20; i++) writeFileSync(join(home, 'source', `${i}`), createRandom(i).bytes(4_000_000));
   const command = ['full', '--no-encryption', '--volsize', '1', '-v', 'info', '--log-file', 'log', 'source'];
   const lost = await converse(program, [...command, 'file://target'], [['Processed volume 1', 'hang up']]);
   assert.equal(lost.status, 129);

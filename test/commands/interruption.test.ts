@@ -11,6 +11,7 @@ import { expectStatus, type Running } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
 import { credentials } from '../support/s3-server.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { haveTool } from '../support/tools.ts';
 import { assertTold } from './troubles.ts';
@@ -113,8 +114,11 @@ test('incremental killed in its middle changes nothing that was there, and both 
   const before = snapshotTree(source);
   const random = createRandom(32);
   for (let i = 0; i < 30; i++) writeFileSync(join(source, `more ${i}`), random.bytes(1_000_000));
+  const sleeping = createSleepingSource(program);
+  sleeping.fail({ code: 'HANG', match: join(source, 'more 9'), calls: ['openSync'] }); // the last one: it can't end by itself
   for (const attempt of [2, 8]) {
-    const running = program.start(['incremental', '--volsize', '1', source, url], options);
+    const hanging = { ...options, ...sleeping.options };
+    const running = program.start(['incremental', '--volsize', '1', source, url], hanging);
     await storedVolume(running, folder, /^duplicity-inc/, attempt);
     running.kill('SIGKILL');
     assert.equal((await running.done).signal, 'SIGKILL');

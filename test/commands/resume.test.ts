@@ -20,8 +20,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTestArchive, type TestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus } from '../support/processes.ts';
-import { createProgram } from '../support/program.ts';
+import { createProgram, type Program, type ProgramOptions } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, type SnapshotEntry, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { haveTool, needTool } from '../support/tools.ts';
@@ -35,6 +36,13 @@ function makeFiles(source: string, count: number, size = 1_000_000): void {
   for (let i = 10; i < 10 + count; i++) writeFileSync(join(source, `file ${i}`), random.bytes(size));
 }
 
+/** Options for a run that can't end by itself, however late it is killed: the last file of the source hangs. */
+function hangingAtTheEnd(program: Program, source: string): ProgramOptions {
+  const sleeping = createSleepingSource(program);
+  sleeping.fail({ code: 'HANG', match: join(source, 'file 49'), calls: ['openSync'] });
+  return { ...options, ...sleeping.options };
+}
+
 /** A full backup that was killed when three of its volumes were at the target. */
 async function killedBackup(t: TestContext) {
   const program = createProgram(t);
@@ -42,7 +50,8 @@ async function killedBackup(t: TestContext) {
   const folder = join(program.home, 'target');
   const url = `file://${folder}`;
   makeFiles(source, 40);
-  const running = program.start(['full', '--volsize', '1', source, url], options);
+  const hanging = hangingAtTheEnd(program, source);
+  const running = program.start(['full', '--volsize', '1', source, url], hanging);
   while (!existsSync(folder) || !readdirSync(folder).some(name => name.includes('.vol4.'))) {
     assert.equal(running.child.exitCode, null, 'it ended before it could be killed');
     await sleep(5);
@@ -101,7 +110,7 @@ test('a full backup is made where the chain of the interrupted set has lost a vo
   const run = (...words: string[]) => program.run([...words, '--volsize', '1', source, url], options);
   expectStatus(await run());
   makeFiles(source, 40, 1_100_000);
-  const running = program.start(['--volsize', '1', source, url], options);
+  const running = program.start(['--volsize', '1', source, url], hangingAtTheEnd(program, source));
   while (!readdirSync(folder).some(name => /-inc\..*\.vol4\./.test(name))) {
     assert.equal(running.child.exitCode, null, 'it ended before it could be killed');
     await sleep(5);

@@ -13,6 +13,7 @@ import { createTestHost } from '../support/host.ts';
 import { expectStatus } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -317,7 +318,9 @@ test('a run that continues an interrupted set stores what has come since as well
     join(config, 'p.toml'),
     `source = "${source}"\ntarget = "file://${folder}"\n[options]\nno-encryption = true\nvolsize = 1\n`,
   );
-  const running = program.start(['run', 'p']);
+  const { options, fail } = createSleepingSource(program);
+  fail({ code: 'HANG', match: join(source, 'm9'), calls: ['openSync'] }); // the last one: it can't end by itself
+  const running = program.start(['run', 'p'], options);
   // The third is not begun before the journal has the first.
   const isThere = () => existsSync(folder) && readdirSync(folder).some(name => name.includes('.vol3.'));
   while (!isThere()) {
