@@ -253,7 +253,7 @@ test('a set that was interrupted is continued for the same keys, and for no othe
   const gpg = createGpgHome(t);
   const [old, fresh] = ['old', 'fresh'].map(name => gpg.makeKey({ name, ...rsa })) as [string, string];
   const random = createRandom('interrupted');
-  for (let i = 0; i < 12; i++) writeFileSync(join(source, `file ${i}`), random.bytes(1_000_000));
+  for (let i = 0; i < 60; i++) writeFileSync(join(source, `file ${i}`), random.bytes(1_000_000));
   const env = { GNUPGHOME: gpg.home };
   const full = ['full', '--volsize', '1', source, url];
   const running = program.start([...full, '--encrypt-key', old], { env });

@@ -9,6 +9,7 @@ import { assertTold, assertToldOnly } from '../commands/troubles.ts';
 import { expectStatus, type Running } from '../support/processes.ts';
 import { createProgram } from '../support/program.ts';
 import { createRandom } from '../support/random.ts';
+import { createSleepingSource } from '../support/sleeping-source.ts';
 import { assertSameTree, snapshotTree } from '../support/snapshots.ts';
 import { needRoot } from '../support/tools.ts';
 
@@ -96,7 +97,9 @@ test('the first backup, killed in its middle, is not continued from a disk that 
   const random = createRandom(6);
   for (let i = 100; i < 140; i++) writeFileSync(join(source, `photo ${i}`), random.bytes(1_000_000));
 
-  const running = program.start(words);
+  const { options, fail } = createSleepingSource(program);
+  fail({ code: 'HANG', match: join(source, 'photo 139'), calls: ['openSync'] }); // the last one: it can't end by itself
+  const running = program.start(words, options);
   await volumeAt(target, 'vol3', running);
   running.kill('SIGKILL');
   await running.done;
