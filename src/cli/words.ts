@@ -63,6 +63,7 @@ export interface Words {
 
 /** @throws BackupError `usage` for what is ambiguous */
 export function regularWords(argv: readonly string[]): Words {
+  if (asksForHelp(argv)) return regularWords([...argv.slice(1), '--help']);
   const rest: string[] = [];
   const typed: string[] = [];
   const positionals: { word: string; at: number }[] = [];
@@ -93,6 +94,12 @@ export function regularWords(argv: readonly string[]): Words {
     positionals.shift();
   }
   return { action, rest, positionals: positionals.map(({ word }) => word), options: typed };
+}
+
+/** `help` or `help ACTION`, as of many programs; a folder of that name is backed up to a URL. */
+function asksForHelp([first, second, ...more]: readonly string[]): boolean {
+  const isAction = second === undefined || actions.some(({ action }) => action === second);
+  return first === 'help' && isAction && more.length === 0;
 }
 
 /** `--name=value` and unknown words as they are but for the name, and how many words of values follow. */

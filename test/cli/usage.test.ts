@@ -141,7 +141,14 @@ test('options stand before the action, after it, or after the arguments', async 
 
 test('--help and --version print on standard output and end with 0', async t => {
   const program = createProgram(t);
-  for (const words of [['--help'], ['restore', '--help'], ['--version'], ['full', '-h']]) {
+  for (const words of [
+    ['--help'],
+    ['restore', '--help'],
+    ['--version'],
+    ['full', '-h'],
+    ['help'],
+    ['help', 'full'],
+  ]) {
     const { status, stdout, stderr } = await program.run(words);
     assert.equal(status, 0);
     assert.equal(stderr, '');
