@@ -3,14 +3,15 @@ import type { Collection } from '../manifest/chains.ts';
 import { describeSet } from '../manifest/sets.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** Commands that only read must not take an unmounted disk for an empty archive. @throws `target-unreachable` */
+/** Commands that only read must not take an unmounted disk, or no bucket, for an empty archive. @throws `target-unreachable` */
 export async function requireTarget(storage: Storage): Promise<void> {
   if (await storage.exists()) return;
-  throw new BackupError(
-    'target-unreachable',
-    `the target ${storage.description} does not exist; is its disk mounted, and the URL spelled right?`,
-    { isAbsent: 1 },
-  );
+  const remedy = storage.localPath
+    ? 'is its disk mounted, and the URL spelled right?'
+    : 'there is no such bucket. Check the URL and --s3-endpoint-url';
+  throw new BackupError('target-unreachable', `the target ${storage.description} does not exist; ${remedy}`, {
+    isAbsent: 1,
+  });
 }
 
 /** Says that there is nothing to read, and what there is instead. */

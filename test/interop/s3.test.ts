@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { exitStatus } from '../../src/errors.ts';
 import { silentReporter } from '../../src/report.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { collect } from '../../src/streams.ts';
@@ -154,6 +155,16 @@ test('an endpoint that is dead ends the run within its budget, with its own exit
   });
   assert.equal(result.status, 13, result.stderr);
   assert.match(result.stderr, /^Error: [^\n]*does not answer[^\n]*\n$/);
+});
+
+test('a bucket that is not there is told as that by what only reads, and not as a disk', async t => {
+  const server = await startS3Server();
+  t.after(() => server.close());
+  const program = createProgram(t);
+  const words = ['restore', 's3://absent/x', join(program.home, 'restored'), '--s3-endpoint-url', server.url];
+  const { status, stderr } = await program.run(words, { passphrase: 'p', env: credentials });
+  assert.equal(status, exitStatus.targetUnreachable, stderr);
+  assert.match(stderr, /^Error: [^\n]*s3:\/\/absent\/x[^\n]* no such bucket[^\n]* --s3-endpoint-url\n$/);
 });
 
 test('probe says what works at a bucket', async t => {
