@@ -80,9 +80,10 @@ export function createEnvelopes(
   set: SetId,
   host: Host,
   { recipients, signer }: Sealing,
+  hasTime: () => boolean,
 ): Envelopes {
   const mtimeSeconds = endOf(set);
-  const deflate = { level: request.level, dictionary: false };
+  const deflate = { level: request.level, hasTime, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
   const count = request.keys?.s2kCount;
   const codedCount = count === undefined ? undefined : encodeCount(count);

@@ -6,6 +6,7 @@ import { storedBytes } from '../engine/journal.ts';
 import type { Packing } from '../engine/packing.ts';
 import { createSealingThread } from '../engine/sealing-thread.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
+import { createTargetPace } from '../engine/target-pace.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
 import { allSets, type Collection, collectSets } from '../manifest/chains.ts';
@@ -59,7 +60,8 @@ export async function storeSet(
     envelope: () => envelopes.ofMetadata(),
     signal: host.signal,
   });
-  const envelopes = createEnvelopes(request, form, set, host, keys);
+  const pace = createTargetPace();
+  const envelopes = createEnvelopes(request, form, set, host, keys, pace.hasTime);
   const last = journal?.checkpoints.at(-1);
   let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
   let stored = storedBytes(journal);
@@ -120,6 +122,7 @@ export async function storeSet(
       width: batchesAtOnce(host),
       uploads: 1,
       nameOf,
+      pace,
       createEnvelope: async first => {
         const thread = sealing && isWorthAThread(first) && sealing.canStart() ? sealing : undefined;
         thread?.start(); // while the key is being derived

@@ -1,6 +1,7 @@
 /**
  * Batches → sealed volumes → storage. A volume's bytes are made while they are sent: nothing of it is kept. Where one
- * volume ends depends on sizes alone, never on timing, so the same tree gives the same volumes.
+ * volume ends depends on sizes alone, so the same tree gives the same volumes, unless the target is so slow that there is
+ * time to make them smaller.
  */
 
 import type { Storage } from '../storage/storage.ts';
@@ -8,6 +9,7 @@ import type { Chunks } from '../streams.ts';
 import type { Envelope } from '../volumes/envelope.ts';
 import type { PackBatch, Place } from './batch.ts';
 import type { SetMark } from './journal.ts';
+import type { TargetPace } from './target-pace.ts';
 import { tidy } from './tidy.ts';
 
 /** A volume that is at the target. */
@@ -36,6 +38,8 @@ export interface VolumeOptions {
   nameOf(volume: number): string;
   /** @param first of the volume; undefined for an empty one */
   createEnvelope(first: PackBatch | undefined): Promise<Envelope>;
+  /** Learns how long the target is waited for. */
+  readonly pace?: TargetPace | undefined;
   /** Told of a batch when it goes into a volume; in order. */
   onTaken(batch: PackBatch): Promise<void>;
   /** Told when the bytes of a batch's members are not needed any more. */
@@ -136,6 +140,7 @@ function createVolumeStream(
   });
 
   async function* produce(): Chunks & AsyncGenerator<Uint8Array> {
+    let resumed = performance.now();
     const inFlight: { bytes: Promise<Uint8Array>; atMost: number }[] = [];
     let stored = 0;
     let pending = 0; // what the batches in flight come to if they do not shrink
@@ -144,7 +149,11 @@ function createVolumeStream(
       const bytes = await oldest.bytes;
       pending -= oldest.atMost;
       stored += bytes.length;
+      const given = performance.now();
+      options.pace?.worked(given - resumed);
       yield bytes;
+      resumed = performance.now();
+      options.pace?.waited(resumed - given);
       // Deflated, sealed, and the pieces that zlib made of it; or what little is left where buffers go round.
       tidy((envelope.recycle(bytes) ? 1 / 4 : 3) * bytes.length);
     }

@@ -26,6 +26,8 @@ export const deflateEnd: Uint8Array = Uint8Array.of(0x03, 0x00);
 export interface DeflateOptions {
   /** 0 (stored only) to 9, or `auto`: the cheapest way that is still as small as gpg's usual one. Default: auto. */
   readonly level?: number | 'auto';
+  /** Asked for each chunk where the level is `auto`: whether it may take a multiple of the time, to become smaller. */
+  readonly hasTime?: (() => boolean) | undefined;
   /** Whether a segment may refer to the 32 KiB before it; default true. */
   readonly dictionary?: boolean;
   /** Whether a CRC-32 is made, which only gzip needs; default true. */
@@ -53,6 +55,9 @@ const ways: readonly [Way, Way] = [
   { windowBits: 13, levels: [5, 5, 4] },
 ];
 
+/** What `auto` does where there is time. */
+const strongest: Setting = { windowBits: 15, level: 9 };
+
 /** Chunks for which a part of the first one, deflated both ways, decides. */
 const GROUP = 16;
 const SAMPLE = 96 * 1024;
@@ -71,7 +76,7 @@ export interface Deflater {
 }
 
 export function createDeflater(options: DeflateOptions = {}): Deflater {
-  const { level = 'auto', dictionary: linked = true, summed = true, allocate } = options;
+  const { level = 'auto', hasTime, dictionary: linked = true, summed = true, allocate } = options;
   let { crc, length } = options.after ?? { crc: 0, length: 0 };
   let before: Uint8Array | undefined;
   let pushed = 0;
@@ -101,6 +106,7 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
         return storeBlocks(chunk, allocate);
       }
       if (linked) before = lastWindow(dictionary, chunk);
+      if (level === 'auto' && hasTime?.()) return deflateSegment(chunk, strongest, dictionary);
       if (level === 'auto') return deflateAuto(chunk, dictionary);
       return deflateSegment(chunk, { level, windowBits: 15 }, dictionary);
     },

@@ -79,6 +79,21 @@ test('createDeflater() finds what the chunk before already said, even if that on
   assert.ok((await deflater.push(saying)).length < 500);
 });
 
+test('createDeflater() makes what comes smaller where it has time', async () => {
+  const words = 'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu'.split(' ');
+  const bytes = noise(60_000);
+  const plain = Buffer.from([...bytes].map(byte => words[byte % words.length]).join(' '));
+  let time = false;
+  const deflater = createDeflater({ hasTime: () => time, dictionary: false });
+  const quick = await deflater.push(plain);
+  time = true;
+  const small = await deflater.push(plain);
+  assert.ok(small.length < quick.length);
+  assert.ok(plain.equals(inflateSegments(small, plain.length)));
+  const level = createDeflater({ level: 1, hasTime: () => true, dictionary: false });
+  assert.ok((await level.push(plain)).length > small.length, 'a level that the user chose stays');
+});
+
 test('createDeflater() stores noise with five bytes for every 65535', async () => {
   const plain = noise(262_144);
   const segment = await createDeflater().push(plain);

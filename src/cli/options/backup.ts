@@ -33,7 +33,7 @@ export const backupOptions: readonly OptionSpec[] = [
     long: 'compression-level',
     kind: 'count',
     value: '0-9',
-    help: 'how hard to compress: 1 is fast, 9 small (chosen by what the data are)',
+    help: 'how hard to compress: 1 is fast, 9 small (chosen by what the data are, and how slow the target is)',
     actions: backups,
   },
   {
