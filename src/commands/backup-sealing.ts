@@ -7,7 +7,6 @@ import { endOf, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
 import { isIncompressible } from '../volumes/incompressible.ts';
 import { namesOfKeys, type Openers, openersOfKey } from '../volumes/openpgp-preface.ts';
-import { encodeCount } from '../volumes/openpgp-s2k.ts';
 import { HIDDEN_KEY_ID, prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, formOf } from './archive.ts';
@@ -85,20 +84,18 @@ export function createEnvelopes(
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level, hasTime, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
-  const count = request.keys?.s2kCount;
-  const codedCount = count === undefined ? undefined : encodeCount(count);
-  const keys = createKeysAhead(() => prepareSessionKey(secrets, host.random, codedCount));
+  const keys = createKeysAhead(() => prepareSessionKey(secrets, host.random, request.keys?.s2kCount));
   if (form === 'gpg' && !recipients && !request.skipIfNoChange) keys.begin();
 
   async function envelope(
-    ofPassphrase: () => Promise<SealingKey>,
+    derivedKey: () => Promise<SealingKey>,
     openSealer?: OpenSealer,
   ): Promise<EnvelopeOptions> {
     if (form === 'plain') return { form };
     if (form === 'gz') return { form, mtimeSeconds, deflate };
     return {
       ...{ form, mtimeSeconds, deflate, signer, openSealer },
-      key: await (recipients ? recipients.prepareSessionKey(host.random) : ofPassphrase()),
+      key: await (recipients ? recipients.prepareSessionKey(host.random) : derivedKey()),
       random: host.random,
       compress: request.compress,
     };

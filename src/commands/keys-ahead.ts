@@ -16,14 +16,12 @@ export interface KeysAhead {
 const OBJECTS_OF_A_SET = 3;
 
 /**
- * As many keys as objects, one at a time: the first is wanted soonest. From the second volume on another one is derived while the volume is filled, so that nothing
- * waits for the signatures' and the manifest's at the end.
+ * As many keys as objects, one at a time: the first is wanted soonest. A volume takes one, and from the second on another
+ * is derived while it is filled, so that nothing waits for the signatures' and the manifest's at the end.
  */
 export function createKeysAhead(derive: () => Promise<SealingKey>): KeysAhead {
   const keys: Promise<SealingKey>[] = [];
   let last: Promise<unknown> = Promise.resolve();
-  let hasBegun = false;
-  let hasVolume = false;
   let isStopped = false;
 
   const add = () => {
@@ -35,9 +33,7 @@ export function createKeysAhead(derive: () => Promise<SealingKey>): KeysAhead {
     keys.push(key);
   };
   const begin = () => {
-    if (hasBegun) return;
-    hasBegun = true;
-    for (let key = 0; key < OBJECTS_OF_A_SET; key++) add();
+    while (keys.length < OBJECTS_OF_A_SET) add();
   };
   const take = () => {
     if (keys.length === 0) add();
@@ -48,8 +44,6 @@ export function createKeysAhead(derive: () => Promise<SealingKey>): KeysAhead {
     ofMetadata: take,
     ofVolume() {
       begin();
-      if (hasVolume) add();
-      hasVolume = true;
       return take();
     },
     stop() {

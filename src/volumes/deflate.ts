@@ -83,6 +83,7 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
   let choice: Promise<Way> | undefined;
 
   const deflateAuto = async (chunk: Uint8Array, dictionary: Uint8Array | undefined) => {
+    if (hasTime?.()) return deflateSegment(chunk, strongest, dictionary);
     const inGroup = pushed++ % GROUP;
     if (inGroup === 0) choice = chooseWay(chunk);
     const { windowBits, levels } = await choice!;
@@ -106,7 +107,6 @@ export function createDeflater(options: DeflateOptions = {}): Deflater {
         return storeBlocks(chunk, allocate);
       }
       if (linked) before = lastWindow(dictionary, chunk);
-      if (level === 'auto' && hasTime?.()) return deflateSegment(chunk, strongest, dictionary);
       if (level === 'auto') return deflateAuto(chunk, dictionary);
       return deflateSegment(chunk, { level, windowBits: 15 }, dictionary);
     },

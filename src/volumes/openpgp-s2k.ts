@@ -34,7 +34,7 @@ export const hashNames: Readonly<Record<number, string>> = {
 };
 
 /** The octet count of gpg's default, 65011712, in its coded form. */
-export const CODED_COUNT_MAX = 0xff;
+const CODED_COUNT_MAX = 0xff;
 
 /** The lowest one-byte form of at least `count` octets, or the highest there is; as gpg rounds. */
 export function encodeCount(count: number): number {

@@ -9,7 +9,7 @@ import { type CfbDecryptor, createAesCfbDecryptor } from './cfb.ts';
 import { Fields, hexOf } from './openpgp-fields.ts';
 import { encodePacket, tags } from './openpgp-packet.ts';
 import type { S2k } from './openpgp-s2k.ts';
-import { CODED_COUNT_MAX, decodeCount, decodeS2k, deriveKeyInTurns, hashIds } from './openpgp-s2k.ts';
+import { decodeCount, decodeS2k, deriveKeyInTurns, encodeCount, hashIds } from './openpgp-s2k.ts';
 
 /** What opens a message; asked only when it is needed. */
 export interface Secrets {
@@ -104,18 +104,19 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
 /**
  * An AES-256 key for one message, from a salt of its own. The S2K output is the session key itself, as gpg does it. Takes
  * some 40 ms on a PC and seconds on a small board, in turns with other work.
- * @param codedCount as of `encodeCount`; default: the highest, which gpg has where it may take its time
+ * @param count octets to hash, rounded as `encodeCount` does; default: the most, which gpg has where it may take its time
  */
 export async function prepareSessionKey(
   { passphrase }: Secrets,
   random: RandomBytes,
-  codedCount = CODED_COUNT_MAX,
+  count = Infinity,
 ): Promise<SealingKey> {
   const hash = hashIds.sha256; // 32 bytes in one go; SHA-1, gpg's default, must hash everything twice
   const salt = random(8);
-  const s2k = { hash, salt, count: decodeCount(codedCount) };
+  const coded = encodeCount(count);
+  const s2k = { hash, salt, count: decodeCount(coded) };
   const key = await deriveKeyInTurns(await passphrase(), s2k, cipherTraits(AES256).keyLength);
-  const body = [4, AES256, 3, hash, ...salt, codedCount];
+  const body = [4, AES256, 3, hash, ...salt, coded];
   const packets = encodePacket(tags.passphraseSession, Uint8Array.from(body));
   return { packets, key, algorithm: AES256 };
 }
