@@ -41,7 +41,13 @@ class TrustingAgent extends Agent {
   }
 
   override createConnection(...[options, done]: Parameters<Agent['createConnection']>) {
-    const trusting = { ...options, secureContext: this.#trust() };
-    return super.createConnection(trusting, done);
+    try {
+      const trusting = { ...options, secureContext: this.#trust() };
+      return super.createConnection(trusting, done);
+    } catch (error) {
+      // Thrown, it would pass by the request, and the SDK would not clear its timer.
+      setImmediate(() => done?.(error as Error, undefined as never));
+      return undefined;
+    }
   }
 }

@@ -237,6 +237,8 @@ test('authorities of one’s own are trusted besides the system’s, and what is
   // The file for Node.js counts too.
   expectStatus(await look(endpoint, { AWS_CA_BUNDLE: other, NODE_EXTRA_CA_CERTS: bundle }));
   assertTold(await look(endpoint, { AWS_CA_BUNDLE: other }), /TLS certificate/);
+  // What the library throws at once leaves its timer behind.
+  assertTold(await look(endpoint, { AWS_SESSION_TOKEN: 'a→b' }), /Can't list objects .*x-amz-security-token/);
 
   const wrong = (env: Record<string, string>, told: RegExp) => async () =>
     assertTold(await look(endpoint, env), told, exitStatus.usage);
