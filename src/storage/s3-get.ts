@@ -8,6 +8,7 @@
  * for: the manifest has their SHA-1.
  */
 
+import { createHash } from 'node:crypto';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
@@ -22,6 +23,10 @@ const CHUNK = 1024 * 1024;
 const PIECE = 4 * 1024 * 1024;
 const WIDTH = 3; // 12 MiB under way keep a line of 1 Gbit/s busy over a round trip of 100 ms
 const PIECES_WORTH_IT = 2; // below, further connections would cost more than they bring
+// A connection brings megabytes at the line's full speed before anybody reads them: under a limit, no more is asked for
+// at once than a quarter of a second may bring, and only when that time has passed.
+const PIECES_PER_SECOND = 4;
+const SMALLEST_PIECE = 16 * 1024;
 
 /** Bytes from `start` up to, not including, `end`, of the object with this ETag if it is known. */
 interface Span {
@@ -42,6 +47,10 @@ interface Opened {
   readonly end: number;
   /** Size of the object. */
   readonly total: number;
+  /** Its bytes have been waited for already, where downloads are limited. */
+  readonly paid: boolean;
+  /** In base64, of the whole object, if that is what was asked for and the service keeps it. */
+  readonly sha256: string | undefined;
 }
 
 interface Pieces {
@@ -52,8 +61,10 @@ interface Pieces {
 }
 
 /** Room for the pieces that are read side by side; the gets of one storage share it. */
-export function createPieces({ partSize, width }: S3Session): Pieces {
-  const slabs = createSlabs(Math.min(PIECE, partSize), WIDTH + 1);
+export function createPieces({ partSize, width, options }: S3Session): Pieces {
+  const limit = options.downloadLimit ?? Number.POSITIVE_INFINITY;
+  const smooth = Math.max(SMALLEST_PIECE, Math.floor(limit / PIECES_PER_SECOND));
+  const slabs = createSlabs(Math.min(PIECE, partSize, smooth), WIDTH + 1);
   return { slabs, width: Math.min(WIDTH, width), asRanges: false };
 }
 
@@ -65,18 +76,39 @@ export async function* readObject(
   key: string,
   { offset = 0, length = Number.POSITIVE_INFINITY, signal, hasChecksum = false }: GetOptions = {},
 ): Chunks {
+  const { size } = pieces.slabs;
   const span = { name, key, start: offset, end: offset + length, hasChecksum, asRange: pieces.asRanges };
-  let opened = await open(session, span, signal);
+  // What the SDK is to hold against a checksum must be asked for as a whole, and what has no end can't be paid for.
+  const mayHaveSum = !hasChecksum && offset === 0 && length === Number.POSITIVE_INFINITY;
+  const first = session.downloads && !mayHaveSum ? Math.min(span.end, offset + size) : span.end;
+  let opened = await open(session, { ...span, end: first }, signal);
   if (opened === 'no size') {
     pieces.asRanges = true;
-    opened = await open(session, { ...span, asRange: true }, signal);
+    opened = await open(session, { ...span, end: first, asRange: true }, signal);
   }
   if (opened === undefined || opened === 'no size') return;
-  const { etag, end } = opened;
-  const { size } = pieces.slabs;
-  const ahead = end - offset > PIECES_WORTH_IT * size && pieces.width > 1 ? offset + size : end;
+  const { etag, total, sha256 } = opened;
+  const end = Math.min(span.end, total);
+  const isLarge = end - offset > PIECES_WORTH_IT * size;
+  if (session.downloads && isLarge && !opened.paid) {
+    opened.body.destroy();
+    const read = readAhead(session, pieces, { ...span, end, etag }, signal);
+    yield* sha256 === undefined ? read : proved(read, sha256, () => altered(session, name));
+    return;
+  }
+  const ahead = opened.end < end || (isLarge && pieces.width > 1) ? Math.min(end, offset + size) : end;
   yield* readSpan(session, { ...span, end: ahead, etag }, signal, opened);
   if (ahead < end) yield* readAhead(session, pieces, { ...span, start: ahead, end, etag }, signal);
+}
+
+/** The same bytes; at their end they have this SHA-256, in base64, or `otherwise` is thrown. */
+async function* proved(source: Chunks, sha256: string, otherwise: () => Error): Chunks {
+  const hash = createHash('sha256');
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('base64') !== sha256) throw otherwise();
 }
 
 /** Size of an object by what its head says, or where a proxy has dropped that from it, by its first byte's place. */
@@ -160,7 +192,8 @@ async function* readSpan(session: S3Session, span: Span, signal?: AbortSignal, o
     const stop = () => body.destroy();
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      for await (const chunk of session.downloads ? throttled(body, session.downloads, signal) : body) {
+      const { downloads } = session;
+      for await (const chunk of downloads && !current.paid ? throttled(body, downloads, signal) : body) {
         signal?.throwIfAborted();
         const wanted = chunk.subarray(0, end - position);
         if (wanted.length === 0) return; // more is sent than was asked for
@@ -195,6 +228,8 @@ async function open(
   const last = Math.max(start, end - 1);
   const whole = !asRange && start === 0 && end === Number.POSITIVE_INFINITY;
   const range = whole ? undefined : `bytes=${start}-${end === Number.POSITIVE_INFINITY ? '' : last}`;
+  const paid = end < Number.POSITIVE_INFINITY;
+  if (paid) await session.downloads?.take(last + 1 - start, signal);
   return session.request(
     { doing: 'read', object: name },
     async (client, options) => {
@@ -229,7 +264,9 @@ async function open(
         body.destroy();
         throw new AlteredError('the answer is not the range that was asked for');
       }
-      return { body, etag: answer.ETag, end: Math.min(end, place.total), total: place.total };
+      const { ETag: found, ChecksumSHA256: sum } = answer;
+      const sha256 = whole && !sum?.includes('-') ? sum : undefined; // that of an object in parts is one of their sums
+      return { body, etag: found, end: Math.min(end, place.total), total: place.total, paid, sha256 };
     },
     { signal },
   );
@@ -249,7 +286,7 @@ function placeIn(
   return ContentLength === undefined ? undefined : { start: 0, total: ContentLength };
 }
 
-function altered(session: S3Session, name: string, cause: unknown): BackupError {
+function altered(session: S3Session, name: string, cause?: unknown): BackupError {
   return new BackupError(
     'damaged',
     `${displayPath(name)} from ${session.description} does not have the checksum that it was stored with.`,

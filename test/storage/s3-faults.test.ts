@@ -207,10 +207,9 @@ test('get() asks for no checksum of the service where the reader has one of its 
   assert.notEqual(Buffer.from(read).toString(), 'Volume 1');
 });
 
-test('get() holds no range against the checksum of the whole object', async t => {
-  const whole = content();
-  const sum = createHash('sha256').update(whole).digest('base64');
-  const { storage, proxy } = await behind(t, ({ headers }) => {
+/** A service that says the same checksum of the whole object in every answer. */
+function serving(whole: Buffer, sum: string): (seen: Seen) => Fault {
+  return ({ headers }) => {
     const [, start = 0, last = SIZE - 1] = /bytes=(\d+)-(\d+)/.exec(headers.range ?? '')?.map(Number) ?? [];
     return {
       kind: 'answer',
@@ -222,7 +221,14 @@ test('get() holds no range against the checksum of the whole object', async t =>
       },
       body: whole.subarray(start, last + 1),
     };
-  });
+  };
+}
+
+const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('base64');
+
+test('get() holds no range against the checksum of the whole object', async t => {
+  const whole = content();
+  const { storage, proxy } = await behind(t, serving(whole, sha256Of(whole)));
   assert.ok(whole.equals(await collect(storage.get('x'))));
   assert.ok(whole.subarray(1, 10).equals(await collect(storage.get('x', { offset: 1, length: 9 }))));
   const asked = proxy.seen.map(({ headers }) => [
@@ -231,6 +237,37 @@ test('get() holds no range against the checksum of the whole object', async t =>
   ]);
   assert.ok(asked.length > 5);
   for (const [isWhole, mode] of asked) assert.equal(mode, isWhole ? 'ENABLED' : undefined);
+});
+
+test('get() under a limit asks for no more at once than a quarter of a second may bring', async t => {
+  const whole = content();
+  const { storage, proxy } = await behind(t, serving(whole, sha256Of(whole)), { downloadLimit: 400_000 });
+  assert.ok(whole.equals(await collect(storage.get('volume', { hasChecksum: true }))));
+  const length = 300_001;
+  const part = await collect(storage.get('volume', { offset: 5, length, hasChecksum: true }));
+  assert.ok(whole.subarray(5, 5 + length).equals(part));
+  const ofVolume = proxy.seen.length;
+  assert.ok(whole.equals(await collect(storage.get('sigtar'))));
+  assert.equal(proxy.seen[ofVolume]!.headers.range, undefined); // its size and sum are not known before
+  for (const { headers } of proxy.seen.filter((_, i) => i !== ofVolume)) {
+    const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range!)!.map(Number);
+    assert.ok(last! + 1 - start! <= 100_000, headers.range);
+  }
+});
+
+test('get() under a limit holds what it reads in pieces against the checksum of all', async t => {
+  const whole = content();
+  const sum = sha256Of(whole);
+  whole[SIZE - 1]! ^= 1;
+  const { storage } = await behind(t, serving(whole, sum), { downloadLimit: 400_000 });
+  await assert.rejects(collect(storage.get('sigtar')), failing('damaged', 'checksum'));
+  assert.ok(whole.equals(await collect(storage.get('volume', { hasChecksum: true }))));
+});
+
+test('get() under a limit holds nothing against the sum of the sums of parts', async t => {
+  const whole = content();
+  const { storage } = await behind(t, serving(whole, `${sha256Of(whole)}-6`), { downloadLimit: 400_000 });
+  assert.ok(whole.equals(await collect(storage.get('sigtar'))));
 });
 
 test('list() of a service that lags shows what was put and not what was deleted', async t => {
