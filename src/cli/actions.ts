@@ -82,7 +82,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL', 'DIR'],
     summary: 'get a backup, or one file of it, back into DIR',
     detail:
-      'DIR must be absent or an empty folder, unless --force is given: then files of the same name are replaced and all\nothers are kept.\n\nExamples:\n  tsbackup restore file:///mnt/nas/pictures ~/restored\n  tsbackup restore -t 3D --path-to-restore 2014/summer file:///mnt/nas/pictures ~/summer',
+      'DIR must be absent or an empty folder, unless --force is given: then files of the same name are replaced and all others are kept.\n\nExamples:\n  tsbackup restore file:///mnt/nas/pictures ~/restored\n  tsbackup restore -t 3D -r 2014/summer file:///mnt/nas/pictures ~/summer',
     dataOnStdout: false,
   },
   {
@@ -90,7 +90,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL', 'DIR'],
     summary: 'prove that a backup can be restored; with --compare-data, that it equals DIR',
     detail:
-      'Reads, hashes, decrypts and rebuilds everything in the archive. Contents of DIR are looked at only with\n--compare-data; the last line says which of the two was done.\n\nExample:\n  tsbackup verify --compare-data file:///mnt/nas/pictures ~/Pictures',
+      'Reads, hashes, decrypts and rebuilds everything in the archive. Contents of DIR are looked at only with --compare-data; the last line says which of the two was done.\n\nExample:\n  tsbackup verify --compare-data file:///mnt/nas/pictures ~/Pictures',
     dataOnStdout: false,
   },
   {
@@ -98,7 +98,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL'],
     summary: 'prove an archive as it is at URL, all of it or a sample at a time',
     detail:
-      'Fetches, hashes, decrypts and takes apart what is there, and makes sure that every delta has its base: everything\nis proved at all its times. With --sample what was proved longest ago comes first, so that runs one after the other\ncover all. Names the files and times that are lost by what is damaged or missing, and says when each volume was last\nproved.\n\nExamples:\n  tsbackup check file:///mnt/nas/pictures\n  tsbackup check --sample 5% s3://bucket/pictures',
+      'Fetches, hashes, decrypts and takes apart what is there, and makes sure that every delta has its base: everything is proved at all its times. With --sample what was proved longest ago comes first, so that runs one after the other cover all. Names the files and times that are lost by what is damaged or missing, and says when each volume was last proved.\n\nExamples:\n  tsbackup check file:///mnt/nas/pictures\n  tsbackup check --sample 5% s3://bucket/pictures',
     dataOnStdout: true,
   },
   {
@@ -160,7 +160,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['URL', 'URL2'],
     summary: 'copy the backup sets at URL to URL2',
     detail:
-      'Object by object, byte for byte: the same passphrase or keys open the copy. What is there already is passed over, so\nthat it can be broken off, and made again to bring what is new (sizes are compared; check proves the copy). With --time\nonly sets up to then.\n\nExample:\n  tsbackup replicate file:///mnt/nas/pictures s3://bucket/pictures',
+      'Object by object, byte for byte: the same passphrase or keys open the copy. What is there already is passed over, so that it can be broken off, and made again to bring what is new (sizes are compared; check proves the copy). With --time only sets up to then.\n\nExample:\n  tsbackup replicate file:///mnt/nas/pictures s3://bucket/pictures',
     dataOnStdout: true,
   },
   {
@@ -176,7 +176,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME?'],
     summary: 'make a profile: what to back up, where to, when, and who is told',
     detail:
-      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root).\nOptions that every action takes are kept in the profile if they are typed with it.\n\nExample:\n  tsbackup init pictures',
+      'Asks a few questions, tries the answers, and writes NAME.toml into ~/.config/tsbackup (/etc/tsbackup for root). Options that every action takes are kept in the profile if they are typed with it.\n\nExample:\n  tsbackup init pictures',
     dataOnStdout: false,
   },
   {
@@ -185,7 +185,7 @@ export const actions: readonly ActionSpec[] = [
     does: ['backup', 'check', 'prune'],
     summary: 'do all that the profile NAME says: back up, check, prune, and tell of it',
     detail:
-      'What cron calls. Continues what was interrupted, full or incremental as the profile says, proves a sample of the\narchive, removes what no rule keeps, writes the log and sends the mail.\n\nExample:\n  tsbackup run pictures',
+      'What cron calls. Continues what was interrupted, full or incremental as the profile says, proves a sample of the archive, removes what no rule keeps, writes the log and sends the mail.\n\nExample:\n  tsbackup run pictures',
     dataOnStdout: false,
   },
   {
@@ -202,7 +202,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME?'],
     summary: 'how the runs of a profile, or of all, went, and when the next one is',
     detail:
-      'Ends with 1 when the last run failed, or the last success is older than --max-age (or than the profile says), with 3\nwhen the last run backed up, but left something out or has to tell of something else.\n\nExample:\n  tsbackup status --max-age 8D pictures',
+      'Ends with 1 when the last run failed, or the last success is older than --max-age (or than the profile says), with 3 when the last run backed up, but left something out or has to tell of something else.\n\nExample:\n  tsbackup status --max-age 8D pictures',
     dataOnStdout: true,
   },
   {
@@ -211,7 +211,7 @@ export const actions: readonly ActionSpec[] = [
     choices: ['check', 'show', 'schema'],
     summary: 'check or show the profile NAME',
     detail:
-      'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema\n(with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
+      'check reads the profile and its secrets and says what is wrong; show prints what it means, without secrets; schema (with any NAME) prints the JSON Schema for editors.\n\nExample:\n  tsbackup config check pictures',
     dataOnStdout: true,
   },
   {
@@ -219,7 +219,7 @@ export const actions: readonly ActionSpec[] = [
     positionals: ['NAME'],
     summary: 'a page to print: how to get the backup of the profile NAME back on a new machine',
     detail:
-      'With stock duplicity and gpg, with tsbackup, and with neither. Secrets are named, not shown, unless --with-secrets is\ngiven. A file whose name ends in .html becomes a page for a browser and its printer.\n\nExample:\n  tsbackup recovery-kit --output pictures-recovery.html pictures',
+      'With stock duplicity and gpg, with tsbackup, and with neither. Secrets are named, not shown, unless --with-secrets is given. A file whose name ends in .html becomes a page for a browser and its printer.\n\nExample:\n  tsbackup recovery-kit --output pictures-recovery.html pictures',
     dataOnStdout: true,
   },
   {

@@ -5,7 +5,7 @@
 
 import { BackupError } from '../errors.ts';
 import { type ActionSpec, actions } from './actions.ts';
-import { knows, type OptionSpec } from './option-spec.ts';
+import { meantFor, type OptionSpec, tellsOf } from './option-spec.ts';
 import { options } from './options.ts';
 
 const shells: Readonly<Record<string, () => string>> = { bash, zsh, fish };
@@ -21,7 +21,7 @@ export function completionFor(shell: string): string {
 }
 
 function optionsOf(spec: ActionSpec): OptionSpec[] {
-  return options.filter(option => !option.hidden && knows(spec, option));
+  return options.filter(option => tellsOf(spec, option));
 }
 
 const names = actions.map(({ action }) => action);
@@ -146,7 +146,9 @@ function fish(): string {
     ),
     `complete -c tsbackup -f -n '__fish_seen_subcommand_from ${takesProfile.join(' ')}' -a ${quoted(`(${PROFILES})`)}`,
   ];
-  for (const { long, short, kind, help, actions: known } of options.filter(({ hidden }) => !hidden)) {
+  for (const option of options.filter(({ hidden }) => !hidden)) {
+    const { long, short, kind, help } = option;
+    const known = meantFor(option);
     const where = known ? ` -n '__fish_seen_subcommand_from ${known.join(' ')}'` : '';
     const takes = kind === 'flag' ? '' : kind === 'path' ? ' -r' : ' -x';
     const letter = short ? ` -s ${short}` : '';

@@ -2,7 +2,7 @@
 
 import { type ActionSpec, actions } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
-import type { OptionSpec } from './option-spec.ts';
+import { meantFor, type OptionSpec } from './option-spec.ts';
 import { optionGroups } from './options.ts';
 
 /** @param date as it stands in the page's foot, for example `2026-11-23` */
@@ -72,7 +72,9 @@ function actionLines({ action, positionals, summary, detail }: ActionSpec): stri
   ];
 }
 
-function optionLines({ long, short, aliases = [], kind, value, help, actions: known }: OptionSpec): string[] {
+function optionLines(option: OptionSpec): string[] {
+  const { long, short, aliases = [], kind, value, help } = option;
+  const known = meantFor(option);
   const argument = kind === 'flag' ? '' : ` ${value ?? 'VALUE'}`;
   const names = [...(short ? [`-${short}`] : []), `--${long}`, ...aliases.map(alias => `--${alias}`)];
   const of = known ? ` (${known.join(', ')})` : '';

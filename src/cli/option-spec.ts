@@ -7,6 +7,16 @@ export function knows({ action, does = [] }: ActionSpec, { actions: known }: Opt
   return !known || known.includes(action) || does.some(part => known.includes(part));
 }
 
+/** Whether the help of an action tells of an option. */
+export function tellsOf(spec: ActionSpec, option: OptionSpec): boolean {
+  return knows(spec, option) && !option.hidden && !option.passedOver?.includes(spec.action);
+}
+
+/** Actions to which an option means something; undefined for all. */
+export function meantFor({ actions: known, passedOver = [] }: OptionSpec): readonly Action[] | undefined {
+  return known?.filter(action => !passedOver.includes(action));
+}
+
 /** `pair`: two words follow it; `path`: a place on this machine. */
 export type OptionKind = 'flag' | 'pair' | 'text' | 'path' | 'count' | 'time' | 'verbosity';
 
@@ -24,6 +34,8 @@ export interface OptionSpec {
   readonly help: string;
   /** Not in the help: for tests and for who moves archives. */
   readonly hidden?: boolean;
+  /** Actions that take it, as duplicity's do, but only say that it means nothing to them. */
+  readonly passedOver?: readonly Action[];
   /** It has to be meant each time: neither a profile nor the environment may set it. */
   readonly typedOnly?: boolean;
   /** Actions that know the option; all if absent. */

@@ -11,7 +11,7 @@ import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
 import { layered, namesIn, withPlaces } from './layers.ts';
 import { withLocalPaths } from './local-path.ts';
-import { knows, type OptionSpec } from './option-spec.ts';
+import { knows, type OptionSpec, tellsOf } from './option-spec.ts';
 import { optionGroups, options } from './options.ts';
 import { parseVerbosity } from './reporters.ts';
 import { regularWords, type Words } from './words.ts';
@@ -176,7 +176,8 @@ First backup and its way back, with a passphrase that is asked for:
 
 Help for one action: tsbackup restore --help
 
-Exit status: ${exitStatuses.map(([status, meaning]) => `${status} ${meaning}`).join(', ')}.`;
+Exit status:
+${exitStatuses.map(([status, meaning]) => `  ${status.padEnd(7)}${meaning}`).join('\n')}`;
 
 function describe(
   command: Command,
@@ -196,7 +197,7 @@ function describe(
     for (const option of grouped) {
       if (!knows(spec, option)) continue;
       const shown = toOption(option, option.long, option.short).helpGroup(`${title}:`);
-      command.addOption(shown.hideHelp(option.hidden === true));
+      command.addOption(shown.hideHelp(!tellsOf(spec, option)));
       for (const alias of option.aliases ?? []) command.addOption(toOption(option, alias).hideHelp());
       if (!option.ordered) continue;
       for (const name of [option.long, ...(option.aliases ?? [])]) {
@@ -230,7 +231,8 @@ function convert(spec: OptionSpec, text: string): string | number {
     new BackupError('usage', `--${spec.long} takes ${wanted}, not '${text}'`, { option: spec.long });
   switch (spec.kind) {
     case 'count': {
-      if (!/^[0-9]{1,9}$/.test(text)) throw wrong('a whole number');
+      if (!/^[0-9]+$/.test(text)) throw wrong('a whole number');
+      if (text.length > 9) throw wrong('a number of at most nine digits');
       return Number(text);
     }
     case 'verbosity': {

@@ -191,7 +191,7 @@ function orLocalError<T>(target: string, work: () => T): T {
     return work();
   } catch (error) {
     const path = displayPath(target);
-    const message = `Can't restore to ${path}: ${messageOf(error)}`;
+    const message = `Can't restore to ${path}: ${messageOf(error)}. Name another place, or make this one writable.`;
     throw new BackupError('local-io', message, { path }, { cause: error });
   }
 }

@@ -330,7 +330,12 @@ function deviceOf(device: bigint): typeof noDevice {
 function rootError(root: string, problem: SourceProblem, cause: unknown): BackupError {
   const facts = { path: displayPath(root), systemCode: problem.systemCode };
   return problem.vanished
-    ? new BackupError('source-missing', `There is no ${facts.path}.`, facts, { cause })
+    ? new BackupError(
+        'source-missing',
+        `There is no ${facts.path}: check the path, and whether its disk is mounted.`,
+        facts,
+        { cause },
+      )
     : new BackupError('source-unavailable', `Can't read ${facts.path}: ${facts.systemCode}.`, facts, {
         cause,
       });

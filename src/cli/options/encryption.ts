@@ -12,7 +12,7 @@ export const encryptionOptions: readonly OptionSpec[] = (
     {
       long: 'no-encryption',
       kind: 'flag',
-      help: 'store plain volumes that everybody can read',
+      help: 'plain volumes, which everybody can read',
       actions: [...backups, 'restore', 'verify', 'check', 'collection-status', 'list-current-files'],
     },
     {

@@ -45,7 +45,14 @@ export const selectionOptions: readonly OptionSpec[] = [
     ] as const
   ).map(
     ([long, kind, value, help]): OptionSpec => ({
-      ...{ long, kind, help, ordered: true, actions: [...backups, 'verify', 'restore'] },
+      ...{
+        long,
+        kind,
+        help,
+        ordered: true,
+        actions: [...backups, 'verify', 'restore'],
+        passedOver: ['restore'],
+      },
       ...(value !== undefined && { value }),
       ...(long.endsWith('clude-filelist') && { aliases: [long.replace('-', '-globbing-')] }),
     }),
@@ -55,5 +62,6 @@ export const selectionOptions: readonly OptionSpec[] = [
     kind: 'flag',
     help: 'entries of lists end with a NUL byte instead of a line end',
     actions: [...backups, 'verify', 'restore'],
+    passedOver: ['restore'],
   },
 ];
