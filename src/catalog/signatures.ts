@@ -4,6 +4,7 @@
  */
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { bytesOf } from '../bytes.ts';
 import { BackupError, systemCode } from '../errors.ts';
 import { inflateSegments } from '../volumes/deflate.ts';
@@ -15,19 +16,36 @@ import type { SignaturePlace } from './versions.ts';
 export interface SignatureReader {
   /**
    * The whole signature file of `path`, given; undefined where the cached sigtar is not there, or not what the catalog
-   * says: a delta against the signature of another file would be restored as something false.
+   * says: a delta against the signature of another file would be restored as something false; and where it is too
+   * large for this machine's memory.
    */
   at(place: SignaturePlace, path: string): Uint8Array | undefined;
   close(): void;
 }
 
-/** A piece of our making is 256 KiB and one record; a record may be a signature of a few MiB. */
-const LONGEST_PIECE = 512 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+/**
+ * Most bytes of a piece that are read. One of our making is 256 KiB and one record, at most a signature of a few MiB;
+ * duplicity's are 6 MiB for each GB of the file, and a delta takes six times the signature.
+ */
+function longestPiece(): number {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.min(512 * MIB, Math.max(16 * MIB, Math.floor(memory / 24)));
+}
+
 /** Most pieces fit. */
 const SLAB = 512 * 1024;
 
-/** @param fileOf the cached sigtar of a set, by the set's number in the catalog */
-export function createSignatureReader(catalog: Catalog, fileOf: (set: number) => string): SignatureReader {
+/**
+ * @param fileOf the cached sigtar of a set, by the set's number in the catalog
+ * @param longest most bytes of a signature with its header, and of what is packed with it
+ */
+export function createSignatureReader(
+  catalog: Catalog,
+  fileOf: (set: number) => string,
+  longest = longestPiece(),
+): SignatureReader {
   const files = new Map<number, number>();
   let last: { readonly set: number; readonly from: number; readonly bytes: Uint8Array } | undefined;
   const slab = new Uint8Array(SLAB);
@@ -43,9 +61,11 @@ export function createSignatureReader(catalog: Catalog, fileOf: (set: number) =>
   const load = (place: SignaturePlace) => {
     const piece = catalog.pieceAt(place);
     if (!piece) return undefined;
-    const stored = Buffer.allocUnsafe(piece.gzipEnd - piece.gzipOffset);
+    const length = piece.gzipEnd - piece.gzipOffset;
+    if (length > longest) return undefined;
+    const stored = Buffer.allocUnsafe(length);
     const read = readSync(open(place.set), stored, 0, stored.length, piece.gzipOffset);
-    const bytes = inflateSegments(stored.subarray(0, read), LONGEST_PIECE);
+    const bytes = inflateSegments(stored.subarray(0, read), longest);
     // What stays for a while would grow old before it is garbage, and old garbage is collected late.
     if (bytes.length <= SLAB) slab.set(bytes);
     const kept = bytes.length <= SLAB ? slab.subarray(0, bytes.length) : bytes;
