@@ -110,7 +110,7 @@ async function learn(
   const rewriter = createRewriter(catalog, file);
   try {
     const plain = rewriter.tee(gunzip(createReadStream(bytesOf(file), { highWaterMark: 256 * 1024 })));
-    for await (const records of readSigtar(plain, { withSignatures: false })) {
+    for await (const records of readSigtar(plain)) {
       for (const { path, kind, attributes, offset } of records) {
         if (kind === 'deleted') catalog.remove(path);
         else {

@@ -33,7 +33,7 @@ export async function learnPending(
 ): Promise<void> {
   const stats = readFingerprints(fingerprints.file, fingerprints.size);
   try {
-    for await (const records of readSigtar(sigtarOf(signatures), { withSignatures: false })) {
+    for await (const records of readSigtar(sigtarOf(signatures))) {
       for (const { path, kind, attributes, offset } of records) {
         if (kind === 'deleted') {
           catalog.remove(path);

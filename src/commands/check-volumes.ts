@@ -108,7 +108,7 @@ function createBases(earlier: readonly CheckedSet[], { archive }: CheckRun) {
   const begin = () =>
     mergeSigtars(
       earlier.map(async function* ({ set }) {
-        yield* readSigtar(await archive.sigtarOf(set), { withSignatures: false });
+        yield* readSigtar(await archive.sigtarOf(set));
       }),
       { keepDeleted: false },
     );
@@ -146,7 +146,7 @@ export async function proveSignatures({ set }: CheckedSet, unit: CheckUnit, run:
         yield chunk;
       }
     };
-    for await (const _ of readSigtar(hashed(), { withSignatures: false }));
+    for await (const _ of readSigtar(hashed()));
     const cached = await archive.openInCache(set, 'signatures');
     const sum = cached && (await digest(cached).catch(unlessDamaged));
     if (cached && sum === undefined) await forgetCopy(set, 'signatures', run);

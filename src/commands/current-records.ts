@@ -16,7 +16,7 @@ export async function* currentRecords(archive: Archive, sets: readonly BackupSet
   const sources = [];
   for (const set of sets) {
     const sigtar = tidied(await archive.sigtarOf(set, chunkFor(set)), 2); // as tar, and as records
-    sources.push(readSigtar(sigtar, { withSignatures: false }));
+    sources.push(readSigtar(sigtar));
   }
   for await (const records of mergeSigtars(sources, { keepDeleted: false })) {
     signal.throwIfAborted();

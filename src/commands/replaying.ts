@@ -136,7 +136,7 @@ async function holds(
   try {
     const sigtar = await archive.cachedSigtarOf(set);
     if (!sigtar) return 'unknown';
-    for await (const records of readSigtar(sigtar, { withSignatures: false })) {
+    for await (const records of readSigtar(sigtar)) {
       if (records.some(({ path }) => paths.some(wanted => isWithin(path, wanted)))) return 'something';
       if (records.some(({ path }) => comparePaths(path, last) > 0)) return 'nothing';
     }
@@ -313,7 +313,7 @@ export function noticing(sink: TreeSink, notice: (path: string) => void): TreeSi
 async function* sigtarRecords(archive: Archive, set: BackupSet, host: Host) {
   try {
     const copy = set.signatures ? undefined : await archive.openInCache(set, 'signatures');
-    yield* readSigtar(copy ?? (await archive.sigtarOf(set)), { withSignatures: false });
+    yield* readSigtar(copy ?? (await archive.sigtarOf(set)));
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     host.reporter.report({

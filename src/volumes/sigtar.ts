@@ -19,14 +19,10 @@ export interface SigtarRecord {
   readonly path: string;
   readonly kind: SigtarKind;
   readonly attributes: Attributes;
-  /** Signature file of a regular file; undefined if it was not asked for. Given. */
-  readonly signature: Uint8Array | undefined;
   /** Where the record begins in the sigtar's tar bytes. */
   readonly offset: number;
 }
 
-/** A signature has at most 131,072 blocks if we made it; others may be larger. */
-const LONGEST_SIGNATURE = 256 * 1024 * 1024;
 const BATCH = 512;
 const BATCH_BYTES = 256 * 1024;
 const RECORD_SIZE = 10240;
@@ -57,38 +53,22 @@ export function endOfArchive(length: number): Uint8Array {
   return new Uint8Array(2 * BLOCK + ((RECORD_SIZE - (end % RECORD_SIZE)) % RECORD_SIZE));
 }
 
-export interface SigtarReadOptions {
-  /** False passes over the signatures, which are most of the bytes. */
-  readonly withSignatures: boolean;
-}
-
 /**
- * Records in batches.
+ * Records in batches. Signatures, which are most of the bytes, are passed over.
  * @param source tar bytes
  * @throws BackupError `damaged`, also when paths are out of order
  */
-export async function* readSigtar(
-  source: Chunks,
-  { withSignatures }: SigtarReadOptions,
-): AsyncGenerator<SigtarRecord[], void, undefined> {
+export async function* readSigtar(source: Chunks): AsyncGenerator<SigtarRecord[], void, undefined> {
   let records: SigtarRecord[] = [];
   let before: string | undefined;
   let member: TarMember | undefined;
-  let signature: Buffer | undefined;
-  let filled = 0;
   const reader = createTarReader({
     member(next) {
-      if (next.size > LONGEST_SIGNATURE) throw damagedTar('has a signature that is far too long');
       member = next;
-      filled = 0;
-      signature = withSignatures && next.name.startsWith('signature/') ? Buffer.alloc(next.size) : undefined;
     },
-    data(bytes) {
-      signature?.set(bytes, filled);
-      filled += bytes.length;
-    },
+    data() {},
     memberEnd() {
-      const record = recordOf(member!, signature);
+      const record = recordOf(member!);
       if (before !== undefined && comparePaths(before, record.path) >= 0) {
         throw damagedTar('of signatures is out of order');
       }
@@ -110,7 +90,7 @@ export async function* readSigtar(
   if (records.length > 0) yield records;
 }
 
-function recordOf(member: TarMember, signature: Uint8Array | undefined): SigtarRecord {
+function recordOf(member: TarMember): SigtarRecord {
   const slash = member.name.indexOf('/');
   const kind = member.name.slice(0, Math.max(0, slash));
   if (kind !== 'signature' && kind !== 'snapshot' && kind !== 'deleted') {
@@ -120,7 +100,6 @@ function recordOf(member: TarMember, signature: Uint8Array | undefined): SigtarR
     path: memberPath(member.name.slice(slash + 1)),
     kind,
     attributes: member,
-    signature,
     offset: member.offset,
   };
 }

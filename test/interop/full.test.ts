@@ -19,8 +19,6 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { readSigtar } from '../../src/volumes/sigtar.ts';
 import { createTestArchive } from '../support/archive.ts';
 import { createDuplicity } from '../support/duplicity.ts';
 import { expectStatus, runProgram } from '../support/processes.ts';
@@ -154,10 +152,6 @@ test('full writes the golden vectors byte for byte, and incremental those after 
   );
 });
 
-async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
-}
-
 /** The tree of the golden vectors: made as root with umask 022. */
 function makeGoldenTree(dir: string): void {
   const old = process.umask(0o022);
@@ -207,7 +201,7 @@ test('sigtar of a full, put in place of the one that duplicity wrote, leaves its
 });
 
 test('rdiff delta accepts the signatures of a full, and its patch gives the new file', async t => {
-  if (!needTool(t, 'rdiff')) return;
+  if (!needTool(t, 'rdiff') || !needTool(t, 'tar')) return;
   const base = tempDir(t);
   const source = join(base, 'source');
   mkdirSync(source);
@@ -219,31 +213,23 @@ test('rdiff delta accepts the signatures of a full, and its patch gives the new 
   const archive = createTestArchive(base);
   assert.equal(await archive.backup(source, { mode: 'full' }), 0);
   const sigtar = readdirSync(archive.folder).find(name => name.includes('signatures'))!;
-  const plain = gunzipSync(readFileSync(join(archive.folder, sigtar)));
-  let checked = 0;
-  for await (const records of readSigtar(chunksOf(plain), { withSignatures: true })) {
-    for (const { path, kind, signature } of records) {
-      if (kind !== 'signature') continue;
-      const content = contents.get(path)!;
-      const half = content.length >> 1;
-      const edited = Buffer.concat([
-        content.subarray(0, half),
-        Buffer.from('inserted'),
-        content.subarray(half),
-      ]);
-      const at = (name: string) => join(base, name);
-      writeFileSync(at('signature'), signature!);
-      writeFileSync(at('edited'), edited);
-      const rdiff = async (...args: string[]) =>
-        expectStatus(await runProgram('rdiff', ['--force', ...args], { env: { PATH: process.env.PATH! } }));
-      await rdiff('delta', at('signature'), at('edited'), at('delta'));
-      await rdiff('patch', join(source, path), at('delta'), at('patched'));
-      assert.ok(readFileSync(at('patched')).equals(edited), path);
-      if (content.length > 60_000) assert.ok(readFileSync(at('delta')).length < content.length / 2, path);
-      checked++;
-    }
+  const tool = async (name: string, ...args: string[]) =>
+    expectStatus(await runProgram(name, args, { env: { PATH: process.env.PATH! } }));
+  await tool('tar', '-xzf', join(archive.folder, sigtar), '-C', base);
+  for (const [name, content] of contents) {
+    const half = content.length >> 1;
+    const edited = Buffer.concat([
+      content.subarray(0, half),
+      Buffer.from('inserted'),
+      content.subarray(half),
+    ]);
+    const at = (file: string) => join(base, file);
+    writeFileSync(at('edited'), edited);
+    await tool('rdiff', '--force', 'delta', join(base, 'signature', name), at('edited'), at('delta'));
+    await tool('rdiff', '--force', 'patch', join(source, name), at('delta'), at('patched'));
+    assert.ok(readFileSync(at('patched')).equals(edited), name);
+    if (content.length > 60_000) assert.ok(readFileSync(at('delta')).length < content.length / 2, name);
   }
-  assert.equal(checked, contents.size);
 });
 
 test('restore as another user than root gives everything but owners, without a complaint', async t => {
