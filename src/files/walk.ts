@@ -79,7 +79,7 @@ export interface WalkStart {
 /** What a batch holds is alive at once: more of them, and the young generation's collections copy it again and again. */
 const batchSize = 32;
 /** Looked at, whether or not it is in a batch: whoever selects one file among millions has other things to do meanwhile. */
-const mostVisits = 1024;
+const mostVisits = 64;
 
 interface OpenFolder {
   readonly path: string;
