@@ -234,7 +234,7 @@ async function askEncryption(
       );
     case 'generated':
       // 20 characters of 32: 100 bits; without those that look alike.
-      return { passphraseFile: keep(generated(host.random(20))) };
+      return { passphraseFile: keep(generated(host.random(20))), isRandom: true };
     default:
       for (;;) {
         const first = await questions.askHidden('Passphrase');
@@ -245,7 +245,7 @@ async function askEncryption(
         }
         if ((await questions.askHidden('The same once more')) === first) {
           checkTypable(Buffer.from(first));
-          return { passphraseFile: keep(first) };
+          return { passphraseFile: keep(first), isRandom: false };
         }
         if (!process.stdin.isTTY) throw new BackupError('usage', 'the two passphrases differ');
         questions.say('The two differ; once more.');

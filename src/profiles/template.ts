@@ -6,13 +6,19 @@ export interface Answers {
   readonly source: string;
   readonly target: string;
   /** `undefined`: not encrypted. */
-  readonly encryption: { readonly passphraseFile: string } | KeyAnswers | undefined;
+  readonly encryption: PassphraseAnswers | KeyAnswers | undefined;
   readonly schedule: string | undefined;
   readonly mail: MailAnswers | undefined;
   /** undefined: credentials are found elsewhere. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKeyFile: string } | undefined;
   /** Of the command line. */
   readonly options?: readonly (readonly [long: string, value: unknown])[];
+}
+
+export interface PassphraseAnswers {
+  readonly passphraseFile: string;
+  /** Nobody guesses it, however little a guess costs. */
+  readonly isRandom: boolean;
 }
 
 export interface KeyAnswers {
@@ -43,6 +49,7 @@ export interface MailAnswers {
 export function formatProfile(name: string, answers: Answers): string {
   const { source, target, encryption, schedule, mail, s3, options = [] } = answers;
   const text = (value: string) => JSON.stringify(value).replaceAll('\u007f', '\\u007f');
+  const named = (option: string) => options.some(([long]) => long === option);
   const lines = [
     `# What "tsbackup run ${name}" does. Made by tsbackup init; edit it as you like, then: tsbackup config check ${name}`,
     '',
@@ -74,6 +81,13 @@ export function formatProfile(name: string, answers: Answers): string {
     '[options]',
     ...(encryption === undefined ? ['no-encryption = true'] : []),
     ...(encryption && 'key' in encryption ? [`encrypt-key = ${text(encryption.key)}`] : []),
+    ...(encryption && 'isRandom' in encryption && encryption.isRandom && !named('gpg-options')
+      ? [
+          '# Each object has a key made of the passphrase. This one is random: to hash it 62 times as often, as is done without',
+          '# this line, takes a small board seconds for each and makes it no harder to guess.',
+          'gpg-options = "--s2k-count 1048576"',
+        ]
+      : []),
     ...options.map(
       ([long, value]) =>
         `${long} = ${Array.isArray(value) ? `[${value.map(text).join(', ')}]` : typeof value === 'string' ? text(value) : String(value)}`,

@@ -92,6 +92,28 @@ test('init keeps the options that were typed and those that the target needs', a
   expectStatus(await program.run(['run', 'photos'], { env }));
 });
 
+test('init has a passphrase hashed less that it made itself, and no other', async t => {
+  const hashing = /^gpg-options = (.*)$/m;
+  const initFor = async (encryption: readonly string[], ...options: string[]) => {
+    const program = createProgram(t);
+    const input = lines(sourceOf(program), 'target', ...encryption, 'never', '');
+    expectStatus(await program.run(['init', 'photos', ...options], { input }));
+    return program;
+  };
+  const program = await initFor(['generated']);
+  assert.equal(hashing.exec(profileOf(program))?.[1], '"--s2k-count 1048576"');
+  const { stderr } = expectStatus(await program.run(['run', 'photos']));
+  assert.equal(stderr, '');
+  const folder = join(program.home, 'target');
+  for (const name of readdirSync(folder)) {
+    const packet = readFileSync(join(folder, name)).subarray(2, 15);
+    assert.deepEqual([...packet.subarray(0, 4), packet[12]], [4, 9, 3, 8, 0xa0], name); // RFC 9580 §5.3.1
+  }
+  assert.doesNotMatch(profileOf(await initFor(['passphrase', 'x', 'x'])), hashing);
+  const typed = await initFor(['generated'], '--gpg-options=--s2k-count 65011712');
+  assert.equal(hashing.exec(profileOf(typed))?.[1], '["--s2k-count 65011712"]');
+});
+
 test('init refuses what it can not keep before it asks, and keeps nothing that is no option', async t => {
   const program = createProgram(t);
   const source = sourceOf(program);

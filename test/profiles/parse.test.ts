@@ -131,7 +131,7 @@ test('parseProfile() reads back what formatProfile() writes, whatever the answer
       const written = formatProfile('x', {
         source: `/${source}`,
         target: 'file:///t',
-        encryption: { passphraseFile: `/${passphraseFile}` },
+        encryption: { passphraseFile: `/${passphraseFile}`, isRandom: hasServer },
         schedule: 'daily',
         mail: { to, from: to, on: 'error', smtp: hasServer ? smtp : undefined },
       });
