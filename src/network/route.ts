@@ -41,13 +41,7 @@ class TrustingAgent extends Agent {
   }
 
   override createConnection(...[options, done]: Parameters<Agent['createConnection']>) {
-    try {
-      const trusting = { ...options, secureContext: this.#trust() };
-      return super.createConnection(trusting, done);
-    } catch (error) {
-      // Thrown, it would pass by the request, and the SDK would not clear its timer.
-      setImmediate(() => done?.(error as Error, undefined as never));
-      return undefined;
-    }
+    const trusting = { ...options, secureContext: this.#trust() };
+    return super.createConnection(trusting, done);
   }
 }

@@ -142,7 +142,11 @@ export async function openSession(
     requestChecksumCalculation: async () => (checksums ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'),
     responseChecksumValidation: 'WHEN_REQUIRED', // only where s3-get.ts asks for it
     expectContinueHeader: false, // parts are small; the question would cost a round trip each
-    requestHandler: { connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0, ...agents },
+    requestHandler: {
+      ...{ connectionTimeout: timeoutMs, requestTimeout: 0, socketTimeout: 0, ...agents },
+      // The timer for a warning, of which nobody would hear: what is thrown while a request is made leaves it running.
+      socketAcquisitionWarningTimeout: 1,
+    },
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   });
   clientConfig.requestHandler = client.config.requestHandler;
