@@ -23,11 +23,13 @@ process.on('unhandledRejection', reason => {
 });
 
 /** Ends a process that hangs in a system call (a dead network drive): process.exit() would wait for it too. */
+function kill(): void {
+  process.stderr.write('A system call does not come back; the process is killed.\n');
+  process.kill(process.pid, 'SIGKILL');
+}
+
 function killAfter(ms: number): void {
-  setTimeout(() => {
-    process.stderr.write('A system call does not come back; the process is killed.\n');
-    process.kill(process.pid, 'SIGKILL');
-  }, ms).unref();
+  setTimeout(kill, ms).unref();
 }
 
 /** How long what is left of a run may take to end by itself. */
@@ -77,6 +79,6 @@ async function run(): Promise<void> {
   if (process.exitCode === HANG_UP) process.kill(process.pid, 'SIGHUP');
   setTimeout(() => {
     if (process.getActiveResourcesInfo().every(left => HARMLESS.test(left))) process.exit();
-    killAfter(0);
+    kill();
   }, PATIENCE_MS).unref();
 }

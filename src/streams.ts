@@ -1,5 +1,7 @@
 /** The few words about streams that all rooms share. Currency: AsyncIterable<Uint8Array>, chunks of 64 KiB to 1 MiB. */
 
+import type { Hash } from 'node:crypto';
+
 export type Chunks = AsyncIterable<Uint8Array>;
 
 /** Works on up to `width` given items at once; yields results in source order; the first failure ends the run. */
@@ -43,6 +45,14 @@ export async function collect(source: Chunks): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const chunk of source) parts.push(Uint8Array.from(chunk));
   return Buffer.concat(parts);
+}
+
+/** The same chunks, lent as they are; each goes into `hash` on the way. */
+export async function* hashing(source: Chunks, hash: Hash): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
 /** A stream of the given chunks. */

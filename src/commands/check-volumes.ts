@@ -6,7 +6,7 @@ import { BackupError, messageOf } from '../errors.ts';
 import type { VolumeEntry } from '../manifest/manifest.ts';
 import { describeSet } from '../manifest/sets.ts';
 import { createDeltaReader, type DeltaReader } from '../rsync/delta-reader.ts';
-import type { Chunks } from '../streams.ts';
+import { type Chunks, hashing } from '../streams.ts';
 import { createDifftarReader } from '../volumes/difftar.ts';
 import { type MergedRecord, mergeSigtars, readSigtar } from '../volumes/sigtar.ts';
 import {
@@ -140,13 +140,7 @@ export async function proveSignatures({ set }: CheckedSet, unit: CheckUnit, run:
   const name = `the signatures of the ${describeSet(set.id)}`;
   try {
     const hash = createHash('sha256');
-    const hashed = async function* () {
-      for await (const chunk of archive.openAtTarget(unit.object, 'signatures')) {
-        hash.update(chunk);
-        yield chunk;
-      }
-    };
-    for await (const _ of readSigtar(hashed()));
+    for await (const _ of readSigtar(hashing(archive.openAtTarget(unit.object, 'signatures'), hash)));
     const cached = await archive.openInCache(set, 'signatures');
     const sum = cached && (await digest(cached).catch(unlessDamaged));
     if (cached && sum === undefined) await forgetCopy(set, 'signatures', run);

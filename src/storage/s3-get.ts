@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { displayPath } from '../bytes.ts';
 import { BackupError, messageOf } from '../errors.ts';
-import { type Chunks, mapOrdered } from '../streams.ts';
+import { type Chunks, hashing, mapOrdered } from '../streams.ts';
 import { AlteredError, explain, ReplacedError, UnsizedError } from './s3-errors.ts';
 import { createSlabs, type Slabs } from './s3-parts.ts';
 import type { S3Session } from './s3-session.ts';
@@ -96,7 +96,7 @@ export async function* readObject(
     yield* sha256 === undefined ? read : proved(read, sha256, () => altered(session, name));
     return;
   }
-  const ahead = opened.end < end || (isLarge && pieces.width > 1) ? Math.min(end, offset + size) : end;
+  const ahead = isLarge && pieces.width > 1 ? offset + size : opened.end;
   yield* readSpan(session, { ...span, end: ahead, etag }, signal, opened);
   if (ahead < end) yield* readAhead(session, pieces, { ...span, start: ahead, end, etag }, signal);
 }
@@ -104,10 +104,7 @@ export async function* readObject(
 /** The same bytes; at their end they have this SHA-256, in base64, or `otherwise` is thrown. */
 async function* proved(source: Chunks, sha256: string, otherwise: () => Error): Chunks {
   const hash = createHash('sha256');
-  for await (const chunk of source) {
-    hash.update(chunk);
-    yield chunk;
-  }
+  yield* hashing(source, hash);
   if (hash.digest('base64') !== sha256) throw otherwise();
 }
 

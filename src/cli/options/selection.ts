@@ -1,5 +1,10 @@
 import { backups, type OptionSpec } from '../option-spec.ts';
 
+const takers: Pick<OptionSpec, 'actions' | 'passedOver'> = {
+  actions: [...backups, 'verify', 'restore'],
+  passedOver: ['restore'],
+};
+
 /** What a backup takes of the source; the first option that says something of a path decides. */
 export const selectionOptions: readonly OptionSpec[] = [
   ...(
@@ -45,14 +50,7 @@ export const selectionOptions: readonly OptionSpec[] = [
     ] as const
   ).map(
     ([long, kind, value, help]): OptionSpec => ({
-      ...{
-        long,
-        kind,
-        help,
-        ordered: true,
-        actions: [...backups, 'verify', 'restore'],
-        passedOver: ['restore'],
-      },
+      ...{ long, kind, help, ordered: true, ...takers },
       ...(value !== undefined && { value }),
       ...(long.endsWith('clude-filelist') && { aliases: [long.replace('-', '-globbing-')] }),
     }),
@@ -61,7 +59,6 @@ export const selectionOptions: readonly OptionSpec[] = [
     long: 'null-separator',
     kind: 'flag',
     help: 'entries of lists end with a NUL byte instead of a line end',
-    actions: [...backups, 'verify', 'restore'],
-    passedOver: ['restore'],
+    ...takers,
   },
 ];
