@@ -7,6 +7,7 @@ import { endOf, type SetId } from '../manifest/names.ts';
 import type { EnvelopeForm, EnvelopeOptions, OpenSealer } from '../volumes/envelope.ts';
 import { isIncompressible } from '../volumes/incompressible.ts';
 import { namesOfKeys, type Openers, openersOfKey } from '../volumes/openpgp-preface.ts';
+import type { DeriveKey } from '../volumes/openpgp-s2k.ts';
 import { HIDDEN_KEY_ID, prepareSessionKey, type SealingKey } from '../volumes/openpgp-session.ts';
 import type { Signer } from '../volumes/openpgp-signed.ts';
 import { type Archive, formOf } from './archive.ts';
@@ -19,7 +20,7 @@ export function wantedForm({ encrypt, compress }: BackupRequest): EnvelopeForm {
 }
 
 /** Whom objects are for, unless for who knows the passphrase; and who signs them. */
-interface Sealing {
+export interface Sealing {
   readonly recipients: Recipients | undefined;
   readonly signer: Signer | undefined;
 }
@@ -69,6 +70,8 @@ export interface Envelopes {
   ofVolume(openSealer?: OpenSealer): Promise<EnvelopeOptions>;
   /** Signatures or manifest. */
   ofMetadata(): Promise<EnvelopeOptions>;
+  /** A place where keys are derived; nothing is sealed with the passphrase without one. */
+  deriveWith(deriveKey?: DeriveKey): void;
   /** No more keys are made. */
   close(): void;
 }
@@ -84,7 +87,7 @@ export function createEnvelopes(
   const mtimeSeconds = endOf(set);
   const deflate = { level: request.level, hasTime, dictionary: false };
   const secrets = { passphrase: () => host.passphrase(true) };
-  const keys = createKeysAhead(() => prepareSessionKey(secrets, host.random, request.keys?.s2kCount));
+  const keys = createKeysAhead();
   if (form === 'gpg' && !recipients && !request.skipIfNoChange) keys.begin();
 
   async function envelope(
@@ -103,6 +106,9 @@ export function createEnvelopes(
   return {
     ofVolume: openSealer => envelope(keys.ofVolume, openSealer),
     ofMetadata: () => envelope(keys.ofMetadata),
+    deriveWith(deriveKey) {
+      keys.makeWith(() => prepareSessionKey(secrets, host.random, request.keys?.s2kCount, deriveKey));
+    },
     close: keys.stop,
   };
 }

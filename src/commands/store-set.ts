@@ -6,7 +6,7 @@ import { storedBytes } from '../engine/journal.ts';
 import type { Packing } from '../engine/packing.ts';
 import { createSealingThread } from '../engine/sealing-thread.ts';
 import { createSetWriter } from '../engine/set-writer.ts';
-import { createTargetPace } from '../engine/target-pace.ts';
+import { createTargetPace, type TargetPace } from '../engine/target-pace.ts';
 import { createBatchCursor, storeVolumes } from '../engine/volumes.ts';
 import { BackupError } from '../errors.ts';
 import { allSets, type Collection, collectSets } from '../manifest/chains.ts';
@@ -15,12 +15,15 @@ import { describeSet, type Listed } from '../manifest/sets.ts';
 import { canonicalLocaldir } from '../manifest/source.ts';
 import { listAll, type Storage } from '../storage/storage.ts';
 import { createEnvelope } from '../volumes/envelope.ts';
+import type { Openers } from '../volumes/openpgp-preface.ts';
 import type { Base } from './backup-plan.ts';
 import { type BackupProgress, toldBatches } from './backup-progress.ts';
 import {
   createEnvelopes,
+  type Envelopes,
   isWorthAThread,
   keysOfSet,
+  type Sealing,
   sealingOf,
   wantedForm,
   warnOfOtherOpeners,
@@ -37,13 +40,40 @@ export async function storeSet(
   setting: Setting,
   progress: BackupProgress,
 ): Promise<Outcome> {
+  const { request, host, archive, checked } = setting;
+  const keys = await sealingOf(request, archive);
+  const pace = createTargetPace();
+  const envelopes = createEnvelopes(request, wantedForm(request), task.set, host, keys, pace.hasTime);
+  try {
+    if (host.cores > 1) void packing.deriver?.then(envelopes.deriveWith); // often while the passphrase is being tried
+    const ofNewest = await checked();
+    envelopes.deriveWith();
+    return await storeWith({ keys, pace, envelopes, ofNewest }, task, packing, setting, progress);
+  } finally {
+    envelopes.close();
+  }
+}
+
+interface Means {
+  readonly keys: Sealing;
+  readonly pace: TargetPace;
+  readonly envelopes: Envelopes;
+  /** Who opens the newest set at the target, if that is known. */
+  readonly ofNewest: Openers | undefined;
+}
+
+async function storeWith(
+  { keys, pace, envelopes, ofNewest }: Means,
+  task: Task,
+  packing: Packing,
+  setting: Setting,
+  progress: BackupProgress,
+): Promise<Outcome> {
   const { set, base, journal } = task;
-  const { request, host, archive, root, checked } = setting;
+  const { request, host, archive, root } = setting;
   const { storage, cache, prefixes } = archive;
-  const ofNewest = await checked();
   const before = set.type === 'inc' ? ofNewest : undefined;
   const form = wantedForm(request);
-  const keys = await sealingOf(request, archive);
   const cleared = storage.removeStale();
   cleared.catch(() => {}); // it is reported when its turn comes
   await cache.removeStale();
@@ -57,11 +87,9 @@ export async function storeSet(
   };
   const writer = await createSetWriter({
     ...{ cache, storage, header, journal },
-    envelope: () => envelopes.ofMetadata(),
+    envelope: envelopes.ofMetadata,
     signal: host.signal,
   });
-  const pace = createTargetPace();
-  const envelopes = createEnvelopes(request, form, set, host, keys, pace.hasTime);
   const last = journal?.checkpoints.at(-1);
   let counts: Readonly<Counts> = last?.mark.counts ?? createCounts();
   let stored = storedBytes(journal);
@@ -157,7 +185,6 @@ export async function storeSet(
     if (error instanceof BackupError && error.code === 'guard-stopped') writer.discard();
     throw error;
   } finally {
-    envelopes.close();
     await sealing?.close();
     await Promise.allSettled([cleared]);
     await writer.close();

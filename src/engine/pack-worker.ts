@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { BackupError, messageOf, tooManyFiles } from '../errors.ts';
+import { deriveKey } from '../volumes/openpgp-s2k.ts';
 import { optimizeLess } from './optimize-less.ts';
 import { openSourcePacker, type PackHost, type SourcePacker } from './pack-source.ts';
 import { BEATS, ENDING } from './pack-thread.ts';
@@ -29,6 +30,9 @@ port.on('message', (request: PackRequest) => {
         packer!.commit(request.pieces);
         send({ type: 'committed' });
       });
+      return;
+    case 'derive':
+      send({ type: 'key', key: deriveKey(request.passphrase, request.s2k, request.keyLength) });
       return;
     case 'close':
       // What is under way finds the catalog closed, and nothing is left to wait for: the thread ends.

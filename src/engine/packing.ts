@@ -7,6 +7,7 @@
 import type { Piece } from '../catalog/versions.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
+import type { DeriveKey, S2k } from '../volumes/openpgp-s2k.ts';
 import type { PackBatch, Passed } from './batch.ts';
 import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
 import { BEATS, packThreadPlace, startPackThread } from './pack-thread.ts';
@@ -19,6 +20,8 @@ export interface Packing {
   recycleRecords(sigtar: Uint8Array): void;
   /** The set is complete at the target: the catalog is to say so. @param pieces of the set's cached sigtar */
   commit(pieces: readonly Piece[]): Promise<void>;
+  /** Where the packer has a thread of its own: once all is read that has time for keys, and then this resolves. */
+  readonly deriver?: Promise<DeriveKey>;
 }
 
 /** A packer that waits for its job: a thread takes a while to start, which other work can hide. */
@@ -104,6 +107,7 @@ export type PackMessage =
   | { readonly type: 'end' | 'committed' }
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'passed'; readonly passed: Passed }
+  | { readonly type: 'key'; readonly key: Uint8Array }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   /** Something that nobody foresaw. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };
@@ -119,6 +123,12 @@ export type PackRequest =
   | { readonly type: 'slab'; readonly slab: Uint8Array }
   | { readonly type: 'records'; readonly records: Uint8Array }
   | { readonly type: 'commit'; readonly pieces: readonly Piece[] }
+  | {
+      readonly type: 'derive';
+      readonly passphrase: Uint8Array;
+      readonly s2k: S2k;
+      readonly keyLength: number;
+    }
   | { readonly type: 'close' };
 
 function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Packer {
@@ -128,14 +138,21 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
   let interruption: Error | undefined;
   let onPassed: ((passed: Passed) => void) | undefined;
   let wake: (() => void) | undefined;
+  const keys: { resolve(key: Uint8Array): void; reject(error: Error): void }[] = [];
+  let onRead: (() => void) | undefined;
+  const broken = () => interruption ?? thread.failure();
   const notify = () => {
     wake?.();
     wake = undefined;
+    const failure = broken();
+    if (failure) for (const { reject } of keys.splice(0)) reject(failure);
   };
   thread.onChange(notify);
   worker.on('message', (message: PackMessage) => {
     if (message.type === 'report') return report(message.report);
     if (message.type === 'passed') return onPassed?.(message.passed);
+    if (message.type === 'key') return keys.shift()?.resolve(message.key);
+    if (message.type === 'end') onRead?.();
     arrived.push(message);
     notify();
   });
@@ -145,6 +162,14 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
   };
   signal.addEventListener('abort', abort);
   const tell = (request: PackRequest, transfer: ArrayBuffer[] = []) => worker.postMessage(request, transfer);
+  const deriveKey: DeriveKey = (passphrase, s2k, keyLength) => {
+    const failure = broken();
+    if (failure) return Promise.reject(failure);
+    tell({ type: 'derive', passphrase, s2k, keyLength });
+    return new Promise((resolve, reject) => {
+      keys.push({ resolve, reject });
+    });
+  };
 
   const next = async (): Promise<PackMessage> => {
     for (;;) {
@@ -153,7 +178,7 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
       if (message?.type === 'crashed')
         throw Object.assign(new Error(message.message), { stack: message.stack });
       if (message) return message;
-      const failure = interruption ?? thread.failure();
+      const failure = broken();
       if (failure) throw failure;
       await new Promise<void>(resolve => {
         wake = resolve;
@@ -180,6 +205,9 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
           tell({ type: 'commit', pieces });
           await next();
         },
+        deriver: new Promise(resolve => {
+          onRead = () => resolve(deriveKey);
+        }),
       };
     },
     beats: () => Atomics.load(shared, BEATS),

@@ -84,19 +84,18 @@ export function deriveKey(passphrase: Uint8Array, s2k: S2k, keyLength: number): 
   }
 }
 
-/** As deriveKey, but lets other work have its turn after every MiB. */
-export async function deriveKeyInTurns(
-  passphrase: Uint8Array,
-  s2k: S2k,
-  keyLength: number,
-): Promise<Uint8Array> {
+/** As deriveKey, but not at once: where and when is its own affair. */
+export type DeriveKey = (passphrase: Uint8Array, s2k: S2k, keyLength: number) => Promise<Uint8Array>;
+
+/** Lets other work have its turn after every MiB. */
+export const deriveKeyInTurns: DeriveKey = async (passphrase, s2k, keyLength) => {
   const steps = deriving(passphrase, s2k, keyLength);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
     await nextTurn();
   }
-}
+};
 
 /** The work, with a pause offered after every MiB: as many hashes as the key needs, the n-th led by n zero bytes. */
 function* deriving(passphrase: Uint8Array, s2k: S2k, keyLength: number): Generator<void, Uint8Array, void> {

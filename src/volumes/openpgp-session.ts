@@ -8,7 +8,7 @@ import { BackupError } from '../errors.ts';
 import { type CfbDecryptor, createAesCfbDecryptor } from './cfb.ts';
 import { Fields, hexOf } from './openpgp-fields.ts';
 import { encodePacket, tags } from './openpgp-packet.ts';
-import type { S2k } from './openpgp-s2k.ts';
+import type { DeriveKey, S2k } from './openpgp-s2k.ts';
 import { decodeCount, decodeS2k, deriveKeyInTurns, encodeCount, hashIds } from './openpgp-s2k.ts';
 
 /** What opens a message; asked only when it is needed. */
@@ -103,19 +103,21 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
 
 /**
  * An AES-256 key for one message, from a salt of its own. The S2K output is the session key itself, as gpg does it. Takes
- * some 40 ms on a PC and seconds on a small board, in turns with other work.
+ * some 40 ms on a PC and seconds on a small board.
  * @param count octets to hash, rounded as `encodeCount` does; default: the most, which gpg has where it may take its time
+ * @param deriveKey default: in turns with other work
  */
 export async function prepareSessionKey(
   { passphrase }: Secrets,
   random: RandomBytes,
   count = Infinity,
+  deriveKey: DeriveKey = deriveKeyInTurns,
 ): Promise<SealingKey> {
   const hash = hashIds.sha256; // 32 bytes in one go; SHA-1, gpg's default, must hash everything twice
   const salt = random(8);
   const coded = encodeCount(count);
   const s2k = { hash, salt, count: decodeCount(coded) };
-  const key = await deriveKeyInTurns(await passphrase(), s2k, cipherTraits(AES256).keyLength);
+  const key = await deriveKey(await passphrase(), s2k, cipherTraits(AES256).keyLength);
   const body = [4, AES256, 3, hash, ...salt, coded];
   const packets = encodePacket(tags.passphraseSession, Uint8Array.from(body));
   return { packets, key, algorithm: AES256 };

@@ -11,7 +11,9 @@ function counted() {
     made.push(key);
     return key;
   };
-  return { made, keys: createKeysAhead(derive) };
+  const keys = createKeysAhead();
+  keys.makeWith(derive);
+  return { made, keys };
 }
 
 const settled = () => new Promise(resolve => setImmediate(resolve));
@@ -50,8 +52,38 @@ test('createKeysAhead() makes no more once it is stopped, and reports a failure 
   await settled();
   assert.equal(made.length, 0);
 
-  const keys = createKeysAhead(async () => Promise.reject(new Error('no passphrase')));
+  const keys = createKeysAhead();
+  keys.makeWith(async () => Promise.reject(new Error('no passphrase')));
   keys.begin();
   await settled();
   await assert.rejects(keys.ofVolume(), /no passphrase/);
+});
+
+test('createKeysAhead() has each place make one key at a time, as soon as there is a place', async () => {
+  const keys = createKeysAhead();
+  keys.begin();
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const place = (name: string) => () => {
+    begun.push(name);
+    return new Promise<SealingKey>(resolve => {
+      ends.push(() => resolve({ algorithm: 9, key: Buffer.from(name), packets: new Uint8Array() }));
+    });
+  };
+  await settled();
+  keys.makeWith(place('thread'));
+  await settled();
+  assert.deepEqual(begun, ['thread']);
+  keys.makeWith(place('here'));
+  await settled();
+  assert.deepEqual(begun, ['thread', 'here']);
+  ends[1]!();
+  await settled();
+  assert.deepEqual(begun, ['thread', 'here', 'here']);
+  for (const end of ends) end();
+  const given = await Promise.all([keys.ofVolume(), keys.ofMetadata(), keys.ofMetadata()]);
+  assert.deepEqual(
+    given.map(({ key }) => Buffer.from(key).toString()),
+    ['thread', 'here', 'here'],
+  );
 });
