@@ -2,7 +2,8 @@
  * The incompressible corpus into a bucket on loopback: directly, and with latency added to every request; beside it
  * the same into a folder. What is written to the temporary folder meanwhile is watched. The server shares the machine
  * with the backup, which no service does: what it costs stands in a column of its own, and it is one of those that make
- * no MD5 of what they get. It does hold every part against its SHA-256.
+ * no MD5 of what they get. It does hold every part against its SHA-256. So folder and bucket are compared once more
+ * where the backup has one processor and the server another one, which takes nothing from it.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -19,6 +20,8 @@ const LATENCY_MS = 50;
 
 export interface S3Row extends Cost {
   readonly target: string;
+  /** Whether the backup had one processor, and the server another one. */
+  readonly isApart: boolean;
   /** Largest file seen in the temporary folder, bytes. */
   readonly largestTemporary: number;
   /** Processor time of the S3 server meanwhile; undefined where the system does not tell. */
@@ -30,7 +33,9 @@ export async function measureS3(source: string, work: string, runs: number): Pro
   const program = programs.find(({ name }) => name === 'tsbackup') as Program;
   const server = await startS3Server('lean');
   const rows: S3Row[] = [];
-  const take = async (target: string, url: string | undefined, endpoint?: string) => {
+  const take = async (kind: string, url: string | undefined, endpoint?: string, processor?: string) => {
+    const isApart = processor !== undefined;
+    const target = isApart ? `${kind}, one processor` : kind;
     removeTree(work);
     spawnSync('sync'); // nobody pays for what another one wrote
     const space = makeSpace(work);
@@ -50,12 +55,14 @@ export async function measureS3(source: string, work: string, runs: number): Pro
     try {
       const env = { ...step.env, ...credentials, TMPDIR: temporary };
       const before = cpuSecondsOf(server.pid);
-      const cost = await measure({ ...step, args, env }, work);
+      const command = isApart ? 'taskset' : step.command;
+      const words = isApart ? ['-c', processor, step.command, ...args] : args;
+      const cost = await measure({ ...step, command, args: words, env }, work);
       expectStatus(cost);
       const after = cpuSecondsOf(server.pid);
       const serverSeconds = before === undefined || after === undefined ? undefined : after - before;
       const { wallSeconds, cpuSeconds, peakRssBytes } = cost;
-      rows.push({ target, wallSeconds, cpuSeconds, serverSeconds, peakRssBytes, largestTemporary });
+      rows.push({ target, isApart, wallSeconds, cpuSeconds, serverSeconds, peakRssBytes, largestTemporary });
       console.log(`  ${target}: ${wallSeconds.toFixed(2)} s`);
     } finally {
       clearInterval(watch);
@@ -63,10 +70,19 @@ export async function measureS3(source: string, work: string, runs: number): Pro
       if (url !== undefined) removeTree(join(server.folder, new URL(url).host, new URL(url).pathname));
     }
   };
+  const processors = processorsOf(server.pid);
+  const apart = processors.slice(0, 2);
+  const placeServer = (on: readonly string[]) =>
+    spawnSync('taskset', ['--all-tasks', '--pid', '--cpu-list', on.join(), `${server.pid}`]);
   try {
     for (let run = 0; run < runs; run++) {
       await take('folder', undefined);
       await take('bucket', `s3://${server.bucket}/direct-${run}`, server.url);
+      if (apart.length === 2 && placeServer(apart.slice(1)).status === 0) {
+        await take('folder', undefined, undefined, apart[0]);
+        await take('bucket', `s3://${server.bucket}/apart-${run}`, server.url, apart[0]);
+        placeServer(processors);
+      }
       for (const latency of [0, LATENCY_MS]) {
         const proxy = await startFaultProxy(server.port, () => undefined, latency);
         try {
@@ -89,6 +105,16 @@ export async function measureS3(source: string, work: string, runs: number): Pro
   });
 }
 
+/** By number; none where the system does not tell. */
+function processorsOf(pid: number): string[] {
+  const file = `/proc/${pid}/status`;
+  const list = existsSync(file) && /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(file, 'utf8'))?.[1];
+  return (list || '').split(',').flatMap(range => {
+    const [first, last = first] = range.split('-').map(Number);
+    return range === '' ? [] : Array.from({ length: last! - first! + 1 }, (_, i) => `${first! + i}`);
+  });
+}
+
 const TICKS_PER_SECOND = 100; // of /proc on Linux, whatever the kernel's own are
 
 function cpuSecondsOf(pid: number): number | undefined {
@@ -101,11 +127,12 @@ function cpuSecondsOf(pid: number): number | undefined {
 }
 
 export function formatS3(rows: readonly S3Row[]): string {
-  const base = rows[0]!.wallSeconds;
+  const folderOf = (row: S3Row) => rows.find(({ isApart }) => isApart === row.isApart)!;
   return [
     '| target | wall s | CPU s | CPU s of the server | peak RSS MB | largest temporary file | ÷ folder |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...rows.map(({ target, wallSeconds, cpuSeconds, serverSeconds, peakRssBytes, largestTemporary }) => {
+    ...rows.map(row => {
+      const { target, wallSeconds, cpuSeconds, serverSeconds, peakRssBytes, largestTemporary } = row;
       const rss = (peakRssBytes / 1e6).toFixed(0);
       const figures = [
         wallSeconds.toFixed(2),
@@ -114,7 +141,7 @@ export function formatS3(rows: readonly S3Row[]): string {
         rss,
         `${largestTemporary} bytes`,
       ];
-      return `| ${[target, ...figures, (wallSeconds / base).toFixed(2)].join(' | ')} |`;
+      return `| ${[target, ...figures, (wallSeconds / folderOf(row).wallSeconds).toFixed(2)].join(' | ')} |`;
     }),
   ].join('\n');
 }

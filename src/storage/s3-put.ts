@@ -43,7 +43,7 @@ export async function putObject(
   source: Chunks | Uint8Array,
   { signal, kind = 'volume', isNew = false, after }: PutOptions,
 ): Promise<number> {
-  const { session, slabs } = uploads;
+  const { session, slabs, slots } = uploads;
   const StorageClass = storageClassOf(session.options.storageClass, kind);
   const object = {
     Bucket: session.bucket,
@@ -51,11 +51,16 @@ export async function putObject(
     ...session.encryption,
     ...(StorageClass === undefined ? {} : { StorageClass }),
   };
+  const leave = await slots.enter(); // a slab for the first part is taken when those of earlier objects are on their way
   const parts = gather(source, slabs, signal);
-  const first = await parts.next();
+  const first = await parts.next().catch(error => {
+    leave();
+    throw error;
+  });
   if (first.done) throw new Error('no part'); // gather() yields at least one
   if (!first.value.last)
-    return putParts(uploads, name, { ...object, isNew, after }, first.value, parts, signal);
+    return putParts(uploads, name, { ...object, isNew, after }, first.value, leave, parts, signal);
+  leave(); // what it waits for may need it, and it takes none of the memory that is counted in parts
   await after;
 
   const { bytes, release } = first.value;
@@ -112,6 +117,7 @@ async function putParts(
   name: string,
   { isNew, after, ...object }: ObjectFields & Required<Pick<PutOptions, 'isNew' | 'after'>>,
   first: Part,
+  leaveFirst: () => void,
   rest: AsyncGenerator<Part, void, undefined>,
   outer: AbortSignal | undefined,
 ): Promise<number> {
@@ -176,14 +182,14 @@ async function putParts(
     }
   };
 
-  const start = async (part: Part): Promise<void> => {
+  const start = async (part: Part, left?: () => void): Promise<void> => {
     if (++parts > MOST_PARTS) {
       throw new BackupError(
         'usage',
         `An object can't have more than ${MOST_PARTS} parts. Raise --s3-multipart-chunk-size or lower --volsize.`,
       );
     }
-    const leave = await slots.enter();
+    const leave = left ?? (await slots.enter());
     if (signal.aborted) {
       leave();
       signal.throwIfAborted();
@@ -195,7 +201,7 @@ async function putParts(
   };
 
   try {
-    await start(first);
+    await start(first, leaveFirst);
     for await (const part of rest) {
       signal.throwIfAborted();
       await start(part);

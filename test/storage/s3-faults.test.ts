@@ -494,6 +494,62 @@ test('as many parts as are wanted are on their way, of which Node.js has nothing
   assert.deepEqual(warnings, []);
 });
 
+test('a put asks for its bytes when all parts of earlier puts are on their way', async t => {
+  const enough = new BackupError('interrupted', 'enough');
+  const abort = new AbortController();
+  let isLate = false;
+  const { storage } = await behind(t, seen => (isPart(seen) && !isLate ? { kind: 'hang' } : undefined), {
+    multipartMaxProcs: 2,
+  });
+  let readAll!: () => void;
+  const isRead = new Promise<void>(resolve => {
+    readAll = resolve;
+  });
+  async function* earlier() {
+    yield* lentBytes(3 * PART, 65_536); // the third part finds no room
+    readAll();
+  }
+  const first = storage.put('x', earlier(), { signal: abort.signal });
+  let isAsked = false;
+  async function* later() {
+    isAsked = true;
+    yield* lentBytes(2 * PART, 65_536);
+  }
+  await isRead;
+  const second = storage.put('y', later());
+  await new Promise(resolve => setTimeout(resolve, 20));
+  assert.equal(isAsked, false);
+  isLate = true;
+  abort.abort(enough);
+  await assert.rejects(first, error => error === enough);
+  assert.deepEqual(await second, { size: 2 * PART });
+});
+
+test('sources that fail take no room from later puts', async t => {
+  const { storage } = await behind(t, () => undefined, { multipartMaxProcs: 1 });
+  for (const size of [0, PART + 1, 3 * PART]) {
+    async function* broken() {
+      yield* lentBytes(size, 65_536);
+      throw new Error('the source broke');
+    }
+    await assert.rejects(storage.put('x', broken()), /the source broke/);
+  }
+  assert.deepEqual(await storage.put('x', lentBytes(2 * PART, 65_536)), { size: 2 * PART });
+});
+
+test('a small object that waits for a large one leaves it all the room', async t => {
+  const { storage } = await behind(t, () => undefined, { multipartMaxProcs: 1 });
+  let end!: () => void;
+  const after = new Promise<void>(resolve => {
+    end = resolve;
+  });
+  const small = storage.put('small', lentBytes(100, 100), { after });
+  await storage.put('large', lentBytes(2 * PART, 65_536));
+  assert.deepEqual(await listed(storage), [{ name: 'large', size: 2 * PART }]);
+  end();
+  assert.deepEqual(await small, { size: 100 });
+});
+
 test('an abort ends the wait of a limited upload', async t => {
   const reason = new BackupError('interrupted', 'enough');
   const abort = new AbortController();
