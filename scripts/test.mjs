@@ -1,13 +1,14 @@
-// npm test [-- part ...] [-- --node-option ...]: runs the compiled tests with Node's own runner, two files at a time.
+// npm test [-- part ...] [-- --node-option ...]: runs the compiled tests with Node's own runner, several files at a time.
 // A part picks the test files whose path holds it; what begins with - goes to Node, e.g. --test-name-pattern=restore.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const minutes = process.env.TSBACKUP_FAULTS ? 240 : 20;
 const TIMEOUT_MS = minutes * 60_000; // of one file; a busy machine must not fail what is only slow
+const FILES_AT_ONCE = Math.min(availableParallelism(), 2) + 1; // some wait for minutes for what hangs
 
 process.umask(0o022); // the modes of what tests make must not depend on who runs them
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
@@ -32,7 +33,12 @@ try {
   const run = spawnSync(
     process.execPath,
     [
-      ...['--enable-source-maps', '--test', '--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`],
+      ...[
+        '--enable-source-maps',
+        '--test',
+        `--test-concurrency=${FILES_AT_ONCE}`,
+        `--test-timeout=${TIMEOUT_MS}`,
+      ],
       ...reporters.map((value, i) => `--test-reporter${i % 2 === 0 ? '' : '-destination'}=${value}`),
       ...nodeOptions,
       ...files,
