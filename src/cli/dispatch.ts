@@ -12,6 +12,14 @@ import { ranged } from './ranged.ts';
 import { backupRequest, keepRules, selectionFor } from './requests.ts';
 import { thawTier } from './s3-values.ts';
 
+/** A mistyped action is taken for a source. */
+function withAction(error: unknown, { resembles }: Invocation): unknown {
+  const isMissing = error instanceof BackupError && error.code === 'source-missing';
+  if (!isMissing || resembles === undefined) return error;
+  const message = `${error.message}; did you mean the action ${resembles}?`;
+  return new BackupError(error.code, message, error.facts, { cause: error });
+}
+
 /** @returns the exit status */
 export async function dispatch(invocation: Invocation, host: Host): Promise<number> {
   const { action, values, notices, passedOver } = invocation;
@@ -38,7 +46,9 @@ export async function dispatch(invocation: Invocation, host: Host): Promise<numb
           await packer.close();
           throw error;
         });
-        return backup(request, host, packer);
+        return backup(request, host, packer).catch(error => {
+          throw withAction(error, invocation);
+        });
       };
       const [pre, post] = [values['pre-command'], values['post-command']] as (string | undefined)[];
       if ((pre ?? post) === undefined) return work();

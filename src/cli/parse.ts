@@ -6,6 +6,7 @@ import { parseTimeArgument } from '../manifest/time.ts';
 import type { Environment } from '../profiles/places.ts';
 import type { Profile } from '../profiles/profile.ts';
 import { isTargetUrl } from '../storage/url.ts';
+import { closest } from '../text.ts';
 import { type Action, type ActionSpec, actions, type Positional } from './actions.ts';
 import { exitStatuses } from './exit-statuses.ts';
 import { foreignOptions } from './foreign-options.ts';
@@ -31,6 +32,8 @@ export interface Invocation {
   readonly typed: readonly string[];
   /** What `--profile` named, or the argument of `run`. */
   readonly profile?: Profile | undefined;
+  /** Of a backup for which no action was typed: the one that its source is called almost like. */
+  readonly resembles?: Action | undefined;
 }
 
 /** Where options come from that are not typed. */
@@ -144,6 +147,7 @@ function parse(
         passedOver,
         typed: words.options,
         profile,
+        resembles: action === 'backup' ? actionLike(words) : undefined,
       };
       invocation = withLocalPaths(parsed, spec, environment);
     });
@@ -322,8 +326,19 @@ function skippedBefore({ positionals }: ActionSpec, typed: readonly string[]): P
   return name?.startsWith('URL') ? undefined : name;
 }
 
+function actionLike({ action, positionals: [first] }: Words): Action | undefined {
+  if (action !== undefined || first === undefined || first.includes('/')) return undefined;
+  const names = actions.map(spec => spec.action);
+  return names.find(name => name === closest(first, names));
+}
+
 /** One word or three without an action are often a mistyped action. */
-function hintOnAction({ action, positionals: [first] }: Words): string {
+function hintOnAction(words: Words): string {
+  const {
+    action,
+    positionals: [first],
+  } = words;
   if (action !== undefined || first === undefined || isTargetUrl(first)) return '';
-  return `, and '${first}' is no action`;
+  const like = actionLike(words);
+  return `, and '${first}' is no action${like === undefined ? '' : ` (${like} is)`}`;
 }

@@ -182,14 +182,14 @@ async function putParts(
     }
   };
 
-  const start = async (part: Part, left?: () => void): Promise<void> => {
+  const start = async (part: Part, leaveSlot?: () => void): Promise<void> => {
     if (++parts > MOST_PARTS) {
       throw new BackupError(
         'usage',
         `An object can't have more than ${MOST_PARTS} parts. Raise --s3-multipart-chunk-size or lower --volsize.`,
       );
     }
-    const leave = left ?? (await slots.enter());
+    const leave = leaveSlot ?? (await slots.enter());
     if (signal.aborted) {
       leave();
       signal.throwIfAborted();

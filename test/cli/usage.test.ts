@@ -14,8 +14,8 @@ const wrong: readonly (readonly [words: readonly string[], message: RegExp])[] =
   [['source'], /missing required argument 'URL'/],
   [['restore', 'file://target'], /missing required argument 'DIR'/],
   [['full', 'source', 'file://target', 'extra'], /too many arguments for 'full'/],
-  [['fulll', 'source', 'file://target'], /'fulll' is no action/],
-  [['stauts'], /missing required argument 'URL', and 'stauts' is no action/],
+  [['fulll', 'source', 'file://target'], /'fulll' is no action \(full is\); see/],
+  [['stauts'], /missing required argument 'URL', and 'stauts' is no action \(status is\)/],
   [['--archive-dir', 'cache', 'fulll', 'source', 'file://target'], /and 'fulll' is no action/],
   [['full', '', 'file://target'], /: SOURCE is empty; see tsbackup --help/],
   [['', 'file://target'], /: SOURCE is empty/],
@@ -122,6 +122,19 @@ test('a wrong command line ends with status 2 and one line, and touches nothing'
   assert.deepEqual(readdirSync(program.home), ['source']);
   assertToldOnly(await program.run(['full', '--bogus', 'source', 'file://x']), 'a wrong command line');
   assert.ok(!existsSync(join(program.home, '.cache')));
+});
+
+test('a source that is not there is told with the action that it is called almost like, if none was named', async t => {
+  const program = createProgram(t);
+  for (const words of [['chek'], ['./chek'], ['photographs'], ['full', 'chek']]) {
+    const isMistyped = words[0] === 'chek';
+    const result = await program.run([...words, 'file://target'], { passphrase: 'x' });
+    assertToldOnly(result, isMistyped ? 'a mistyped action is taken for a source' : 'the source is gone');
+    assert.equal(/did you mean the action check\?$/m.test(result.stderr), isMistyped, result.stderr);
+  }
+  mkdirSync(join(program.home, 'chek'));
+  const { status, stderr } = await program.run(['chek', 'file://target', '--no-encryption']);
+  assert.equal(status, 0, stderr);
 });
 
 test('options stand before the action, after it, or after the arguments', async t => {
