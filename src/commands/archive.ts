@@ -134,7 +134,9 @@ async function openWith(
   }
   const isSigned = checked && options.keys?.signKey !== undefined;
   const open = (stored: Chunks, form: Form, chunk?: number) =>
-    isSigned ? openSigned(stored, form, chunk) : openEnvelope(stored, form, secrets, { chunk });
+    isSigned
+      ? openSigned(stored, form, chunk)
+      : openEnvelope(stored, form, secrets, { chunk, sha1: thread?.sha1 });
 
   const metadataAtTarget = (object: StoredObject, kind: MetadataKind) =>
     plausible(storage.get(object.name, { signal }), kind, stored => open(stored, formOf(object)));

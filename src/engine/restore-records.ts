@@ -21,6 +21,10 @@ export const records = {
   abandon: 6,
   /** The tree is done. */
   close: 7,
+  /** Bytes whose SHA-1 is wanted, */
+  sum: 8,
+  /** of all since the last of these. */
+  sumEnd: 9,
 } as const;
 
 export interface HashRequest {
@@ -52,6 +56,7 @@ export interface Placed {
 }
 
 export type RestoreAnswer =
+  | { readonly type: 'sum'; readonly sum: Uint8Array }
   | { readonly type: 'digest'; readonly id: number; readonly digest: string }
   | { readonly type: 'no-digest'; readonly id: number; readonly code: string; readonly message: string }
   | { readonly type: 'problem'; readonly problem: WriteProblem }

@@ -1,9 +1,11 @@
 /**
- * A restore's second thread: it proves the next volume and writes the tree, while the main thread opens what is proved.
+ * A restore's second thread: it proves the next volume, makes the sums of messages' integrity checks and writes the tree,
+ * while the main thread opens what is proved.
  */
 
 import { BackupError } from '../errors.ts';
 import type { WriteProblem } from '../files/write.ts';
+import type { Digest } from '../volumes/openpgp-open.ts';
 import { createRingWriter, LARGEST_RECORD, type RingWriter } from './byte-ring.ts';
 import type { TreeSink } from './replay.ts';
 import {
@@ -32,6 +34,8 @@ export interface TreeWriting extends TreeSink {
 }
 
 export interface RestoreThread extends FileHasher {
+  /** A SHA-1 of bytes that come by and by; undefined where one is being made, or the thread has not begun. */
+  sha1(): Digest | undefined;
   isStarted(): boolean;
   /** One tree at a time. @param target bytes as a latin1 string */
   write(target: string, options: WriteOptions, onProblem: (problem: WriteProblem) => void): TreeWriting;
@@ -54,14 +58,18 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
   let ring!: RingWriter;
   let lastId = 0;
   const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
+  const sums: { resolve(sum: Uint8Array): void; reject(error: Error): void }[] = [];
+  let isSumming = false;
   let writing: { heard(answer: RestoreAnswer): void; fail(error: Error): void } | undefined;
 
   const fail = (error: Error) => {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
+    for (const { reject } of sums.splice(0)) reject(error);
     writing?.fail(error);
   };
   const heard = (answer: RestoreAnswer) => {
+    if (answer.type === 'sum') return sums.shift()?.resolve(answer.sum);
     if (answer.type !== 'digest' && answer.type !== 'no-digest') return writing?.heard(answer);
     const { resolve, reject } = waiting.get(answer.id)!;
     waiting.delete(answer.id);
@@ -98,6 +106,36 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
         waiting.set(id, { resolve, reject });
         pushJson(records.hash, { id, path, algorithm });
       });
+    },
+    sha1() {
+      if (isSumming || !thread) return undefined;
+      isSumming = true;
+      const end = (): Promise<Uint8Array> => {
+        const failure = thread!.failure();
+        if (failure) return Promise.reject(failure);
+        isSumming = false;
+        return new Promise((resolve, reject) => {
+          sums.push({ resolve, reject });
+          ring.push(records.sumEnd, 0);
+        });
+      };
+      let sum: Promise<Uint8Array> | undefined;
+      return {
+        update(bytes) {
+          const failure = thread!.failure();
+          if (failure) throw failure;
+          for (let at = 0; at < bytes.length; at += LARGEST_RECORD) {
+            const part = bytes.subarray(at, at + LARGEST_RECORD);
+            ring.append(records.sum, part.length, to => copyShared(part, to));
+          }
+          return ring.whenRoom();
+        },
+        end: () => (sum ??= end()),
+        close() {
+          sum ??= end(); // what has begun is forgotten there
+          sum.catch(() => {});
+        },
+      };
     },
     beats: () => (thread ? Atomics.load(thread.beats, 0) : 0),
     write(target, options, onProblem) {

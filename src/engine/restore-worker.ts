@@ -1,4 +1,4 @@
-/** The thread of a restore: hashes files and writes a tree, the two in turns, as the ring tells it to. */
+/** The thread of a restore: hashes files and what it is given, and writes a tree, in turns, as the ring tells it to. */
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -92,6 +92,7 @@ function createWriting({ target, options: { setsAside, ...options } }: WriteRequ
 }
 
 const hashing = createHashing();
+let sum = createHash('sha1');
 let writing: ReturnType<typeof createWriting> | undefined;
 
 function closeTree(): void {
@@ -117,6 +118,12 @@ function obey(type: number, bytes: Uint8Array): void {
       return writing?.do(writer => writer.abandon());
     case records.close:
       return closeTree();
+    case records.sum:
+      sum.update(bytes);
+      return;
+    case records.sumEnd:
+      send({ type: 'sum', sum: sum.digest() });
+      sum = createHash('sha1');
   }
 }
 

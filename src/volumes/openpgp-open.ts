@@ -31,8 +31,20 @@ import { createSignatureWatch, type SignatureWatch, type Verifier } from './open
 export interface OpenOptions {
   /** Refuses what is not signed by this key. */
   readonly signedBy?: Verifier | undefined;
+  /** Where the SHA-1 of the integrity check is made; undefined, or the default: here. */
+  readonly sha1?: (() => Digest | undefined) | undefined;
   /** How many bytes each stage is to hold, where many streams are read side by side; default: as is fastest. */
   readonly chunk?: number | undefined;
+}
+
+/** A sum that may be made on another thread. */
+export interface Digest {
+  /** @param bytes lent, read before it returns @returns what to wait for where more of them would pile up */
+  update(bytes: Uint8Array): Promise<void> | undefined;
+  /** @throws Error if the other thread has failed */
+  end(): Promise<Uint8Array>;
+  /** To be called in any case, also after `end`. */
+  close(): void;
 }
 
 /**
@@ -49,16 +61,17 @@ export interface OpenOptions {
 export async function* openMessage(
   source: Chunks,
   secrets: Secrets,
-  { signedBy, chunk }: OpenOptions = {},
+  { signedBy, chunk, sha1 }: OpenOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const message = new ByteSource(dearmor(source));
+  let content: ByteSource | undefined;
   try {
     const preface = await readUpToEncrypted(message);
     const body = new ByteSource(readPacketBody(message, preface.header));
     const version = await body.byte();
     if (version === 2) throw newerEncryption();
     if (version !== 1) throw damaged('its encrypted data has an unknown version');
-    const content = new ByteSource(await decrypted(body, preface, secrets, chunk));
+    content = new ByteSource(await decrypted(body, preface, secrets, chunk, sha1));
     const watch = signedBy && createSignatureWatch(signedBy);
     try {
       yield* literalData(content, 0, watch, chunk);
@@ -69,6 +82,7 @@ export async function* openMessage(
     if (await message.fill()) throw damaged('something follows its end');
     watch?.verdict();
   } finally {
+    await content?.close(); // what makes the sum is free for the next message
     await message.close();
   }
 }
@@ -86,11 +100,12 @@ async function decrypted(
   preface: Preface,
   secrets: Secrets,
   chunk: number | undefined,
+  sha1: OpenOptions['sha1'],
 ): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
   const head = await body.read(PREFIX_MAX);
   const key = await findSessionKey(preface, secrets, found => fitsPrefix(found, head));
   const prefixLength = cipherTraits(key.algorithm).blockLength + 2;
-  return checkedContent(body, head, createCfbDecipher(key), prefixLength, chunk ? 1 : TOGETHER);
+  return checkedContent(body, head, createCfbDecipher(key), prefixLength, chunk ? 1 : TOGETHER, sha1);
 }
 
 /** The passphrase first: it is at hand, while private keys may be behind another program or a card reader. */
@@ -169,27 +184,46 @@ async function* checkedContent(
   decipher: CfbDecryptor,
   prefixLength: number,
   together: number,
+  sha1: OpenOptions['sha1'],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = createHash('sha1');
-  decipher.add(head);
-  const start = decipher.take();
-  hash.update(start.subarray(0, prefixLength));
-  let held: Uint8Array = start.subarray(prefixLength); // what may turn out to be the MDC
-  for (let isMore = true; isMore; ) {
-    isMore = await body.fill();
-    if (isMore) decipher.add(body.take(Number.POSITIVE_INFINITY));
-    if (isMore && decipher.length < together) continue;
-    const plain = decipher.take(held);
-    const sure = Math.max(0, plain.length - MDC);
-    held = Uint8Array.from(plain.subarray(sure)); // a copy: it must not keep all of it alive
-    if (sure === 0) continue;
-    hash.update(plain.subarray(0, sure));
-    yield plain.subarray(0, sure);
+  const hash = sha1?.() ?? digestHere();
+  try {
+    decipher.add(head);
+    const start = decipher.take();
+    await hash.update(start.subarray(0, prefixLength));
+    let held: Uint8Array = start.subarray(prefixLength); // what may turn out to be the MDC
+    for (let isMore = true; isMore; ) {
+      isMore = await body.fill();
+      if (isMore) decipher.add(body.take(Number.POSITIVE_INFINITY));
+      if (isMore && decipher.length < together) continue;
+      const plain = decipher.take(held);
+      const sure = Math.max(0, plain.length - MDC);
+      held = Uint8Array.from(plain.subarray(sure)); // a copy: it must not keep all of it alive
+      if (sure === 0) continue;
+      const room = hash.update(plain.subarray(0, sure));
+      if (room) await room;
+      yield plain.subarray(0, sure);
+    }
+    if (held.length !== MDC || held[0] !== 0xd3 || held[1] !== MDC - 2)
+      throw damaged('its integrity check is missing');
+    await hash.update(held.subarray(0, 2));
+    const found = await hash.end();
+    if (!timingSafeEqual(found, held.subarray(2))) throw damaged('its integrity check fails');
+  } finally {
+    hash.close();
   }
-  if (held.length !== MDC || held[0] !== 0xd3 || held[1] !== MDC - 2)
-    throw damaged('its integrity check is missing');
-  const found = hash.update(held.subarray(0, 2)).digest();
-  if (!timingSafeEqual(found, held.subarray(2))) throw damaged('its integrity check fails');
+}
+
+function digestHere(): Digest {
+  const hash = createHash('sha1');
+  return {
+    update(bytes) {
+      hash.update(bytes);
+      return undefined;
+    },
+    end: async () => hash.digest(),
+    close() {},
+  };
 }
 
 /** gpg makes one level; more are legal, but endless nesting would only be an attack. */

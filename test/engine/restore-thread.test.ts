@@ -208,11 +208,16 @@ test('a restore thread writes what a restore writes, one tree after the other, a
       const [source, target] = [join(folder, `source-${serial}`), join(folder, `target-${serial++}`)];
       plant(source, tree);
       const digest = thread.digest(pathOf(Buffer.from(large)), 'sha1');
+      const sum = thread.sha1()!;
+      assert.equal(thread.sha1(), undefined); // one at a time
+      const here = createHash('sha1');
       const writing = thread.write(pathOf(Buffer.from(target)), options, none);
       for (const one of entriesOf(source)) {
         writing.begin(one);
         if (one.type === 'file') {
           const content = contentOf(tree, one.path);
+          here.update(content);
+          await sum.update(content);
           await writing.data(content.subarray(0, 5));
           await writing.data(content.subarray(5));
         }
@@ -222,11 +227,36 @@ test('a restore thread writes what a restore writes, one tree after the other, a
       assert.equal(written, entriesOf(source).filter(({ type }) => type !== 'directory').length);
       assert.equal(kept, 0);
       assert.deepEqual(snapshot(target), snapshot(source));
+      assert.deepEqual(Buffer.from(await sum.end()), here.digest());
+      sum.close();
       assert.equal(await digest, createHash('sha1').update(Buffer.alloc(3_000_000, 'large')).digest('hex'));
     }),
     { numRuns: 30 },
   );
   assert.ok(thread.beats() > 30);
+});
+
+test('a sum that is given up leaves nothing to the next one, and none is made by a thread that has ended', async t => {
+  const thread = startRestoreThread(2, true)!;
+  t.after(() => thread.close());
+  const bytes = Buffer.alloc(3 * LARGEST_RECORD + 1, 'bytes');
+  const expected = createHash('sha1').update(bytes).digest();
+  for (let round = 0; round < 3; round++) {
+    const givenUp = thread.sha1()!;
+    await givenUp.update(bytes.subarray(0, 5000));
+    givenUp.close();
+    const sum = thread.sha1()!;
+    await sum.update(bytes);
+    const made = sum.end();
+    sum.close();
+    assert.deepEqual(Buffer.from(await made), expected);
+  }
+  const late = thread.sha1()!;
+  await late.update(bytes);
+  await thread.close();
+  await assert.rejects(late.end(), /ended/);
+  late.close();
+  assert.equal(startRestoreThread(2, false)!.sha1(), undefined);
 });
 
 function contentOf(tree: Parameters<typeof plant>[1], path: string): Uint8Array {

@@ -267,6 +267,42 @@ test('openMessage() closes its source when the reader has enough, and when the m
   }
 });
 
+test('openMessage() has the sum of its integrity check made elsewhere, and lets go of it however it ends', async () => {
+  const sealed = message(literal(plain));
+  let open = 0;
+  const sha1 = () => {
+    const hash = createHash('sha1');
+    open++;
+    let end: Buffer | undefined;
+    let isClosed = false;
+    return {
+      update: (bytes: Uint8Array) => void hash.update(bytes) as undefined,
+      end: async () => (end ??= hash.digest()),
+      close() {
+        if (!isClosed) open--;
+        isClosed = true;
+      },
+    };
+  };
+  const opened = (bytes: Uint8Array) => openMessage(lentChunks(bytes, 4_000), secrets, { sha1 });
+  assert.ok(plain.equals(await collect(opened(sealed))));
+  assert.equal(open, 0);
+  const flipped = Buffer.from(sealed);
+  flipped[flipped.length - 30]! ^= 1;
+  await assert.rejects(collect(opened(flipped)), isCode('damaged'));
+  assert.equal(open, 0);
+  for await (const _ of opened(sealed)) {
+    assert.equal(open, 1);
+    break;
+  }
+  assert.equal(open, 0);
+  const failing = { ...sha1(), end: () => Promise.reject(new Error('the other thread failed')) };
+  await assert.rejects(
+    collect(openMessage(lentChunks(sealed, 4_000), secrets, { sha1: () => failing })),
+    /the other thread failed/,
+  );
+});
+
 test('deriveAhead() leaves the key where openMessage() finds it, and takes anything else in silence', async () => {
   let asked = 0;
   const counted: Secrets = {
