@@ -28,12 +28,20 @@ export interface S3Row extends Cost {
   readonly serverSeconds: number | undefined;
 }
 
+/** Where a backup goes to, other than into a folder, and where it runs. */
+interface Place {
+  readonly url?: string;
+  readonly endpoint?: string;
+  /** The only one that it has. */
+  readonly processor?: string | undefined;
+}
+
 /** Medians of `runs` rounds. */
 export async function measureS3(source: string, work: string, runs: number): Promise<S3Row[]> {
   const program = programs.find(({ name }) => name === 'tsbackup') as Program;
   const server = await startS3Server('lean');
   const rows: S3Row[] = [];
-  const take = async (kind: string, url: string | undefined, endpoint?: string, processor?: string) => {
+  const take = async (kind: string, { url, endpoint, processor }: Place = {}) => {
     const isApart = processor !== undefined;
     const target = isApart ? `${kind}, one processor` : kind;
     removeTree(work);
@@ -76,21 +84,20 @@ export async function measureS3(source: string, work: string, runs: number): Pro
     spawnSync('taskset', ['--all-tasks', '--pid', '--cpu-list', on.join(), `${server.pid}`]);
   try {
     for (let run = 0; run < runs; run++) {
-      await take('folder', undefined);
-      await take('bucket', `s3://${server.bucket}/direct-${run}`, server.url);
+      await take('folder');
+      await take('bucket', { url: `s3://${server.bucket}/direct-${run}`, endpoint: server.url });
       if (apart.length === 2 && placeServer(apart.slice(1)).status === 0) {
-        await take('folder', undefined, undefined, apart[0]);
-        await take('bucket', `s3://${server.bucket}/apart-${run}`, server.url, apart[0]);
+        const [processor] = apart;
+        await take('folder', { processor });
+        const url = `s3://${server.bucket}/apart-${run}`;
+        await take('bucket', { url, endpoint: server.url, processor });
         placeServer(processors);
       }
       for (const latency of [0, LATENCY_MS]) {
         const proxy = await startFaultProxy(server.port, () => undefined, latency);
         try {
-          await take(
-            `bucket, ${latency} ms per request`,
-            `s3://${server.bucket}/latency-${latency}-${run}`,
-            proxy.url,
-          );
+          const url = `s3://${server.bucket}/latency-${latency}-${run}`;
+          await take(`bucket, ${latency} ms per request`, { url, endpoint: proxy.url });
         } finally {
           await proxy.close();
         }

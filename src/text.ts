@@ -47,8 +47,8 @@ export function stampOf(seconds: number): string {
 }
 
 /** The one that a mistyped word was most likely meant to be: by the fewest letters to change, at most a third of them. */
-export function closest(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
+export function closest<Word extends string>(word: string, known: readonly Word[]): Word | undefined {
+  let best: Word | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
     const distance = editDistance(word, candidate);

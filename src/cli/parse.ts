@@ -328,8 +328,10 @@ function skippedBefore({ positionals }: ActionSpec, typed: readonly string[]): P
 
 function actionLike({ action, positionals: [first] }: Words): Action | undefined {
   if (action !== undefined || first === undefined || first.includes('/')) return undefined;
-  const names = actions.map(spec => spec.action);
-  return names.find(name => name === closest(first, names));
+  return closest(
+    first,
+    actions.map(spec => spec.action),
+  );
 }
 
 /** One word or three without an action are often a mistyped action. */

@@ -8,6 +8,7 @@ import type { Piece } from '../catalog/versions.ts';
 import { BackupError, type ErrorCode } from '../errors.ts';
 import type { Report } from '../report.ts';
 import type { DeriveKey, S2k } from '../volumes/openpgp-s2k.ts';
+import { createAnswers } from './answers.ts';
 import type { PackBatch, Passed } from './batch.ts';
 import type { PackHost, PackJob, SourcePacker } from './pack-source.ts';
 import { BEATS, packThreadPlace, startPackThread } from './pack-thread.ts';
@@ -138,20 +139,20 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
   let interruption: Error | undefined;
   let onPassed: ((passed: Passed) => void) | undefined;
   let wake: (() => void) | undefined;
-  const keys: { resolve(key: Uint8Array): void; reject(error: Error): void }[] = [];
+  const keys = createAnswers<Uint8Array>();
   let onRead: (() => void) | undefined;
   const broken = () => interruption ?? thread.failure();
   const notify = () => {
     wake?.();
     wake = undefined;
     const failure = broken();
-    if (failure) for (const { reject } of keys.splice(0)) reject(failure);
+    if (failure) keys.fail(failure);
   };
   thread.onChange(notify);
   worker.on('message', (message: PackMessage) => {
     if (message.type === 'report') return report(message.report);
     if (message.type === 'passed') return onPassed?.(message.passed);
-    if (message.type === 'key') return keys.shift()?.resolve(message.key);
+    if (message.type === 'key') return keys.give(message.key);
     if (message.type === 'end') onRead?.();
     arrived.push(message);
     notify();
@@ -166,9 +167,7 @@ function createThread({ report, signal, slabs, readsAhead }: PackerOptions): Pac
     const failure = broken();
     if (failure) return Promise.reject(failure);
     tell({ type: 'derive', passphrase, s2k, keyLength });
-    return new Promise((resolve, reject) => {
-      keys.push({ resolve, reject });
-    });
+    return keys.next();
   };
 
   const next = async (): Promise<PackMessage> => {

@@ -6,6 +6,7 @@
 import { BackupError } from '../errors.ts';
 import type { WriteProblem } from '../files/write.ts';
 import type { Digest } from '../volumes/openpgp-open.ts';
+import { createAnswers } from './answers.ts';
 import { createRingWriter, LARGEST_RECORD, type RingWriter } from './byte-ring.ts';
 import type { TreeSink } from './replay.ts';
 import {
@@ -58,18 +59,18 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
   let ring!: RingWriter;
   let lastId = 0;
   const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
-  const sums: { resolve(sum: Uint8Array): void; reject(error: Error): void }[] = [];
+  const sums = createAnswers<Uint8Array>();
   let isSumming = false;
   let writing: { heard(answer: RestoreAnswer): void; fail(error: Error): void } | undefined;
 
   const fail = (error: Error) => {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
-    for (const { reject } of sums.splice(0)) reject(error);
+    sums.fail(error);
     writing?.fail(error);
   };
   const heard = (answer: RestoreAnswer) => {
-    if (answer.type === 'sum') return sums.shift()?.resolve(answer.sum);
+    if (answer.type === 'sum') return sums.give(answer.sum);
     if (answer.type !== 'digest' && answer.type !== 'no-digest') return writing?.heard(answer);
     const { resolve, reject } = waiting.get(answer.id)!;
     waiting.delete(answer.id);
@@ -85,15 +86,25 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
   };
   const left = restoreThreadPlace.take();
   if (left) adopt(left);
-  const start = () => {
-    if (!thread) adopt(launchRestoreThread(new URL('./restore-worker.js', import.meta.url)));
+  const checkThread = () => {
     const failure = thread!.failure();
     if (failure) throw failure;
+  };
+  const start = () => {
+    if (!thread) adopt(launchRestoreThread(new URL('./restore-worker.js', import.meta.url)));
+    checkThread();
   };
   const pushJson = (type: number, request: HashRequest | WriteRequest) => {
     start();
     const bytes = Buffer.from(JSON.stringify(request));
     ring.push(type, bytes.length, to => to.set(bytes));
+  };
+
+  /** As much of `bytes` from `at` on as fits into a record. @returns where it ends */
+  const appendPart = (type: number, bytes: Uint8Array, at: number): number => {
+    const end = Math.min(bytes.length, at + LARGEST_RECORD);
+    ring.append(type, end - at, to => copyShared(bytes.subarray(at, end), to));
+    return end;
   };
 
   if (atOnce) start();
@@ -110,24 +121,17 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
     sha1() {
       if (isSumming || !thread) return undefined;
       isSumming = true;
-      const end = (): Promise<Uint8Array> => {
-        const failure = thread!.failure();
-        if (failure) return Promise.reject(failure);
+      const end = async (): Promise<Uint8Array> => {
+        checkThread();
         isSumming = false;
-        return new Promise((resolve, reject) => {
-          sums.push({ resolve, reject });
-          ring.push(records.sumEnd, 0);
-        });
+        ring.push(records.sumEnd, 0);
+        return sums.next();
       };
       let sum: Promise<Uint8Array> | undefined;
       return {
         update(bytes) {
-          const failure = thread!.failure();
-          if (failure) throw failure;
-          for (let at = 0; at < bytes.length; at += LARGEST_RECORD) {
-            const part = bytes.subarray(at, at + LARGEST_RECORD);
-            ring.append(records.sum, part.length, to => copyShared(part, to));
-          }
+          checkThread();
+          for (let at = 0; at < bytes.length; ) at = appendPart(records.sum, bytes, at);
           return ring.whenRoom();
         },
         end: () => (sum ??= end()),
@@ -168,14 +172,9 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
       const send = async (bytes: Uint8Array, from: number): Promise<void> => {
         for (let at = from; at < bytes.length; ) {
           check();
-          at = sendPart(bytes, at);
+          at = appendPart(records.data, bytes, at);
           await ring.whenRoom();
         }
-      };
-      const sendPart = (bytes: Uint8Array, at: number): number => {
-        const end = Math.min(bytes.length, at + LARGEST_RECORD);
-        ring.append(records.data, end - at, to => copyShared(bytes.subarray(at, end), to));
-        return end;
       };
       return {
         begin(entry) {
@@ -192,7 +191,7 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
         },
         data(bytes) {
           check();
-          const sent = sendPart(bytes, 0);
+          const sent = appendPart(records.data, bytes, 0);
           const room = ring.whenRoom();
           if (sent < bytes.length) return Promise.resolve(room).then(() => send(bytes, sent));
           return room;

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Buffers, OpenSealer } from '../volumes/envelope.ts';
 import { createSealedContent } from '../volumes/openpgp-seal.ts';
+import { createAnswers } from './answers.ts';
 import { endThread } from './end-thread.ts';
 import { isOwnThread, ownBuild } from './own-build.ts';
 import { goesRound, ROUND_LENGTH, type SealAnswer, type SealRequest, whole } from './seal-messages.ts';
@@ -25,12 +26,12 @@ const MOST_SPARE = 2;
 export function createSealingThread(): SealingThread {
   let worker: Worker | undefined;
   let messages = 0;
-  const waiting: { resolve(answer: SealAnswer): void; reject(error: Error): void }[] = [];
+  const answers = createAnswers<SealAnswer>();
   let failure: Error | undefined;
 
   const fail = (error: Error) => {
     failure ??= error;
-    for (const { reject } of waiting.splice(0)) reject(failure);
+    answers.fail(failure);
   };
   const start = () => {
     if (worker) return;
@@ -38,17 +39,15 @@ export function createSealingThread(): SealingThread {
       argv: [ownBuild],
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
-    worker.on('message', (answer: SealAnswer) => waiting.shift()?.resolve(answer));
+    worker.on('message', answers.give);
     worker.on('error', fail);
     worker.on('exit', () => fail(new Error('the sealing thread ended early')));
   };
   const ask = (request: SealRequest, transfer: ArrayBuffer[] = []): Promise<SealAnswer> => {
     if (failure) return Promise.reject(failure);
     start();
-    return new Promise((resolve, reject) => {
-      waiting.push({ resolve, reject });
-      worker!.postMessage(request, transfer);
-    });
+    worker!.postMessage(request, transfer);
+    return answers.next();
   };
 
   const spare: ArrayBufferLike[] = [];
