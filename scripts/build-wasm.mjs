@@ -1,12 +1,21 @@
-// Compiles src/rsync/assembly with AssemblyScript, with and without SIMD, and writes the bytes as a TypeScript module,
-// so that one bundle holds all and no file has to be found at run time.
+// Compiles what lies in folders named assembly with AssemblyScript, and writes the bytes as TypeScript modules, so that
+// one bundle holds all and no file has to be found at run time.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const entry = 'src/rsync/assembly/index.ts';
+const SIMD = ['--enable', 'simd'];
 
-async function compile(out, ...features) {
+async function compile(entry, ...features) {
+  const dir = mkdtempSync(join(tmpdir(), 'tsbackup-wasm-'));
+  try {
+    return await compileInto(join(dir, 'compiled.wasm'), entry, features);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function compileInto(out, entry, features) {
   const { main } = await import('assemblyscript/asc');
   const { error, stderr } = await main(
     [
@@ -38,21 +47,20 @@ async function compile(out, ...features) {
   return readFileSync(out).toString('base64');
 }
 
-if (existsSync(entry)) {
-  const dir = mkdtempSync(join(tmpdir(), 'tsbackup-wasm-'));
-  try {
-    const plain = await compile(join(dir, 'kernel.wasm'));
-    const simd = await compile(join(dir, 'kernel-simd.wasm'), '--enable', 'simd');
-    writeFileSync(
-      'src/rsync/kernel-wasm-bytes.ts',
-      `// Made by scripts/build-wasm.mjs from src/rsync/assembly.
-export const kernelWasmBase64 =
-  '${plain}';
-export const kernelWasmSimdBase64 =
-  '${simd}';
-`,
-    );
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+function write(path, sources, constants) {
+  const lines = Object.entries(constants).map(([name, base64]) => `export const ${name} =\n  '${base64}';\n`);
+  writeFileSync(path, `// Made by scripts/build-wasm.mjs from ${sources}.\n${lines.join('')}`);
+}
+
+const kernel = 'src/rsync/assembly/index.ts';
+
+// An installed package has no sources.
+if (existsSync(kernel)) {
+  write('src/rsync/kernel-wasm-bytes.ts', 'src/rsync/assembly', {
+    kernelWasmBase64: await compile(kernel),
+    kernelWasmSimdBase64: await compile(kernel, ...SIMD),
+  });
+  write('src/volumes/xor-wasm-bytes.ts', 'src/volumes/assembly', {
+    xorWasmBase64: await compile('src/volumes/assembly/xor.ts', ...SIMD),
+  });
 }

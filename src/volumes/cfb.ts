@@ -1,11 +1,17 @@
 /**
- * CFB decryption of AES, faster than by the cipher's own mode: in CFB each plain block is its cipher block XOR the
- * encryption of the cipher block before it, so all these encryptions are one ECB call over the cipher text one block
- * late, which processors do several blocks at a time (measured: 3.7 GB/s against 0.56).
- * @see NIST SP 800-38A, 6.3
+ * CFB of AES, faster than by the cipher's own mode, which OpenSSL has no assembly for.
+ *
+ * Decryption: each plain block is its cipher block XOR the encryption of the cipher block before it, so all these
+ * encryptions are one ECB call over the cipher text one block late, which processors do several blocks at a time
+ * (measured: 3.7 GB/s against 0.56).
+ *
+ * Encryption: what the next block is XORed with is the encryption of (what this one is XORed with XOR its plain block),
+ * and that is CBC of the plain text (measured: 0.88 GB/s against 0.59).
+ * @see NIST SP 800-38A, 6.2 and 6.3
  */
 
 import { createCipheriv } from 'node:crypto';
+import { createXor } from './xor.ts';
 
 const BLOCK = 16;
 
@@ -29,6 +35,7 @@ const START = ROOM + BLOCK;
 /** @param cipher `aes-128`, `aes-192` or `aes-256`; the IV is zero, as OpenPGP has it */
 export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecryptor {
   const ecb = createCipheriv(`${cipher}-ecb`, key, null).setAutoPadding(false);
+  const xor = createXor();
   /** Room, the block of cipher text before the one under way, and from START on that one and what follows. */
   let late = Buffer.alloc(START + BLOCK);
   let end = START;
@@ -51,7 +58,7 @@ export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecry
       const length = end - START;
       const padded = Math.ceil(length / BLOCK) * BLOCK;
       const out = ecb.update(late.subarray(0, ROOM + padded));
-      xorWords(out, ROOM, late, START, padded);
+      xor(out, ROOM, late, START, padded);
       const from = ROOM + given;
       given = length % BLOCK;
       if (length >= BLOCK) late.copyWithin(ROOM, end - given - BLOCK, end);
@@ -65,22 +72,38 @@ export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecry
 
 const GROWTH = 256 * 1024;
 
-/** Both places are a multiple of 16 bytes into buffers of their own, and so is `length`. */
-function xorWords(target: Buffer, at: number, other: Buffer, otherAt: number, length: number): void {
-  const words = length >> 2;
-  const to = new Int32Array(target.buffer, target.byteOffset + at, words);
-  const from = new Int32Array(other.buffer, other.byteOffset + otherAt, words);
-  const rounds = words & ~7;
-  // Eight in a row: a loop of single words takes twice as long.
-  for (let i = 0; i < rounds; i += 8) {
-    to[i]! ^= from[i]!;
-    to[i + 1]! ^= from[i + 1]!;
-    to[i + 2]! ^= from[i + 2]!;
-    to[i + 3]! ^= from[i + 3]!;
-    to[i + 4]! ^= from[i + 4]!;
-    to[i + 5]! ^= from[i + 5]!;
-    to[i + 6]! ^= from[i + 6]!;
-    to[i + 7]! ^= from[i + 7]!;
-  }
-  for (let i = rounds; i < words; i++) to[i]! ^= from[i]!;
+export interface CfbEncryptor {
+  /** @param bytes lent, any length @returns as many, lent until the next call */
+  update(bytes: Uint8Array): Uint8Array;
+}
+
+/** @param cipher as for `createAesCfbDecryptor`; the IV is zero */
+export function createAesCfbEncryptor(cipher: string, key: Uint8Array): CfbEncryptor {
+  const zeros = Buffer.alloc(BLOCK);
+  const cbc = createCipheriv(`${cipher}-cbc`, key, zeros).setAutoPadding(false);
+  const xor = createXor();
+  /** What the block under way is XORed with. */
+  const first = Buffer.from(cbc.update(zeros));
+  /** Plain bytes of the block under way, which are encrypted already. */
+  const begun = Buffer.alloc(BLOCK);
+  let given = 0;
+  let work = Buffer.alloc(0);
+  return {
+    update(bytes) {
+      const length = given + bytes.length;
+      const rest = length % BLOCK;
+      const whole = length - rest;
+      if (work.length < whole + BLOCK) work = Buffer.allocUnsafeSlow(whole + BLOCK);
+      work.set(begun.subarray(0, given));
+      work.set(bytes, given);
+      work.copy(begun, 0, whole, length);
+      const later = cbc.update(work.subarray(0, whole));
+      xor(work, 0, first, 0, BLOCK);
+      xor(work, BLOCK, later, 0, whole);
+      if (whole > 0) later.copy(first, 0, whole - BLOCK);
+      const from = given;
+      given = rest;
+      return work.subarray(from, length);
+    },
+  };
 }

@@ -7,12 +7,12 @@
  * packet of gpg's, this one has an open length too: it ends where the deflate stream ends. Signed content frames itself.
  */
 
-import { createCipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Allocate } from '../bytes.ts';
 import { storedBlocks } from './deflate.ts';
 import { createPartialPacket, tags } from './openpgp-packet.ts';
 import type { RandomBytes, SealingKey } from './openpgp-session.ts';
-import { cipherTraits } from './openpgp-session.ts';
+import { cipherTraits, createCfbCipher } from './openpgp-session.ts';
 
 export interface ContentOptions {
   /** Whether what is pushed are raw deflate segments, closed by the final block, of the content. */
@@ -97,8 +97,7 @@ export interface Encryptor {
 
 /** The second half: its packets around the encrypted content. @param allocate where sealed bytes are written */
 export function createEncryptor(key: SealingKey, allocate?: Allocate): Encryptor {
-  const { name, blockLength } = cipherTraits(key.algorithm);
-  const cipher = createCipheriv(name, key.key, Buffer.alloc(blockLength));
+  const cipher = createCfbCipher(key);
   const packet = createPartialPacket(tags.encrypted, allocate);
   const encrypt = (plain: Uint8Array) => packet.push(plain, span => cipher.update(span));
   return {

@@ -3,13 +3,14 @@
  * (RFC 9580 §5.3).
  */
 
-import { createDecipheriv, getCiphers } from 'node:crypto';
+import { createCipheriv, createDecipheriv, getCiphers } from 'node:crypto';
 import { BackupError } from '../errors.ts';
-import { type CfbDecryptor, createAesCfbDecryptor } from './cfb.ts';
+import { type CfbDecryptor, type CfbEncryptor, createAesCfbDecryptor, createAesCfbEncryptor } from './cfb.ts';
 import { Fields, hexOf } from './openpgp-fields.ts';
 import { encodePacket, tags } from './openpgp-packet.ts';
 import type { DeriveKey, S2k } from './openpgp-s2k.ts';
 import { decodeCount, decodeS2k, deriveKeyInTurns, encodeCount, hashIds } from './openpgp-s2k.ts';
+import { hasFastXor } from './xor.ts';
 
 /** What opens a message; asked only when it is needed. */
 export interface Secrets {
@@ -77,9 +78,17 @@ export function cipherTraits(algorithm: number): CipherTraits {
 }
 
 /** OpenPGP's CFB with a zero IV, which is CFB as everybody knows it (RFC 9580 §12.9 without resynchronisation). */
+export function createCfbCipher({ algorithm, key }: SessionKey): CfbEncryptor {
+  const { name, blockLength } = cipherTraits(algorithm);
+  const aes = aesOf(name);
+  if (aes !== undefined && hasFastXor()) return createAesCfbEncryptor(aes, key);
+  return createCipheriv(name, key, Buffer.alloc(blockLength));
+}
+
+/** The same the other way. */
 export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor {
   const { name, blockLength } = cipherTraits(algorithm);
-  const aes = /^(aes-\d+)-cfb$/.exec(name)?.[1];
+  const aes = aesOf(name);
   if (aes !== undefined) return createAesCfbDecryptor(aes, key);
   const decipher = createDecipheriv(name, key, Buffer.alloc(blockLength));
   let added: Buffer[] = [];
@@ -99,6 +108,10 @@ export function createCfbDecipher({ algorithm, key }: SessionKey): CfbDecryptor 
       return plain;
     },
   };
+}
+
+function aesOf(name: string): string | undefined {
+  return /^(aes-\d+)-cfb$/.exec(name)?.[1];
 }
 
 /**

@@ -14,7 +14,15 @@ const floors: readonly (readonly string[])[] = [
 ];
 
 /** Files directly in `src` that belong to the ground floor; the one other file there is `cli.ts`. */
-const baseFiles = ['errors.ts', 'report.ts', 'bytes.ts', 'entry.ts', 'streams.ts', 'text.ts'];
+const baseFiles = [
+  'errors.ts',
+  'report.ts',
+  'bytes.ts',
+  'entry.ts',
+  'streams.ts',
+  'text.ts',
+  'web-assembly.ts',
+];
 
 /** Who may end the process. */
 const starters = ['cli.ts', 'cli/load-bundle.ts'];
