@@ -17,12 +17,15 @@ export const MAX_BLOCK_LENGTH = 2 ** 26;
 /** A signature is held whole, so that blocks grow with the file rather than their number: 1.5 MiB of entries. */
 const MAX_BLOCKS = 2 ** 17;
 
+/** Where `maxBlockLength` allows it; see docs/decisions.md for why not 512. */
+const LEAST_BLOCK_LENGTH = 1024;
+
 /**
- * Block length for a file of `size` bytes: 512, from 1024000 bytes on growing with the file up to `maxBlockLength`, and
+ * Block length for a file of `size` bytes: 1024, from 2048000 bytes on growing with the file up to `maxBlockLength`, and
  * beyond that only as far as the number of blocks demands.
  */
 export function blockLengthFor(size: number, maxBlockLength = 2048): number {
-  const usual = size < 1024000 ? 512 : Math.min(Math.floor(size / 1024000) * 512, maxBlockLength);
+  const usual = Math.min(Math.max(Math.floor(size / 1024000) * 512, LEAST_BLOCK_LENGTH), maxBlockLength);
   const needed = Math.ceil(size / MAX_BLOCKS / 512) * 512;
   return Math.min(Math.max(usual, needed), MAX_BLOCK_LENGTH);
 }

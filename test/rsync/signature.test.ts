@@ -11,10 +11,12 @@ test('blockLengthFor grows as the format says, at its boundaries', () => {
   const lengths = [0, 1023999, 1024000, 2047999, 2048000, 3071999, 3072000, 4096000, 5000000];
   assert.deepEqual(
     lengths.map(size => blockLengthFor(size)),
-    [512, 512, 512, 512, 1024, 1024, 1536, 2048, 2048],
+    [1024, 1024, 1024, 1024, 1024, 1024, 1536, 2048, 2048],
   );
   assert.equal(blockLengthFor(2048000, 1000), 1000);
-  assert.equal(blockLengthFor(100, 100), 512);
+  assert.equal(blockLengthFor(100, 512), 512);
+  assert.equal(blockLengthFor(5000000, 4096), 2048);
+  assert.equal(blockLengthFor(9000000, 4096), 4096);
 });
 
 test('blockLengthFor keeps the number of blocks of a huge file bounded', () => {
