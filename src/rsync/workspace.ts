@@ -5,7 +5,7 @@
 import type { IndexLayout } from './block-table.ts';
 
 /** The first bytes of every workspace belong to the kernel; the rest is laid out by who opened it. */
-export const KERNEL_RESERVED = 1024;
+export const KERNEL_RESERVED = 2048;
 
 /** Bytes of a block's entry in a signature that we make: weak sum, then the first 8 bytes of the strong sum. */
 export const ENTRY_LENGTH = 12;

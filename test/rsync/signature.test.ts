@@ -43,7 +43,8 @@ for (const kernel of kernels) {
   test(`Signer (${kernel.name}) equals rdiff for any content, length and block length`, t => {
     if (!needTool(t, 'rdiff')) return;
     for (const blockLength of [1, 7, 55, 56, 63, 64, 65, 512, 2048, 5000, 300000]) {
-      for (const length of [1, blockLength - 1, blockLength, 3 * blockLength + 1, 1000 + (blockLength % 9)]) {
+      const lengths = [1, blockLength - 1, blockLength, 3 * blockLength + 1, 13 * blockLength + 1];
+      for (const length of [...lengths, 1000 + (blockLength % 9)]) {
         const bytes = noise(length, blockLength).map(byte => (length % 2 ? byte : byte | 0xf0));
         assert.equal(
           hex(signatureOf(kernel, bytes, blockLength)),

@@ -1,7 +1,7 @@
 // Weak sum → block; src/rsync/block-table.ts is the same in TypeScript and tells the layout.
 
 import { STRONG, strongSum } from './md4';
-import { STRONGS, strongSums } from './md4-simd';
+import { BLOCKS, STRONGS, strongSums } from './md4-simd';
 import { weakSum } from './rolling';
 
 const GOLDEN: u32 = 0x9e3779b1;
@@ -80,17 +80,17 @@ export function isBlock(block: u32, at: usize, length: u32, weak: u32): bool {
   return isStrongOf(block);
 }
 
-/** Whether four blocks of the basis are those at `at`; only for hosts with SIMD. */
-export function areBlocks(first: u32, at: usize): bool {
-  for (let i: u32 = 0; i < 4; i++) {
-    const start = at + i * blockLength;
-    if (weakSum(start, start + blockLength) !== weakOf(first + i)) return false;
+/** How many of the next `most` blocks of the basis are those at `at`, BLOCKS at most; only for hosts with SIMD. */
+export function countBlocks(first: u32, at: usize, most: u32): u32 {
+  let alike: u32 = 0;
+  for (let start = at; alike < min<u32>(most, BLOCKS); alike++, start += blockLength) {
+    if (weakSum(start, start + blockLength) !== weakOf(first + alike)) break;
   }
-  strongSums(at, blockLength);
-  for (let i: u32 = 0; i < 4; i++) {
-    if (memory.compare(entryOf(first + i) + 4, STRONGS + 16 * i, entryLength - 4) !== 0) return false;
+  if (alike > 0) strongSums(at, blockLength, alike);
+  for (let i: u32 = 0; i < alike; i++) {
+    if (memory.compare(entryOf(first + i) + 4, STRONGS + 16 * i, entryLength - 4) !== 0) return i;
   }
-  return true;
+  return alike;
 }
 
 /** Whether a block of the basis may have this weak sum: false is sure. */

@@ -1,5 +1,7 @@
 // Weak sum of a block; src/rsync/rolling.ts is the same in TypeScript and tells the formula.
 
+import { plainSums, wholeRounds } from './rolling-simd';
+
 export const CHAR_OFFSET: u32 = 31;
 
 const ONES: u64 = 0x0001000100010001;
@@ -11,9 +13,15 @@ export function weakSum(from: usize, to: usize): u32 {
   let s1: u32 = 0;
   let s2: u32 = 0;
   let p = from;
+  if (ASC_FEATURE_SIMD) {
+    p += wholeRounds(from, to);
+    const sums = plainSums(from, p);
+    s1 = u32(sums);
+    s2 = u32(sums >> 32);
+  }
   // 64 bytes a round, in 16-bit lanes of two words (even and odd bytes): the sums count each byte once, `prefix` once
   // for every later word of the round. No lane overflows: all lanes of `prefix` are at most 8 * 28 * 255 together.
-  for (const rounds = p + ((to - from) & ~63); p < rounds; p += 64) {
+  for (const rounds = p + ((to - p) & ~63); p < rounds; p += 64) {
     let sumEven: u64 = 0;
     let sumOdd: u64 = 0;
     let prefix: u64 = 0;

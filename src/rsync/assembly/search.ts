@@ -1,6 +1,7 @@
 // Search for blocks of the basis in a window; src/rsync/search.ts is the same in TypeScript and tells how.
 
-import { areBlocks, blockLength, count, find, hashed, isBlock, mayHold, NONE, weakOf } from './block-table';
+import { blockLength, count, countBlocks, find, hashed, isBlock, mayHold, NONE, weakOf } from './block-table';
+import { BLOCKS } from './md4-simd';
 import { CHAR_OFFSET, weakSum } from './rolling';
 
 const CREDIT: f64 = 67108864;
@@ -83,14 +84,16 @@ function run(from: usize, at: usize, to: usize, block: u32): u32 {
   let end = at + length;
   let next = block + 1;
   if (ASC_FEATURE_SIMD) {
-    while (end + 4 * length <= to && next + 4 <= count && areBlocks(next, end)) {
-      end += 4 * length;
-      next += 4;
+    for (let same: u32 = BLOCKS; same === BLOCKS; ) {
+      same = countBlocks(next, end, min<u32>(u32((to - end) / length), count - next));
+      end += same * length;
+      next += same;
     }
-  }
-  while (end + length <= to && next < count && isBlock(next, end, length, weakSum(end, end + length))) {
-    end += length;
-    next++;
+  } else {
+    while (end + length <= to && next < count && isBlock(next, end, length, weakSum(end, end + length))) {
+      end += length;
+      next++;
+    }
   }
   passed(next, u32(end - from));
   foundAt = at;
