@@ -24,6 +24,7 @@ import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
 import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-preface.ts';
+import type { DeriveKey } from '../volumes/openpgp-s2k.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
@@ -163,10 +164,11 @@ async function openWith(
     return localName;
   };
 
-  /** Begins to derive a volume's key while its bytes are being proved by another thread. */
-  const deriveKey = (object: StoredObject) => {
+  /** Begins to derive a volume's key while its bytes are being proved by another thread. @param by default: this one */
+  const deriveKey = (object: StoredObject, by?: DeriveKey) => {
     if (!storage.localPath || formOf(object) !== 'gpg') return;
-    void deriveAhead(storage.get(object.name, { length: MESSAGE_HEAD, signal }), secrets);
+    const head = storage.get(object.name, { length: MESSAGE_HEAD, signal });
+    void deriveAhead(head, { ...secrets, deriveKey: by });
   };
 
   const collect = async (wasComplete?: (id: SetId) => boolean) => {
@@ -323,7 +325,7 @@ async function openWith(
       const { object, name, entry } = wanted(set, volume);
       if (!object) return;
       fetcher.prefetch({ object, entry, name });
-      deriveKey(object);
+      deriveKey(object, thread?.deriveKey);
     },
     async close() {
       await thread?.close();

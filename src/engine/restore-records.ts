@@ -25,6 +25,8 @@ export const records = {
   sum: 8,
   /** of all since the last of these. */
   sumEnd: 9,
+  /** JSON of a DeriveRequest. */
+  derive: 10,
 } as const;
 
 export interface HashRequest {
@@ -32,6 +34,14 @@ export interface HashRequest {
   /** Bytes as a latin1 string. */
   readonly path: string;
   readonly algorithm: 'sha1' | 'md5';
+}
+
+export interface DeriveRequest {
+  /** Base64. */
+  readonly passphrase: string;
+  readonly s2k: { readonly hash: number; readonly salt: string; readonly count: number };
+  /** Bytes. */
+  readonly keyLength: number;
 }
 
 export interface WriteRequest {
@@ -57,6 +67,8 @@ export interface Placed {
 
 export type RestoreAnswer =
   | { readonly type: 'sum'; readonly sum: Uint8Array }
+  /** Without a key where none can be derived. */
+  | { readonly type: 'key'; readonly key?: Uint8Array }
   | { readonly type: 'digest'; readonly id: number; readonly digest: string }
   | { readonly type: 'no-digest'; readonly id: number; readonly code: string; readonly message: string }
   | { readonly type: 'problem'; readonly problem: WriteProblem }

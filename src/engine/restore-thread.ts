@@ -1,15 +1,17 @@
 /**
- * A restore's second thread: it proves the next volume, makes the sums of messages' integrity checks and writes the tree,
- * while the main thread opens what is proved.
+ * A restore's second thread: it proves the next volume, derives its key, makes the sums of messages' integrity checks
+ * and writes the tree, while the main thread opens what is proved.
  */
 
 import { BackupError } from '../errors.ts';
 import type { WriteProblem } from '../files/write.ts';
 import type { Digest } from '../volumes/openpgp-open.ts';
+import { type DeriveKey, deriveKeyInTurns } from '../volumes/openpgp-s2k.ts';
 import { createAnswers } from './answers.ts';
 import { createRingWriter, LARGEST_RECORD, type RingWriter } from './byte-ring.ts';
 import type { TreeSink } from './replay.ts';
 import {
+  type DeriveRequest,
   encodeEntry,
   type HashRequest,
   type Placed,
@@ -37,6 +39,8 @@ export interface TreeWriting extends TreeSink {
 export interface RestoreThread extends FileHasher {
   /** A SHA-1 of bytes that come by and by; undefined where one is being made, or the thread has not begun. */
   sha1(): Digest | undefined;
+  /** By the thread, if it has begun and can. */
+  readonly deriveKey: DeriveKey;
   isStarted(): boolean;
   /** One tree at a time. @param target bytes as a latin1 string */
   write(target: string, options: WriteOptions, onProblem: (problem: WriteProblem) => void): TreeWriting;
@@ -60,6 +64,7 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
   let lastId = 0;
   const waiting = new Map<number, { resolve(digest: string): void; reject(error: Error): void }>();
   const sums = createAnswers<Uint8Array>();
+  const keys = createAnswers<Uint8Array | undefined>();
   let isSumming = false;
   let writing: { heard(answer: RestoreAnswer): void; fail(error: Error): void } | undefined;
 
@@ -67,10 +72,12 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
     sums.fail(error);
+    keys.fail(error);
     writing?.fail(error);
   };
   const heard = (answer: RestoreAnswer) => {
     if (answer.type === 'sum') return sums.give(answer.sum);
+    if (answer.type === 'key') return keys.give(answer.key);
     if (answer.type !== 'digest' && answer.type !== 'no-digest') return writing?.heard(answer);
     const { resolve, reject } = waiting.get(answer.id)!;
     waiting.delete(answer.id);
@@ -94,7 +101,7 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
     if (!thread) adopt(launchRestoreThread(new URL('./restore-worker.js', import.meta.url)));
     checkThread();
   };
-  const pushJson = (type: number, request: HashRequest | WriteRequest) => {
+  const pushJson = (type: number, request: HashRequest | WriteRequest | DeriveRequest) => {
     start();
     const bytes = Buffer.from(JSON.stringify(request));
     ring.push(type, bytes.length, to => to.set(bytes));
@@ -140,6 +147,16 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
           sum.catch(() => {});
         },
       };
+    },
+    async deriveKey(passphrase, { salt, ...s2k }, keyLength) {
+      if (thread && !thread.failure()) {
+        const secret = Buffer.from(passphrase).toString('base64');
+        const salted = { ...s2k, salt: Buffer.from(salt).toString('base64') };
+        pushJson(records.derive, { passphrase: secret, s2k: salted, keyLength });
+        const key = await keys.next().catch(() => undefined);
+        if (key) return key;
+      }
+      return deriveKeyInTurns(passphrase, { ...s2k, salt }, keyLength);
     },
     beats: () => (thread ? Atomics.load(thread.beats, 0) : 0),
     write(target, options, onProblem) {

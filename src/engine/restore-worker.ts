@@ -1,16 +1,21 @@
-/** The thread of a restore: hashes files and what it is given, and writes a tree, in turns, as the ring tells it to. */
+/**
+ * The thread of a restore: hashes files and what it is given, derives keys, and writes a tree, in turns, as the ring tells
+ * it to.
+ */
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { bytesOf } from '../bytes.ts';
 import { BackupError, messageOf, systemCode, tooManyFiles } from '../errors.ts';
 import type { EntrySink } from '../files/sink.ts';
 import { createTreeWriter } from '../files/write.ts';
+import { deriving } from '../volumes/openpgp-s2k.ts';
 import { createRingReader } from './byte-ring.ts';
 import { countPlaced } from './count-placed.ts';
 import { optimizeLess } from './optimize-less.ts';
 import {
+  type DeriveRequest,
   decodeEntry,
   type HashRequest,
   type Placed,
@@ -26,37 +31,38 @@ const { ring, beats } = workerData as RestoreWorkerData;
 const reader = createRingReader(ring);
 const send = (answer: RestoreAnswer) => parentPort!.postMessage(answer);
 
+/** What is done besides writing, a slice at a time; it tells how many bytes it has hashed. */
+type Job = Generator<number, void, void>;
+
 /** Hashed in one go; fits into the processor's cache. */
 const SLICE = 256 * 1024;
+const slab = Buffer.allocUnsafeSlow(SLICE);
 
-/** Files to hash, one after the other, a slice at a time. */
-function createHashing() {
-  const slab = Buffer.allocUnsafeSlow(SLICE);
-  const queue: HashRequest[] = [];
-  let file: { readonly fd: number; readonly hash: Hash } | undefined;
-  const close = () => {
-    if (file) closeSync(file.fd);
-    file = undefined;
-  };
-  return {
-    add: (request: HashRequest) => void queue.push(request),
-    isBusy: () => queue.length > 0,
-    slice() {
-      const { id, path, algorithm } = queue[0]!;
-      try {
-        file ??= { fd: openSync(bytesOf(path), 'r'), hash: createHash(algorithm) };
-        const read = readSync(file.fd, slab);
-        Atomics.add(beats, 0, 1);
-        if (read > 0) return void file.hash.update(slab.subarray(0, read));
-        send({ type: 'digest', id, digest: file.hash.digest('hex') });
-      } catch (error) {
-        send({ type: 'no-digest', id, code: systemCode(error) ?? '', message: messageOf(error) });
-      }
-      queue.shift();
-      close();
-    },
-    close,
-  };
+function* hashFile({ id, path, algorithm }: HashRequest): Job {
+  let fd: number | undefined;
+  try {
+    fd = openSync(bytesOf(path), 'r');
+    const hash = createHash(algorithm);
+    for (let read = readSync(fd, slab); read > 0; read = readSync(fd, slab)) {
+      hash.update(slab.subarray(0, read));
+      yield read;
+    }
+    send({ type: 'digest', id, digest: hash.digest('hex') });
+  } catch (error) {
+    send({ type: 'no-digest', id, code: systemCode(error) ?? '', message: messageOf(error) });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function* deriveOne({ passphrase, s2k, keyLength }: DeriveRequest): Job {
+  try {
+    const salt = Buffer.from(s2k.salt, 'base64');
+    const key = yield* deriving(Buffer.from(passphrase, 'base64'), { ...s2k, salt }, keyLength);
+    send({ type: 'key', key });
+  } catch {
+    send({ type: 'key' });
+  }
 }
 
 /** The tree under way. After a failure everything up to its end is passed over. */
@@ -91,7 +97,8 @@ function createWriting({ target, options: { setsAside, ...options } }: WriteRequ
   };
 }
 
-const hashing = createHashing();
+/** One after the other. */
+const jobs: Job[] = [];
 let sum = createHash('sha1');
 let writing: ReturnType<typeof createWriting> | undefined;
 
@@ -100,13 +107,20 @@ function closeTree(): void {
   writing = undefined;
 }
 
+function parse<T>(bytes: Uint8Array): T {
+  return JSON.parse(Buffer.from(bytes).toString());
+}
+
 function obey(type: number, bytes: Uint8Array): void {
   switch (type) {
     case records.hash:
-      hashing.add(JSON.parse(Buffer.from(bytes).toString()));
+      jobs.push(hashFile(parse(bytes)));
+      return;
+    case records.derive:
+      jobs.push(deriveOne(parse(bytes)));
       return;
     case records.write:
-      writing = createWriting(JSON.parse(Buffer.from(bytes).toString()));
+      writing = createWriting(parse(bytes));
       return;
     case records.begin:
       return writing?.do(writer => writer.begin(decodeEntry(bytes)));
@@ -127,20 +141,22 @@ function obey(type: number, bytes: Uint8Array): void {
   }
 }
 
-/** Until the end: what is hashed keeps step with what is written, and takes all the time that is left by it. */
+/** Until the end: jobs keep step with what is written, and take all the time that is left by it. */
 function work(): void {
-  let owed = 0;
+  let owed = 0; // bytes that are to be written before a job's next turn
   for (;;) {
     const record = reader.peek();
     if (record) {
       if (record.type === records.end) return;
       obey(record.type, record.bytes);
-      owed += record.bytes.length;
+      owed -= record.bytes.length;
       reader.release();
-    } else if (!hashing.isBusy()) reader.wait();
-    if (hashing.isBusy() && (!record || owed >= SLICE)) {
-      hashing.slice();
-      owed = 0;
+    } else if (jobs.length === 0) reader.wait();
+    if (jobs.length > 0 && (!record || owed <= 0)) {
+      const { done, value } = jobs[0]!.next();
+      if (done) jobs.shift();
+      owed = value ?? 0;
+      Atomics.add(beats, 0, 1);
     }
   }
 }
@@ -149,6 +165,6 @@ try {
   work();
 } finally {
   closeTree();
-  hashing.close();
+  jobs[0]?.return(); // which closes its file
   reader.end();
 }

@@ -97,8 +97,15 @@ export const deriveKeyInTurns: DeriveKey = async (passphrase, s2k, keyLength) =>
   }
 };
 
-/** The work, with a pause offered after every MiB: as many hashes as the key needs, the n-th led by n zero bytes. */
-function* deriving(passphrase: Uint8Array, s2k: S2k, keyLength: number): Generator<void, Uint8Array, void> {
+/**
+ * deriveKey with a pause offered after every MiB: as many hashes as the key needs, the n-th led by n zero bytes.
+ * @yields how many bytes were hashed since the last pause
+ */
+export function* deriving(
+  passphrase: Uint8Array,
+  s2k: S2k,
+  keyLength: number,
+): Generator<number, Uint8Array, void> {
   const unit = Buffer.concat([s2k.salt, passphrase]);
   const total = Math.max(s2k.count, unit.length);
   const pattern = Buffer.alloc(
@@ -111,8 +118,8 @@ function* deriving(passphrase: Uint8Array, s2k: S2k, keyLength: number): Generat
     for (let done = 0, paused = 0; done < total; done += pattern.length) {
       hash.update(pattern.subarray(0, total - done));
       if (done - paused < SLICE) continue;
+      yield done - paused;
       paused = done;
-      yield;
     }
     filled += hash.digest().copy(key, filled);
   }

@@ -18,6 +18,8 @@ export interface Secrets {
   passphrase(): Promise<Uint8Array>;
   /** Keys that were derived from it, by what they were derived with; without it each use of one costs a derivation. */
   readonly derived?: Map<string, Promise<Uint8Array>> | undefined;
+  /** Default: in turns with other work. */
+  readonly deriveKey?: DeriveKey | undefined;
   /**
    * Asks private keys for the session key of a message to public keys; absent where there are none.
    * @param packets all of the message's, at least one; given
@@ -137,9 +139,10 @@ export async function prepareSessionKey(
 }
 
 /** A key from the passphrase; each one is derived once, if the secrets keep them. */
-function derive(s2k: S2k, keyLength: number, { derived, passphrase }: Secrets): Promise<Uint8Array> {
+function derive(s2k: S2k, keyLength: number, secrets: Secrets): Promise<Uint8Array> {
+  const { derived, passphrase, deriveKey = deriveKeyInTurns } = secrets;
   const name = [s2k.hash, s2k.count, keyLength, ...s2k.salt].join();
-  const key = derived?.get(name) ?? passphrase().then(secret => deriveKeyInTurns(secret, s2k, keyLength));
+  const key = derived?.get(name) ?? passphrase().then(secret => deriveKey(secret, s2k, keyLength));
   derived?.set(name, key);
   return key;
 }

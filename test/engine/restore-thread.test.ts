@@ -19,6 +19,7 @@ import { launchRestoreThread } from '../../src/engine/restore-start.ts';
 import { startRestoreThread } from '../../src/engine/restore-thread.ts';
 import type { Entry } from '../../src/entry.ts';
 import type { WriteProblem } from '../../src/files/write.ts';
+import { deriveKey } from '../../src/volumes/openpgp-s2k.ts';
 import { anyTree, entriesOf, entry, plant, scratch, snapshot } from '../files/support.ts';
 
 const lengths = fc.oneof(fc.nat(100), fc.nat(LARGEST_RECORD), fc.constantFrom(0, 7, 8, LARGEST_RECORD));
@@ -265,6 +266,35 @@ function contentOf(tree: Parameters<typeof plant>[1], path: string): Uint8Array 
   if (thing.kind === 'folder') return contentOf(thing.children, rest.join('/'));
   return thing.kind === 'file' ? thing.content : new Uint8Array(0);
 }
+
+test('a key is derived by the thread, between files that are hashed, or here where it has not begun or has ended', async t => {
+  const folder = scratch(t);
+  const file = join(folder, 'file');
+  writeFileSync(file, Buffer.alloc(2_000_000, 'file'));
+  const passphrase = Buffer.from('pässphrase');
+  const s2k = { hash: 8, salt: Buffer.from('saltsalt'), count: 5_000_000 };
+  const expected = Buffer.from(deriveKey(passphrase, s2k, 32));
+  const isKey = (key: Uint8Array) => assert.deepEqual(Buffer.from(key), expected);
+
+  const thread = startRestoreThread(2, false)!;
+  t.after(() => thread.close());
+  isKey(await thread.deriveKey(passphrase, s2k, 32));
+  assert.equal(thread.isStarted(), false);
+
+  const digests = [thread.digest(file, 'sha1')];
+  const keys = [thread.deriveKey(passphrase, s2k, 32)];
+  digests.push(thread.digest(file, 'sha1'));
+  keys.push(thread.deriveKey(passphrase, { ...s2k, count: 0 }, 32), thread.deriveKey(passphrase, s2k, 32));
+  const sha1 = createHash('sha1').update(Buffer.alloc(2_000_000, 'file')).digest('hex');
+  assert.deepEqual(await Promise.all(digests), [sha1, sha1]);
+  isKey(await keys[0]!);
+  assert.notDeepEqual(await keys[1]!, expected);
+  isKey(await keys[2]!);
+  await assert.rejects(thread.deriveKey(passphrase, { ...s2k, hash: 99 }, 32), { code: 'unsupported' });
+
+  await thread.close();
+  isKey(await thread.deriveKey(passphrase, s2k, 32));
+});
 
 test('a restore thread tells of problems, and of what ends the run, and takes the next tree', async t => {
   const folder = scratch(t);
