@@ -82,6 +82,8 @@ export interface Archive {
   proveStored(set: BackupSet, volume: VolumeEntry, counted: (stored: Chunks) => Chunks): Promise<boolean>;
   /** Begins to fetch a volume that will be opened next. */
   expectVolume(set: BackupSet, volume: VolumeEntry): void;
+  /** Begins to derive the keys of local volumes that will be opened, in this order, where there is a second processor. */
+  expectKeys(volumes: readonly { readonly set: BackupSet; readonly volume: VolumeEntry }[]): void;
   close(): Promise<void>;
 }
 
@@ -164,12 +166,14 @@ async function openWith(
     return localName;
   };
 
-  /** Begins to derive a volume's key while its bytes are being proved by another thread. @param by default: this one */
-  const deriveKey = (object: StoredObject, by?: DeriveKey) => {
+  /** Derives a volume's key while its bytes are being proved by another thread. Never fails. @param by default: this one */
+  const deriveKey = async (object: StoredObject, by?: DeriveKey) => {
     if (!storage.localPath || formOf(object) !== 'gpg') return;
     const head = storage.get(object.name, { length: MESSAGE_HEAD, signal });
-    void deriveAhead(head, { ...secrets, deriveKey: by });
+    await deriveAhead(head, { ...secrets, deriveKey: by });
   };
+  /** Of which the keys are still to be derived. */
+  const expected: StoredObject[] = [];
 
   const collect = async (wasComplete?: (id: SetId) => boolean) => {
     const collection = collectSets(await listAll(storage), prefixes, wasComplete);
@@ -310,7 +314,7 @@ async function openWith(
     },
     async openVolume(set, volume, counted, chunk) {
       const { object, name, entry } = found(set, volume);
-      deriveKey(object);
+      void deriveKey(object);
       const fetched = await fetchVolume(set, { object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
@@ -325,9 +329,19 @@ async function openWith(
       const { object, name, entry } = wanted(set, volume);
       if (!object) return;
       fetcher.prefetch({ object, entry, name });
-      deriveKey(object, thread?.deriveKey);
+      void deriveKey(object, thread?.deriveKey);
+    },
+    expectKeys(volumes) {
+      if (!thread) return;
+      expected.push(...volumes.flatMap(({ set, volume }) => wanted(set, volume).object ?? []));
+      const deriveAll = async (by?: DeriveKey) => {
+        while (expected.length > 0) await deriveKey(expected.shift()!, by);
+      };
+      void deriveAll();
+      void deriveAll(thread.deriveKey);
     },
     async close() {
+      expected.length = 0;
       await thread?.close();
       await fetcher.close();
       await storage.close();

@@ -240,7 +240,11 @@ export async function replayInto(
   }
   try {
     // Of one file only the newest sets may be needed, and the others are not even looked at.
-    if (wanted.paths.length !== 1) progress.expect((await planAll(sets)).flatMap(sizesOf));
+    if (wanted.paths.length !== 1) {
+      const planned = await planAll(sets);
+      progress.expect(planned.flatMap(sizesOf));
+      archive.expectKeys(planned.flatMap(({ set, volumes: [volume] }) => (volume ? { set, volume } : [])));
+    }
     const entries = await replay({
       sets: sets.map(piecesOf),
       sink: noticing(sink, notice),

@@ -153,7 +153,7 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
         const secret = Buffer.from(passphrase).toString('base64');
         const salted = { ...s2k, salt: Buffer.from(salt).toString('base64') };
         pushJson(records.derive, { passphrase: secret, s2k: salted, keyLength });
-        const key = await keys.next().catch(() => undefined);
+        const key = await keys.next();
         if (key) return key;
       }
       return deriveKeyInTurns(passphrase, { ...s2k, salt }, keyLength);

@@ -97,8 +97,9 @@ function createWriting({ target, options: { setsAside, ...options } }: WriteRequ
   };
 }
 
-/** One after the other. */
-const jobs: Job[] = [];
+/** One after the other; files first, for what is not proved yet holds up more than a key. */
+const hashing: Job[] = [];
+const derivations: Job[] = [];
 let sum = createHash('sha1');
 let writing: ReturnType<typeof createWriting> | undefined;
 
@@ -114,10 +115,10 @@ function parse<T>(bytes: Uint8Array): T {
 function obey(type: number, bytes: Uint8Array): void {
   switch (type) {
     case records.hash:
-      jobs.push(hashFile(parse(bytes)));
+      hashing.push(hashFile(parse(bytes)));
       return;
     case records.derive:
-      jobs.push(deriveOne(parse(bytes)));
+      derivations.push(deriveOne(parse(bytes)));
       return;
     case records.write:
       writing = createWriting(parse(bytes));
@@ -151,8 +152,11 @@ function work(): void {
       obey(record.type, record.bytes);
       owed -= record.bytes.length;
       reader.release();
-    } else if (jobs.length === 0) reader.wait();
-    if (jobs.length > 0 && (!record || owed <= 0)) {
+    }
+    const jobs = hashing.length > 0 ? hashing : derivations;
+    if (jobs.length === 0) {
+      if (!record) reader.wait();
+    } else if (!record || owed <= 0) {
       const { done, value } = jobs[0]!.next();
       if (done) jobs.shift();
       owed = value ?? 0;
@@ -165,6 +169,6 @@ try {
   work();
 } finally {
   closeTree();
-  jobs[0]?.return(); // which closes its file
+  hashing[0]?.return(); // which closes its file
   reader.end();
 }
