@@ -333,12 +333,13 @@ async function openWith(
     },
     expectKeys(volumes) {
       if (!thread) return;
-      expected.push(...volumes.flatMap(({ set, volume }) => wanted(set, volume).object ?? []));
+      const [first, ...others] = volumes.flatMap(({ set, volume }) => wanted(set, volume).object ?? []);
+      expected.push(...others);
       const deriveAll = async (by?: DeriveKey) => {
         while (expected.length > 0) await deriveKey(expected.shift()!, by);
       };
-      void deriveAll();
-      void deriveAll(thread.deriveKey);
+      // By then the thread has begun to prove the first volume, which is to come before any key.
+      if (first) void deriveKey(first).then(() => Promise.all([deriveAll(), deriveAll(thread.deriveKey)]));
     },
     async close() {
       expected.length = 0;

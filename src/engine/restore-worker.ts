@@ -97,9 +97,8 @@ function createWriting({ target, options: { setsAside, ...options } }: WriteRequ
   };
 }
 
-/** One after the other; files first, for what is not proved yet holds up more than a key. */
-const hashing: Job[] = [];
-const derivations: Job[] = [];
+/** One after the other. */
+const jobs: Job[] = [];
 let sum = createHash('sha1');
 let writing: ReturnType<typeof createWriting> | undefined;
 
@@ -115,10 +114,10 @@ function parse<T>(bytes: Uint8Array): T {
 function obey(type: number, bytes: Uint8Array): void {
   switch (type) {
     case records.hash:
-      hashing.push(hashFile(parse(bytes)));
+      jobs.push(hashFile(parse(bytes)));
       return;
     case records.derive:
-      derivations.push(deriveOne(parse(bytes)));
+      jobs.push(deriveOne(parse(bytes)));
       return;
     case records.write:
       writing = createWriting(parse(bytes));
@@ -153,7 +152,6 @@ function work(): void {
       owed -= record.bytes.length;
       reader.release();
     }
-    const jobs = hashing.length > 0 ? hashing : derivations;
     if (jobs.length === 0) {
       if (!record) reader.wait();
     } else if (!record || owed <= 0) {
@@ -169,6 +167,6 @@ try {
   work();
 } finally {
   closeTree();
-  hashing[0]?.return(); // which closes its file
+  jobs[0]?.return(); // which closes its file
   reader.end();
 }
