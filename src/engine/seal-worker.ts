@@ -22,7 +22,7 @@ port.on('message', (request: SealRequest | null) => {
   if (request === null) return port.close();
   if (request.step === 'start')
     open.set(request.message, {
-      encryptor: createEncryptor(request.key, allocate),
+      encryptor: createEncryptor(request.key, allocate, true),
       hash: createHash('sha1'),
     });
   const { encryptor, hash } = open.get(request.message)!;

@@ -11,7 +11,7 @@
  */
 
 import { createCipheriv } from 'node:crypto';
-import { createXor } from './xor.ts';
+import { createXor, xorWords } from './xor.ts';
 
 const BLOCK = 16;
 
@@ -35,7 +35,8 @@ const START = ROOM + BLOCK;
 /** @param cipher `aes-128`, `aes-192` or `aes-256`; the IV is zero, as OpenPGP has it */
 export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecryptor {
   const ecb = createCipheriv(`${cipher}-ecb`, key, null).setAutoPadding(false);
-  const xor = createXor();
+  let xor = xorWords;
+  let taken = 0;
   /** Room, the block of cipher text before the one under way, and from START on that one and what follows. */
   let late = Buffer.alloc(START + BLOCK);
   let end = START;
@@ -58,6 +59,8 @@ export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecry
       const length = end - START;
       const padded = Math.ceil(length / BLOCK) * BLOCK;
       const out = ecb.update(late.subarray(0, ROOM + padded));
+      taken += length;
+      if (taken > MUCH) xor = createXor();
       xor(out, ROOM, late, START, padded);
       const from = ROOM + given;
       given = length % BLOCK;
@@ -71,6 +74,8 @@ export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecry
 }
 
 const GROWTH = 256 * 1024;
+/** Less is done before WebAssembly is ready, which takes 2 MB. */
+const MUCH = 4 * 1024 * 1024;
 
 export interface CfbEncryptor {
   /** @param bytes lent, any length @returns as many, lent until the next call */

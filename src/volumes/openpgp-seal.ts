@@ -95,9 +95,13 @@ export interface Encryptor {
   end(content: Uint8Array): Uint8Array;
 }
 
-/** The second half: its packets around the encrypted content. @param allocate where sealed bytes are written */
-export function createEncryptor(key: SealingKey, allocate?: Allocate): Encryptor {
-  const cipher = createCfbCipher(key);
+/**
+ * The second half: its packets around the encrypted content.
+ * @param allocate where sealed bytes are written
+ * @param isMuch see `createCfbCipher`
+ */
+export function createEncryptor(key: SealingKey, allocate?: Allocate, isMuch = false): Encryptor {
+  const cipher = createCfbCipher(key, isMuch);
   const packet = createPartialPacket(tags.encrypted, allocate);
   const encrypt = (plain: Uint8Array) => packet.push(plain, span => cipher.update(span));
   return {

@@ -79,11 +79,14 @@ export function cipherTraits(algorithm: number): CipherTraits {
   throw new BackupError('unsupported', `The cipher (OpenPGP cipher ${algorithm}) is not known here.`);
 }
 
-/** OpenPGP's CFB with a zero IV, which is CFB as everybody knows it (RFC 9580 §12.9 without resynchronisation). */
-export function createCfbCipher({ algorithm, key }: SessionKey): CfbEncryptor {
+/**
+ * OpenPGP's CFB with a zero IV, which is CFB as everybody knows it (RFC 9580 §12.9 without resynchronisation).
+ * @param isMuch whether so much is to be encrypted that 2 MB for doing it faster are worth it
+ */
+export function createCfbCipher({ algorithm, key }: SessionKey, isMuch = false): CfbEncryptor {
   const { name, blockLength } = cipherTraits(algorithm);
   const aes = aesOf(name);
-  if (aes !== undefined && hasFastXor()) return createAesCfbEncryptor(aes, key);
+  if (isMuch && aes !== undefined && hasFastXor()) return createAesCfbEncryptor(aes, key);
   return createCipheriv(name, key, Buffer.alloc(blockLength));
 }
 
