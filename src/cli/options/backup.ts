@@ -46,7 +46,7 @@ export const backupOptions: readonly OptionSpec[] = [
     long: 'max-blocksize',
     kind: 'count',
     value: 'BYTES',
-    help: 'upper limit of the block length in signatures of large files (2048)',
+    help: 'upper limit of the block length in signatures (2048)',
     actions: backups,
   },
   {
