@@ -23,8 +23,6 @@ import { cacheNameFor } from '../storage/url.ts';
 import type { Chunks } from '../streams.ts';
 import { createDeflater } from '../volumes/deflate.ts';
 import { createSegmentWrapper, openEnvelope } from '../volumes/envelope.ts';
-import { deriveAhead, MESSAGE_HEAD } from '../volumes/openpgp-preface.ts';
-import type { DeriveKey } from '../volumes/openpgp-s2k.ts';
 import type { Secrets } from '../volumes/openpgp-session.ts';
 import type { CommonOptions, Host } from './host.ts';
 import { interruptible } from './interruptible.ts';
@@ -32,6 +30,7 @@ import { createKeyRing } from './key-ring.ts';
 import { readAgain } from './read-again.ts';
 import { setsBeingRemoved } from './removal-note.ts';
 import { createVolumeFetcher, isSummed, proveVolume, type WantedVolume } from './volume-fetch.ts';
+import { createVolumeKeys } from './volume-keys.ts';
 import { watchStorage } from './watchdog.ts';
 
 export interface Archive {
@@ -126,6 +125,7 @@ async function openWith(
     derived: new Map(),
     sessionKeys: async packets => (await keys()).secrets.sessionKeys!(packets),
   };
+  const volumeKeys = createVolumeKeys(storage, thread, secrets, signal);
   const fetcher = createVolumeFetcher(storage, thread, { ...host, tempdir: options.tempdir });
   async function* openSigned(
     stored: Chunks,
@@ -165,15 +165,6 @@ async function openWith(
     }
     return localName;
   };
-
-  /** Derives a volume's key while its bytes are being proved by another thread. Never fails. @param by default: this one */
-  const deriveKey = async (object: StoredObject, by?: DeriveKey) => {
-    if (!storage.localPath || formOf(object) !== 'gpg') return;
-    const head = storage.get(object.name, { length: MESSAGE_HEAD, signal });
-    await deriveAhead(head, { ...secrets, deriveKey: by });
-  };
-  /** Of which the keys are still to be derived. */
-  const expected: StoredObject[] = [];
 
   const collect = async (wasComplete?: (id: SetId) => boolean) => {
     const collection = collectSets(await listAll(storage), prefixes, wasComplete);
@@ -314,7 +305,7 @@ async function openWith(
     },
     async openVolume(set, volume, counted, chunk) {
       const { object, name, entry } = found(set, volume);
-      void deriveKey(object);
+      volumeKeys.begin(object, false);
       const fetched = await fetchVolume(set, { object, entry, name });
       // Without a sum only the envelope's own check, which stands at its end, tells whether the bytes can be trusted;
       // and so does a signature.
@@ -329,20 +320,13 @@ async function openWith(
       const { object, name, entry } = wanted(set, volume);
       if (!object) return;
       fetcher.prefetch({ object, entry, name });
-      void deriveKey(object, thread?.deriveKey);
+      volumeKeys.begin(object, true);
     },
     expectKeys(volumes) {
-      if (!thread) return;
-      const [first, ...others] = volumes.flatMap(({ set, volume }) => wanted(set, volume).object ?? []);
-      expected.push(...others);
-      const deriveAll = async (by?: DeriveKey) => {
-        while (expected.length > 0) await deriveKey(expected.shift()!, by);
-      };
-      // By then the thread has begun to prove the first volume, which is to come before any key.
-      if (first) void deriveKey(first).then(() => Promise.all([deriveAll(), deriveAll(thread.deriveKey)]));
+      volumeKeys.expect(volumes.flatMap(({ set, volume }) => wanted(set, volume).object ?? []));
     },
     async close() {
-      expected.length = 0;
+      volumeKeys.stop();
       await thread?.close();
       await fetcher.close();
       await storage.close();
