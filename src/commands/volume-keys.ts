@@ -26,10 +26,14 @@ export function createVolumeKeys(
 ): VolumeKeys {
   /** Of which the keys are still to be derived. */
   const expected: StoredObject[] = [];
-  /** @param by default: this thread */
+  const begun = new Map<string, Promise<void>>();
+  /** Once for each volume, which is expected before it is opened. @param by default: this thread */
   const derive = async ({ name, encrypted }: StoredObject, by?: DeriveKey) => {
     if (!storage.localPath || !encrypted) return;
-    await deriveAhead(storage.get(name, { length: MESSAGE_HEAD, signal }), { ...secrets, deriveKey: by });
+    const head = () => storage.get(name, { length: MESSAGE_HEAD, signal });
+    const done = begun.get(name) ?? deriveAhead(head(), { ...secrets, deriveKey: by });
+    begun.set(name, done);
+    await done;
   };
   const deriveAll = async (by?: DeriveKey) => {
     while (expected.length > 0) await derive(expected.shift()!, by);

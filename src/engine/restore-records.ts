@@ -3,6 +3,7 @@
 import type { Entry, EntryType } from '../entry.ts';
 import type { BackupError } from '../errors.ts';
 import type { TreeWriterOptions, WriteProblem } from '../files/write.ts';
+import type { S2k } from '../volumes/openpgp-s2k.ts';
 import { LARGEST_RECORD } from './byte-ring.ts';
 import { END } from './restore-start.ts';
 
@@ -37,9 +38,9 @@ export interface HashRequest {
 }
 
 export interface DeriveRequest {
-  /** Base64. */
+  /** Base64, as is the salt. */
   readonly passphrase: string;
-  readonly s2k: { readonly hash: number; readonly salt: string; readonly count: number };
+  readonly s2k: Omit<S2k, 'salt'> & { readonly salt: string };
   /** Bytes. */
   readonly keyLength: number;
 }

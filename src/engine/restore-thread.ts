@@ -58,6 +58,10 @@ function copyShared(bytes: Uint8Array, to: Uint8Array): void {
   if (bytes.length > 0) Buffer.from(to.buffer, to.byteOffset, to.length).fill(bytes);
 }
 
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
 function createRestoreThread(atOnce: boolean): RestoreThread {
   let thread: StartedRestoreThread | undefined;
   let ring!: RingWriter;
@@ -148,15 +152,14 @@ function createRestoreThread(atOnce: boolean): RestoreThread {
         },
       };
     },
-    async deriveKey(passphrase, { salt, ...s2k }, keyLength) {
+    async deriveKey(passphrase, s2k, keyLength) {
       if (thread && !thread.failure()) {
-        const secret = Buffer.from(passphrase).toString('base64');
-        const salted = { ...s2k, salt: Buffer.from(salt).toString('base64') };
-        pushJson(records.derive, { passphrase: secret, s2k: salted, keyLength });
+        const salted = { ...s2k, salt: base64(s2k.salt) };
+        pushJson(records.derive, { passphrase: base64(passphrase), s2k: salted, keyLength });
         const key = await keys.next();
         if (key) return key;
       }
-      return deriveKeyInTurns(passphrase, { ...s2k, salt }, keyLength);
+      return deriveKeyInTurns(passphrase, s2k, keyLength);
     },
     beats: () => (thread ? Atomics.load(thread.beats, 0) : 0),
     write(target, options, onProblem) {

@@ -172,9 +172,10 @@ export async function* readFileChunks(
     const stat = await explained(explain, file.stat());
     if (!stat.isFile()) throw explain(Object.assign(new Error('not a regular file'), { code: 'ENOENT' }));
     const end = offset + length;
-    const size = Math.max(1, Math.min(chunk < SLAB ? chunk : READ, length, stat.size - offset));
+    const isAhead = chunk >= SLAB; // who wants little at once does without what is read ahead
+    const size = Math.max(1, Math.min(isAhead ? READ : chunk, length, stat.size - offset));
     const slabs: Buffer[] = [];
-    const most = chunk < SLAB ? 1 : 2; // who wants little at once does without what is read ahead
+    const most = isAhead ? 2 : 1;
     /** By turns into one of the slabs. */
     const read = async (position: number) => {
       const slab = slabs.length < most ? Buffer.allocUnsafeSlow(size) : slabs.shift()!;
@@ -188,7 +189,7 @@ export async function* readFileChunks(
       signal?.throwIfAborted();
       if (bytes.length === 0) return;
       position += bytes.length;
-      if (most > 1 && position < Math.min(end, stat.size)) {
+      if (isAhead && position < Math.min(end, stat.size)) {
         ahead = read(position); // while these are being used
         ahead.catch(() => {});
       }

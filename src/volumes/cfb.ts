@@ -35,7 +35,6 @@ const START = ROOM + BLOCK;
 /** @param cipher `aes-128`, `aes-192` or `aes-256`; the IV is zero, as OpenPGP has it */
 export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecryptor {
   const ecb = createCipheriv(`${cipher}-ecb`, key, null).setAutoPadding(false);
-  let xor = xorWords;
   let taken = 0;
   /** Room, the block of cipher text before the one under way, and from START on that one and what follows. */
   let late = Buffer.alloc(START + BLOCK);
@@ -60,7 +59,7 @@ export function createAesCfbDecryptor(cipher: string, key: Uint8Array): CfbDecry
       const padded = Math.ceil(length / BLOCK) * BLOCK;
       const out = ecb.update(late.subarray(0, ROOM + padded));
       taken += length;
-      if (taken > MUCH) xor = createXor();
+      const xor = taken > MUCH ? createXor() : xorWords;
       xor(out, ROOM, late, START, padded);
       const from = ROOM + given;
       given = length % BLOCK;
@@ -88,7 +87,7 @@ export function createAesCfbEncryptor(cipher: string, key: Uint8Array): CfbEncry
   const cbc = createCipheriv(`${cipher}-cbc`, key, zeros).setAutoPadding(false);
   const xor = createXor();
   /** What the block under way is XORed with. */
-  const first = Buffer.from(cbc.update(zeros));
+  const first = cbc.update(zeros);
   /** Plain bytes of the block under way, which are encrypted already. */
   const begun = Buffer.alloc(BLOCK);
   let given = 0;
