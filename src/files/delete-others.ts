@@ -41,6 +41,7 @@ export function deleteOthers(target: string, placed: Iterator<string>, options: 
       if (before) futimesSync(folder.fd, ...before);
     },
     missing() {},
+    unnamed() {},
   });
   const keepTimes = ({ fd }: TargetFolder) => {
     if (times.has(fd)) return;

@@ -9,8 +9,12 @@ export interface Gatherer {
   push(bytes: Uint8Array): void;
   /** Writes what is left. @throws a system error */
   finish(): void;
-  /** Closes the descriptor. @throws a system error: some file systems say only here that the disk is full */
-  close(): void;
+  /**
+   * Closes the descriptor.
+   * @returns how long the file is, in bytes
+   * @throws a system error: some file systems say only here that the disk is full
+   */
+  close(): number;
 }
 
 const SLAB = 256 * 1024;
@@ -43,9 +47,10 @@ export function createGatherer(): Gatherer {
     },
     finish: flush,
     close() {
-      const { fd } = file!;
+      const { fd, length } = file!;
       file = undefined;
       closeSync(fd);
+      return length;
     },
   };
 }

@@ -7,6 +7,7 @@ import { closeSync, fstatSync, lstatSync, mkdirSync, type Stats, statSync, unlin
 import { bytesOf, displayPath, isWithin } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
 import { BackupError, messageOf, systemCode } from '../errors.ts';
+import { createFilling } from './filling.ts';
 import { makeFolders } from './make-folders.ts';
 import { ofName, systemError } from './problem.ts';
 import { createTakenNames } from './taken-names.ts';
@@ -23,6 +24,15 @@ export interface TargetTreeOptions {
   missing(path: string): void;
   /** The file system drops the dots at the end of a name. */
   cut?(path: string): void;
+  /** A folder that is whole could not be given its name: it keeps a temporary one. */
+  unnamed(path: string, error: unknown): void;
+}
+
+export interface Place {
+  readonly folder: TargetFolder;
+  readonly name: string;
+  /** Whether it lies in a folder that nobody sees yet (filling.ts). */
+  readonly isHidden: boolean;
 }
 
 export interface TargetTree {
@@ -30,9 +40,11 @@ export interface TargetTree {
    * The open directory in which `path` goes, and its name there. For the root this is the folder around the target.
    * @throws a system error; {BackupError} `local-io` when the target itself can't be made
    */
-  placeOf(path: string): { readonly folder: TargetFolder; readonly name: string };
+  placeOf(path: string): Place;
   /** Makes a directory (mode 0700 for now) or enters the one that is there; anything else there is replaced. */
   makeFolder(entry: Entry): void;
+  /** Something has been made in the open directory. @param length of its content */
+  made(length: number): void;
   /** @throws {BackupError} `local-io` where the target's place leads to another file system now, or nowhere */
   close(): void;
 }
@@ -42,6 +54,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
   const stack: TargetFolder[] = [];
   const taken = createTakenNames(path => options.cut?.(path));
   let around: TargetFolder | undefined; // the folder around a target that is no folder itself
+  const filling = createFilling(options.unnamed, fdFolder !== '');
 
   function leave(folder: TargetFolder): void {
     try {
@@ -49,6 +62,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     } finally {
       closeSync(folder.fd);
     }
+    filling.left(folder);
   }
 
   function entered(folder: TargetFolder): TargetFolder {
@@ -61,7 +75,12 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
   }
 
   /** Makes or enters the directory at `place`. Only the target itself may be a symlink to one. */
-  function makeAt(place: string, path: string, entry: Entry | undefined): TargetFolder {
+  function makeAt(
+    place: string,
+    path: string,
+    entry: Entry | undefined,
+    begun: (made: TargetFolder) => void = () => {},
+  ): TargetFolder {
     const follow = path === '';
     const bytes = bytesOf(place);
     try {
@@ -77,7 +96,9 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
         mkdirSync(bytes, 0o700);
       }
     }
-    return openTargetFolder(place, path, entry, fdFolder);
+    const made = openTargetFolder(place, path, entry, fdFolder);
+    begun(made);
+    return made;
   }
 
   function openRoot(entry: Entry | undefined): void {
@@ -103,24 +124,27 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
       const end = slash === -1 ? path.length : slash;
       const name = path.slice(start, end);
       checkName(name);
-      top = enterChild(`${top.base}/${name}`, path.slice(0, end));
+      top = enterChild(top, name, path.slice(0, end));
       stack.push(top);
     }
     return top;
   }
 
-  function enterChild(place: string, path: string): TargetFolder {
+  function enterChild(around: TargetFolder, name: string, path: string): TargetFolder {
+    const place = `${around.base}/${name}`;
     try {
       return entered(openTargetFolder(place, path, undefined, fdFolder));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw ofName(error);
       mkdirSync(bytesOf(place), 0o700);
       options.missing(path);
-      return openTargetFolder(place, path, undefined, fdFolder);
+      const made = openTargetFolder(place, path, undefined, fdFolder);
+      filling.begin(made, around, name);
+      return made;
     }
   }
 
-  function placeOf(path: string) {
+  function placeOf(path: string): Place {
     taken.learn();
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
@@ -129,10 +153,10 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     taken.check(path);
     const folder = enter(slash === -1 ? '' : path.slice(0, slash));
     taken.take(folder, name, path);
-    return { folder, name };
+    return { folder, name, isHidden: filling.isUnderway() };
   }
 
-  function placeOfRoot() {
+  function placeOfRoot(): Place {
     if (stack.length > 0) throw systemError('EISDIR', 'the root of this backup is a folder');
     const { parent, name } = splitTarget(target);
     around ??= orLocalError(target, () => {
@@ -140,7 +164,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
       makeFolders(parent);
       return entered(openTargetFolder(parent, '', undefined, fdFolder, true));
     });
-    return { folder: around, name };
+    return { folder: around, name, isHidden: false };
   }
 
   return {
@@ -152,8 +176,10 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
         return;
       }
       const { folder, name } = placeOf(entry.path);
-      stack.push(makeAt(`${folder.base}/${name}`, entry.path, entry));
+      const begun = (made: TargetFolder) => filling.begin(made, folder, name);
+      stack.push(makeAt(`${folder.base}/${name}`, entry.path, entry, begun));
     },
+    made: filling.grow,
     close() {
       const open = stack.splice(0);
       if (around) open.unshift(around);

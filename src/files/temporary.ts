@@ -10,6 +10,7 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
+  rmSync,
   unlinkSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
@@ -28,19 +29,23 @@ export interface Temporary {
 let made = 0;
 /** Which machine, and since which start of it: what a killed run has left there is told by the next one. */
 let here: { readonly machine: string; readonly boot: string } | undefined;
-const temporaryName = /^\.tsbackup-([0-9a-f]{8})-([0-9a-f]{8})-(\d{1,10})-\d+$/;
+/** Ends the name of a folder that is being filled; any other folder of such a name is somebody's that was set aside. */
+export const FILLING = '-filling';
+const temporaryName = new RegExp(`^\\.tsbackup-([0-9a-f]{8})-([0-9a-f]{8})-(\\d{1,10})-\\d+(${FILLING})?$`);
 
 /**
  * Makes something under a free temporary name; one may be taken by what a killed run left.
  * @param make throws EEXIST for a name that is taken
+ * @param ending of the name
  */
 export function makeTemporary<T>(
   folder: TargetFolder,
   make: (place: Buffer, name: string) => T,
+  ending = '',
 ): Temporary & { readonly made: T } {
   for (;;) {
     const { machine, boot } = findHere();
-    const name = `.tsbackup-${machine}-${boot}-${process.pid}-${made++}`;
+    const name = `.tsbackup-${machine}-${boot}-${process.pid}-${made++}${ending}`;
     try {
       return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name) };
     } catch (error) {
@@ -115,21 +120,25 @@ export function isLeftover(name: string): boolean {
 }
 
 /**
- * Removes leftovers from a folder of which the next run makes use. Folders stay, as one may be somebody's that was set
- * aside. Never throws: what is left over is harmless.
+ * Removes leftovers from a folder of which the next run makes use; but a folder only if it was being filled, as any other
+ * one may be somebody's that was set aside. Never throws: what is left over is harmless.
  */
 export function removeLeftovers(folder: string): void {
   try {
     const entries = opendirSync(bytesOf(folder), { encoding: 'latin1' });
     try {
       for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
-        const place = `${folder}/${entry.name}`;
-        if (isLeftover(entry.name) && !lstatSync(place).isDirectory()) unlinkSync(place);
+        if (isLeftover(entry.name)) removeLeftover(bytesOf(`${folder}/${entry.name}`));
       }
     } finally {
       entries.closeSync();
     }
   } catch {}
+}
+
+function removeLeftover(place: Buffer): void {
+  if (!lstatSync(place).isDirectory()) unlinkSync(place);
+  else if (place.subarray(-FILLING.length).equals(bytesOf(FILLING))) rmSync(place, { recursive: true });
 }
 
 function findHere() {

@@ -1,7 +1,7 @@
 /**
- * The restore writer. Every file is written under a temporary name in its directory (`.tsbackup-…`), gets owner,
- * mode and time, and is then renamed: under its real name it is always whole, and what was there is replaced, never
- * written through. Nothing is ever written outside the target: names are checked, and directories are opened one by
+ * The restore writer. Every file is written under a temporary name in its directory (`.tsbackup-…`), or in a directory
+ * that has one (filling.ts), gets owner, mode and time, and is then renamed: under its real name it is always whole, and
+ * what was there is replaced, never written through. Nothing is ever written outside the target: names are checked, and directories are opened one by
  * one without following links (target-tree.ts). Directories are made with mode 0700 and get their own attributes
  * when they are left, so that read-only ones can be filled and times stay. A failure with one entry is reported and
  * the run goes on; a disk that is full or read-only ends it.
@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { bytesOf, displayPath } from '../bytes.ts';
 import type { Entry } from '../entry.ts';
-import { BackupError, reasonOf } from '../errors.ts';
+import { BackupError, reasonOf, systemCode } from '../errors.ts';
 import { findFdFolder } from './anchors.ts';
 import {
   type AttributeName,
@@ -37,11 +37,11 @@ import {
 } from './attributes.ts';
 import { createGatherer } from './gather.ts';
 import { createIdNames, type IdNames } from './ids.ts';
-import { systemName } from './problem.ts';
+import { ofName, systemName } from './problem.ts';
 import type { EntrySink } from './sink.ts';
 import { makeSpecial } from './special.ts';
 import { pinPlace, type TargetFolder } from './target-folder.ts';
-import { createTargetTree } from './target-tree.ts';
+import { createTargetTree, type Place } from './target-tree.ts';
 import {
   makeTemporary,
   placeOfTemporary,
@@ -84,8 +84,7 @@ export interface TreeWriterOptions {
 
 interface OpenFile {
   readonly entry: Entry;
-  readonly folder: TargetFolder;
-  readonly name: string;
+  readonly at: Place;
   /** What is there already, as long as it is the same. */
   twin: Twin | undefined;
   /** Where the bytes go, once there is no twin. */
@@ -93,11 +92,16 @@ interface OpenFile {
 }
 
 interface Output {
-  readonly temporary: Temporary;
-  readonly fd: number;
+  readonly made: Made<number>;
   /** With which it was made. */
   readonly mode: number;
   closed: boolean;
+}
+
+/** Under its own name where nobody sees it yet, else under a temporary one. */
+interface Made<T> extends Temporary {
+  readonly made: T;
+  readonly isPlaced: boolean;
 }
 
 /** After these the next entry would fail as well. */
@@ -133,6 +137,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
       const message = 'the backup does not describe this folder; it was made with mode 0700';
       options.onProblem({ path, systemCode: 'ENOENT', message, restored: true });
     },
+    unnamed: (path, error) => trouble(path, error, false),
     cut(path) {
       const message = 'the file system there drops the dots at its end';
       options.onProblem({ path, systemCode: 'EINVAL', message, restored: true, attribute: 'name' });
@@ -163,7 +168,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
    * With which mode to make a file: with its own if nobody may read it then who may not at the end, for it will have
    * the right owner at once. Its group will be ours, which the last one had, or that of its folder.
    */
-  function modeToMake({ entry, folder }: OpenFile): number {
+  function modeToMake({ entry, at: { folder } }: OpenFile): number {
     const mode = entry.mode & 0o7777;
     if (mode > 0o777 || (mode & PRIVATE) !== PRIVATE) return PRIVATE;
     const owner = ownerOf(entry, names, options.numericOwner === true);
@@ -172,7 +177,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
-  function hasWhenMade(folder: TargetFolder, { fd, mode }: Output): Has {
+  function hasWhenMade(folder: TargetFolder, { made: { made: fd }, mode }: Output): Has {
     const known = madeIn.get(folder) ?? new Map<number, Has>();
     madeIn.set(folder, known);
     lastMade = known.get(mode) ?? permissionsOf(fstatSync(fd));
@@ -180,20 +185,33 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     return lastMade;
   }
 
+  /** @param make throws EEXIST for a name that is taken */
+  function makeAt<T>({ folder, name, isHidden }: Place, make: (place: Buffer, name: string) => T): Made<T> {
+    if (isHidden) {
+      try {
+        return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name), isPlaced: true };
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw ofName(error);
+      }
+    }
+    const temporary = makeTemporary(folder, make);
+    return { folder, name: temporary.name, made: temporary.made, isPlaced: false };
+  }
+
   function beginFile(entry: Entry): void {
-    const { folder, name } = tree.placeOf(entry.path);
-    const twin = options.inPlace ? openTwin(`${folder.base}/${name}`) : undefined;
-    file = { entry, folder, name, twin, output: undefined };
+    const at = tree.placeOf(entry.path);
+    const twin = options.inPlace && !at.isHidden ? openTwin(`${at.folder.base}/${at.name}`) : undefined;
+    file = { entry, at, twin, output: undefined };
     if (!twin) beginOutput(file);
   }
 
   /** From here on the file is written anew; what was the same so far is copied. */
   function beginOutput(current: OpenFile): void {
     const mode = modeToMake(current);
-    const temporary = makeTemporary(current.folder, place => openSync(place, newFile, mode));
-    current.output = { temporary, fd: temporary.made, mode, closed: false };
-    content.start(temporary.made, current.twin?.length() ?? 0);
-    current.twin?.copyTo(temporary.made);
+    const made = makeAt(current.at, place => openSync(place, newFile, mode));
+    current.output = { made, mode, closed: false };
+    content.start(made.made, current.twin?.length() ?? 0);
+    current.twin?.copyTo(made.made);
     current.twin?.close();
     current.twin = undefined;
   }
@@ -219,11 +237,16 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** Renames what is whole; see `onSetAside`. */
-  function place(temporary: Temporary, name: string, { path }: Entry): void {
+  function place(made: Made<unknown>, name: string, { path }: Entry, length = 0): void {
+    if (!made.isPlaced) placeTemporary(made, name, path);
+    options.onPlaced?.(false);
+    tree.made(length);
+  }
+
+  function placeTemporary(temporary: Temporary, name: string, path: string): void {
     const parent = path.slice(0, path.lastIndexOf('/') + 1);
     const setAside = options.onSetAside && path !== '' ? options.onSetAside : undefined;
     putInPlace(temporary, name, setAside && (aside => setAside(parent + aside)));
-    options.onPlaced?.(false);
   }
 
   /** A link or a fifo that is there already; devices are always made anew. */
@@ -235,25 +258,27 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   function makeOther(entry: Entry): void {
-    const { folder, name } = tree.placeOf(entry.path);
-    const there = `${folder.base}/${name}`;
-    if (options.inPlace && isThere(there, entry)) {
+    const at = tree.placeOf(entry.path);
+    const there = `${at.folder.base}/${at.name}`;
+    if (options.inPlace && !at.isHidden && isThere(there, entry)) {
       if (entry.type === 'symlink') redress(lstatSync(bytesOf(there)), holdLink(bytesOf(there)), entry);
       else dressSpecial(there, entry);
       options.onPlaced?.(true);
       return;
     }
-    const temporary = makeTemporary(folder, (place, free) => {
+    // Who makes the others takes no name but one in ASCII.
+    const isHidden = at.isHidden && entry.type === 'symlink';
+    const made = makeAt({ ...at, isHidden }, (place, free) => {
       if (entry.type === 'symlink') symlinkSync(bytesOf(entry.linkname), place);
-      else makeSpecial(folder, free, entry);
+      else makeSpecial(at.folder, free, entry);
     });
     try {
-      const made = placeOfTemporary(temporary);
-      if (entry.type === 'symlink') dress(holdLink(bytesOf(made)), entry);
-      else dressSpecial(made, entry);
-      place(temporary, name, entry);
+      const now = placeOfTemporary(made);
+      if (entry.type === 'symlink') dress(holdLink(bytesOf(now)), entry);
+      else dressSpecial(now, entry);
+      place(made, at.name, entry);
     } catch (error) {
-      removeTemporary(temporary);
+      removeTemporary(made);
       throw error;
     }
   }
@@ -278,11 +303,11 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     }
     if (!current.output) beginOutput(current);
     const output = current.output!;
-    dress(holdOpen(output.fd), entry, hasWhenMade(current.folder, output));
-    if (options.sync) fsyncSync(output.fd);
+    const fd = output.made.made;
+    dress(holdOpen(fd), entry, hasWhenMade(current.at.folder, output));
+    if (options.sync) fsyncSync(fd);
     output.closed = true;
-    content.close();
-    place(output.temporary, current.name, entry);
+    place(output.made, current.at.name, entry, content.close());
   }
 
   function discard(): void {
@@ -296,7 +321,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     } catch {
       // It is thrown away; the reason for that was reported.
     }
-    if (output) removeTemporary(output.temporary);
+    if (output) removeTemporary(output.made);
   }
 
   /** Does a step for one entry; when it fails, nothing half-done stays. */

@@ -321,29 +321,29 @@ test('what a killed restore was making is gone after the next one, wherever that
   const url = `file://${join(program.home, 'backups')}`;
   expectStatus(await program.run(['full', '--no-encryption', source, url]));
   const out = join(program.home, 'out');
-  const restore = async (args: readonly string[], isKilled: boolean) => {
-    const nodeArgs = isKilled ? ['--import', killedAt('victim')] : [];
+  const restore = async (args: readonly string[], killed?: string) => {
+    const nodeArgs = killed === undefined ? [] : ['--import', killedAt(killed)];
     const { status } = await program.run(['restore', ...args], { nodeArgs });
-    if (!isKilled) assert.equal(status, 0);
+    if (killed === undefined) assert.equal(status, 0);
   };
   const leftIn = (folder: string) => readdirSync(folder).filter(name => name.startsWith('.tsbackup-')).length;
 
-  await restore([url, out], true);
-  assert.equal(leftIn(join(out, 'folder')), 1);
-  await restore(['--in-place', url, out], false);
+  await restore([url, out], 'folder');
+  assert.equal(leftIn(out), 1);
+  await restore(['--in-place', url, out]);
   assertSameTree(snapshotTree(out), snapshotTree(source));
 
   // A file of its own is made in the folder around it.
   const file = join(program.home, 'around', 'victim');
-  await restore(['-r', 'folder/victim', url, file], true);
+  await restore(['-r', 'folder/victim', url, file], 'victim');
   assert.equal(leftIn(join(program.home, 'around')), 1);
-  await restore(['-r', 'folder/victim', url, file], false);
+  await restore(['-r', 'folder/victim', url, file]);
   assert.deepEqual(readdirSync(join(program.home, 'around')), ['victim']);
 
   // A folder that has nothing else in it counts as empty.
   const empty = join(program.home, 'empty');
-  await restore(['-r', 'folder', url, empty], true);
+  await restore(['-r', 'folder', url, empty], 'victim');
   assert.equal(leftIn(empty), 1);
-  await restore(['-r', 'folder', url, empty], false);
+  await restore(['-r', 'folder', url, empty]);
   assert.deepEqual(readdirSync(empty), ['victim']);
 });
