@@ -8,6 +8,7 @@ import { displayPath } from '../bytes.ts';
 import type { SqliteDatabase } from '../cache/sqlite.ts';
 import { catalogDamaged } from './failure.ts';
 import { columns } from './schema.ts';
+import { createTraitStore } from './traits.ts';
 import { createTreeReader, folderOf, nameOf, ROOT_PARENT } from './tree-reader.ts';
 import type { CatalogEntry, NewVersion, Piece, SignaturePlace, TreePlace } from './versions.ts';
 
@@ -55,7 +56,8 @@ export interface Catalog {
 /** @param db of this schema, without a pending set; given */
 export function createCatalog(db: SqliteDatabase): Catalog {
   const all = columns.join(', ');
-  const tree = createTreeReader(db);
+  const traits = createTraitStore(db);
+  const tree = createTreeReader(db, traits);
   const supersede = db.prepare(
     `INSERT OR REPLACE INTO history (${all}, until) SELECT ${all}, ? FROM current
        WHERE parent = ? AND name = ?`,
@@ -74,7 +76,11 @@ export function createCatalog(db: SqliteDatabase): Catalog {
     .raw();
   const find = db.prepare('SELECT folder, since FROM current WHERE parent = ? AND name = ?').raw();
 
-  const typeOf = db.prepare('SELECT type FROM current WHERE parent = ? AND name = ?').pluck();
+  const findTraits = db.prepare('SELECT traits FROM current WHERE parent = ? AND name = ?').pluck();
+  const isFolder = (parent: number, name: string) => {
+    const found = findTraits.get(parent, name) as number | undefined;
+    return found !== undefined && traits.at(found).type === 'directory';
+  };
 
   const findTime = db.prepare('SELECT time FROM sets WHERE id = ?').pluck();
   const times = new Map<number, number>();
@@ -134,7 +140,7 @@ export function createCatalog(db: SqliteDatabase): Catalog {
       const folders = from.inclusive ? way.slice(0, -1) : way;
       open.length = 0;
       for (const { path, folder } of folders) openFolder(path, folder);
-      return folders.find(({ parent, name }) => typeOf.get(parent, name) !== 'directory')?.path;
+      return folders.find(({ parent, name }) => !isFolder(parent, name))?.path;
     },
     put(version, stat, signatureOffset) {
       begin();
@@ -149,19 +155,11 @@ export function createCatalog(db: SqliteDatabase): Catalog {
         name,
         set,
         folder,
-        type,
-        version.mode,
-        version.uid,
-        version.gid,
-        version.uname,
-        version.gname,
+        traits.numberOf(version),
         version.mtimeSeconds,
-        version.linkname,
-        version.devMajor,
-        version.devMinor,
+        version.linkname === '' ? null : version.linkname,
         version.size ?? null,
         stat ?? null,
-        signatureOffset === undefined ? null : set,
         signatureOffset ?? null,
       );
       openFolder(path, folder ?? before?.[0]);

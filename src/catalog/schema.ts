@@ -5,31 +5,25 @@
  * string's code points keep byte order in UTF-8).
  */
 
+import { traitsTable } from './traits.ts';
+
 /** Bytes `tsb1`; tells our files from any other database. */
 export const APPLICATION_ID = 0x74736231;
 
 /** Raised with every change of the tables; a catalog of another version is made anew. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const attributes = `
   parent INTEGER NOT NULL,
   name TEXT NOT NULL,
   since INTEGER NOT NULL,     -- set that stored this version
   folder INTEGER,             -- directories: what their content has as parent
-  type TEXT NOT NULL,
-  mode INTEGER NOT NULL,
-  uid INTEGER NOT NULL,
-  gid INTEGER NOT NULL,
-  uname TEXT NOT NULL,
-  gname TEXT NOT NULL,
+  traits INTEGER NOT NULL,    -- type, mode, owner, device: see traits.ts
   mtime INTEGER NOT NULL,     -- whole seconds as the archive has them
-  linkname TEXT NOT NULL,
-  major INTEGER NOT NULL,
-  minor INTEGER NOT NULL,
+  linkname TEXT,              -- symlinks
   size INTEGER,               -- bytes; NULL where the version was learnt from a sigtar, which does not say it
   stat TEXT,                  -- fingerprint of what lstat said (see fingerprint.ts); NULL likewise
-  signature_set INTEGER,      -- files: the set whose sigtar has the signature,
-  signature_offset INTEGER,   -- and where in the sigtar's tar bytes its member begins
+  signature_offset INTEGER,   -- files: where in the tar bytes of its set's sigtar the signature's member begins
 `;
 
 export const schema = `
@@ -38,8 +32,7 @@ CREATE TABLE sets (
   id INTEGER PRIMARY KEY,
   time INTEGER NOT NULL UNIQUE,
   complete INTEGER NOT NULL
-);
-CREATE TABLE current (${attributes}  PRIMARY KEY (parent, name)
+);${traitsTable}CREATE TABLE current (${attributes}  PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
 CREATE TABLE history (${attributes}  until INTEGER NOT NULL,     -- set that superseded or deleted it
   PRIMARY KEY (parent, name, since)
@@ -60,18 +53,10 @@ export const columns = [
   'name',
   'since',
   'folder',
-  'type',
-  'mode',
-  'uid',
-  'gid',
-  'uname',
-  'gname',
+  'traits',
   'mtime',
   'linkname',
-  'major',
-  'minor',
   'size',
   'stat',
-  'signature_set',
   'signature_offset',
 ] as const;

@@ -2,8 +2,8 @@
 
 import { displayPath } from '../bytes.ts';
 import type { SqliteDatabase } from '../cache/sqlite.ts';
-import type { EntryType } from '../entry.ts';
 import { catalogDamaged } from './failure.ts';
+import type { TraitStore, Traits } from './traits.ts';
 import type { CatalogEntry, TreePlace } from './versions.ts';
 
 /** The parent of the root. */
@@ -42,29 +42,22 @@ interface Level {
 
 type Row = [
   name: string,
+  since: number,
   folder: number | null,
-  type: EntryType,
-  mode: number,
-  uid: number,
-  gid: number,
-  uname: string,
-  gname: string,
+  traits: number,
   mtime: number,
-  linkname: string,
-  major: number,
-  minor: number,
+  linkname: string | null,
   size: number | null,
   stat: string | null,
-  signatureSet: number | null,
   signatureOffset: number | null,
 ];
 
-export function createTreeReader(db: SqliteDatabase): TreeReader {
+export function createTreeReader(db: SqliteDatabase, traits: Pick<TraitStore, 'at'>): TreeReader {
   const children = (places: string) =>
     db
       .prepare(
-        `SELECT name, folder, type, mode, uid, gid, uname, gname, mtime, linkname, major, minor, size, stat,
-           signature_set, signature_offset FROM current WHERE parent = ? AND ${places} ORDER BY name LIMIT ${PAGE}`,
+        `SELECT name, since, folder, traits, mtime, linkname, size, stat, signature_offset FROM current
+           WHERE parent = ? AND ${places} ORDER BY name LIMIT ${PAGE}`,
       )
       .raw();
   const [from, behind] = [children('name >= ?'), children('name > ?')];
@@ -140,9 +133,10 @@ export function createTreeReader(db: SqliteDatabase): TreeReader {
           continue;
         }
         const path = level.prefix + row[0];
-        yield entryOf(row, path);
-        const folder = row[1];
-        if ((folder !== null) !== (row[2] === 'directory')) {
+        const entry = entryOf(row, path, traits.at(row[3]));
+        yield entry;
+        const folder = row[2];
+        if ((folder !== null) !== (entry.type === 'directory')) {
           throw catalogDamaged(`the catalog contradicts itself at ${displayPath(path)}`);
         }
         if (folder !== null) levels.push(levelOf(folder, prefixOf(path)));
@@ -173,22 +167,22 @@ function ancestorsOf(path: string): string[] {
   return ancestors;
 }
 
-function entryOf(row: Row, path: string): CatalogEntry {
+function entryOf(row: Row, path: string, traits: Traits): CatalogEntry {
   return {
     path,
-    folder: row[1] ?? undefined,
-    type: row[2],
-    mode: row[3],
-    uid: row[4],
-    gid: row[5],
-    uname: row[6],
-    gname: row[7],
-    mtimeSeconds: row[8],
-    linkname: row[9],
-    devMajor: row[10],
-    devMinor: row[11],
-    size: row[12] ?? undefined,
-    stat: row[13] ?? undefined,
-    signature: row[14] === null ? undefined : { set: row[14], offset: row[15]! },
+    folder: row[2] ?? undefined,
+    type: traits.type,
+    mode: traits.mode,
+    uid: traits.uid,
+    gid: traits.gid,
+    uname: traits.uname,
+    gname: traits.gname,
+    mtimeSeconds: row[4],
+    linkname: row[5] ?? '',
+    devMajor: traits.devMajor,
+    devMinor: traits.devMinor,
+    size: row[6] ?? undefined,
+    stat: row[7] ?? undefined,
+    signature: row[8] === null ? undefined : { set: row[1], offset: row[8] },
   };
 }
