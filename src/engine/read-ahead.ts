@@ -60,6 +60,8 @@ interface ReadingThread {
   readonly worker: Worker;
   readonly requests: RingWriter;
   readonly answers: RingReader;
+  /** Requests of which it may not know. */
+  untold: number;
 }
 
 const BATCHES = 12;
@@ -68,6 +70,8 @@ const MANY = 16;
 const MOST_THREADS = 2;
 /** Items that are held back. */
 const AHEAD = 256;
+/** So many requests are worth waking a thread. */
+const TOGETHER = 96;
 /** Bytes of the rings: all requests under way fit in, so that none is waited for. */
 const REQUESTS = 1024 * 1024;
 const ANSWERS = 512 * 1024;
@@ -118,6 +122,7 @@ export function createReadAhead(
       worker,
       requests: createRingWriter(requestRing),
       answers: createRingReader(answerRing),
+      untold: 0,
     });
   }
 
@@ -132,13 +137,21 @@ export function createReadAhead(
       thread.requests.push(requests.read, requestLength(entry), to => encodeRequest(entry, to), false);
       asked.push({ entry, thread });
     }
+    thread.untold += wanted.length;
+    if (thread.untold >= TOGETHER) tellAll(thread);
+  }
+
+  function tellAll(thread: ReadingThread): void {
     thread.requests.flush();
+    thread.untold = 0;
   }
 
   /** The next answer of a thread; undefined when the threads are given up. */
-  function answerOf({ answers: given }: ReadingThread) {
+  function answerOf(thread: ReadingThread) {
+    const { answers: given } = thread;
     const ready = given.peek();
     if (ready) return ready;
+    tellAll(thread);
     const began = monotonicMs();
     try {
       while (!isGivenUp) {
