@@ -30,7 +30,7 @@ interface Underway {
   readonly temporary: Temporary;
   /** Its own. */
   readonly name: string;
-  readonly left: { entries: number; bytes: number };
+  left: { entries: number; bytes: number };
 }
 
 /**
@@ -43,20 +43,14 @@ export function createFilling(
 ): Filling {
   let current: Underway | undefined;
 
-  function end({ folder, temporary, name }: Underway): void {
-    current = undefined;
-    const from = bytesOf(placeOfTemporary(temporary));
+  /** @throws a system error */
+  function giveName({ temporary, name }: Underway): void {
     const to = bytesOf(`${temporary.folder.base}/${name}`);
-    try {
-      // An empty folder would be replaced.
-      if (lstatSync(to, { throwIfNoEntry: false }))
-        throw systemError('EEXIST', 'something else took its place');
-      renameSync(from, to);
-    } catch (error) {
-      const why = reasonOf(error).replace(/^[A-Z0-9]+: /, '');
-      const what = `${why}; what was restored of it is beside, as ${keep(temporary)}`;
-      onUnnamed(folder.path, systemError(systemName(error) ?? 'EUNKNOWN', what));
-    }
+    // An empty folder would be replaced.
+    if (lstatSync(to, { throwIfNoEntry: false }))
+      throw systemError('EEXIST', 'something else took its place');
+    renameSync(bytesOf(placeOfTemporary(temporary)), to);
+    current = undefined;
   }
 
   return {
@@ -73,13 +67,26 @@ export function createFilling(
     },
     grow(length) {
       if (!current) return;
-      const { left } = current;
-      left.entries--;
-      left.bytes -= length;
-      if (left.entries <= 0 || left.bytes <= 0) end(current);
+      current.left.entries--;
+      current.left.bytes -= length;
+      if (current.left.entries > 0 && current.left.bytes > 0) return;
+      try {
+        giveName(current);
+      } catch {
+        current.left = { ...ENOUGH }; // some servers rename no folder while something is open in it
+      }
     },
     left(folder) {
-      if (current?.folder === folder) end(current);
+      if (current?.folder !== folder) return;
+      const { temporary } = current;
+      try {
+        giveName(current);
+      } catch (error) {
+        current = undefined;
+        const why = reasonOf(error).replace(/^[A-Z0-9]+: /, '');
+        const what = `${why}; what was restored of it is beside, as ${keep(temporary)}`;
+        onUnnamed(folder.path, systemError(systemName(error) ?? 'EUNKNOWN', what));
+      }
     },
   };
 }

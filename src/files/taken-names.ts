@@ -10,8 +10,13 @@ import { systemError } from './problem.ts';
 import type { TargetFolder } from './target-folder.ts';
 
 export interface TakenNames {
-  /** Finds out, by what was placed last, what counts in names there; to be called before its folder is closed. */
+  /**
+   * Finds out, by what was placed last, what counts in names there; to be called before its folder is closed, and when a
+   * folder has got its name.
+   */
   learn(): void;
+  /** A folder is about to be closed. */
+  left(folder: TargetFolder): void;
   /** @throws EEXIST for what is in a folder whose name was taken */
   check(path: string): void;
   /** @throws EEXIST where a name of this run is the same to the file system */
@@ -21,19 +26,25 @@ export interface TakenNames {
 /** Such as FAT gives to what has a longer name: it leads there as well, and is not listed. */
 const SHORT_NAME = /^[^.]{1,6}~\d{1,6}(\.[^.]{1,3})?$/;
 
+/** One folder is being filled; more are what could not be made. */
+const MOST_UNTRIED = 16;
+
 /** @param onCut something gets a name without the dots at its end */
 export function createTakenNames(onCut: (path: string) => void): TakenNames {
   const taken = new WeakMap<TargetFolder, Map<string, string>>();
-  let last: { readonly folder: TargetFolder; readonly name: string; readonly path: string } | undefined;
+  /** What came last, and what has no name yet as its folder is being filled; as long as there is something to find out. */
+  let untried: { readonly folder: TargetFolder; readonly name: string; readonly path: string }[] = [];
   let isCaseless: boolean | undefined;
   let dropsDots: boolean | undefined;
   let refused: { readonly path: string; readonly why: string } | undefined;
 
+  const isKnown = () => isCaseless !== undefined && dropsDots !== undefined;
   const inCase = (name: string) => (isCaseless ? textFromPath(name).normalize().toLowerCase() : name);
   const keyOf = (name: string) => (dropsDots ? inCase(name).replace(/\.+$/, '') : inCase(name));
 
   function note(folder: TargetFolder, name: string, path: string): void {
     const names = taken.get(folder) ?? new Map<string, string>();
+    if (names.get(keyOf(name)) === name) return;
     taken.set(folder, names.set(keyOf(name), name));
     if (dropsDots && name.endsWith('.')) onCut(path);
   }
@@ -57,30 +68,39 @@ export function createTakenNames(onCut: (path: string) => void): TakenNames {
     if (refused !== undefined && isWithin(path, refused.path)) throw systemError('EEXIST', refused.why);
   }
 
+  /** @returns whether it is there, so that something could be found out */
+  function tryOut({ folder, name }: (typeof untried)[number]): boolean {
+    const found = lookAt(folder, name);
+    if (!found) return false;
+    const isAlso = (other: string) => {
+      const same = lookAt(folder, other);
+      return same !== undefined && same.ino === found.ino && same.dev === found.dev;
+    };
+    // Not one of several names of a file, where links are known.
+    dropsDots ??= (found.isDirectory() || found.nlink <= 1n) && isAlso(`${name}.`);
+    const other = swapCase(name);
+    if (other !== name) isCaseless ??= isAlso(other);
+    return true;
+  }
+
   return {
     learn() {
-      if (!last || (isCaseless !== undefined && dropsDots !== undefined)) return;
-      const { folder, name, path } = last;
-      last = undefined;
-      const found = lookAt(folder, name);
-      if (!found) return;
-      const isAlso = (other: string) => {
-        const same = lookAt(folder, other);
-        return same !== undefined && same.ino === found.ino && same.dev === found.dev;
-      };
-      // Not one of several names of a file, where links are known.
-      dropsDots ??= (found.isDirectory() || found.nlink <= 1n) && isAlso(`${name}.`);
-      const other = swapCase(name);
-      if (other !== name) isCaseless ??= isAlso(other);
-      if (isCaseless || dropsDots) note(folder, name, path);
+      if (isKnown()) return;
+      const all = untried;
+      untried = all.filter(one => !tryOut(one)).slice(-MOST_UNTRIED);
+      if (isCaseless || dropsDots) for (const { folder, name, path } of all) note(folder, name, path);
+      if (isKnown()) untried = [];
+    },
+    left(folder) {
+      if (untried.length > 0) untried = untried.filter(one => one.folder !== folder);
     },
     check,
     take(folder, name, path) {
-      if (isCaseless === undefined || dropsDots === undefined) last = { folder, name, path };
+      if (!isKnown()) untried.push({ folder, name, path });
       if (!isCaseless && !dropsDots) return;
       const why = whyTaken(folder, name);
       if (why === undefined) return note(folder, name, path);
-      last = undefined;
+      untried = untried.filter(one => one.path !== path);
       refused = { path, why };
       check(path);
     },

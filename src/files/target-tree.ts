@@ -57,12 +57,13 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
   const filling = createFilling(options.unnamed, fdFolder !== '');
 
   function leave(folder: TargetFolder): void {
+    taken.left(folder);
     try {
       options.leave(folder);
     } finally {
       closeSync(folder.fd);
+      filling.left(folder);
     }
-    filling.left(folder);
   }
 
   function entered(folder: TargetFolder): TargetFolder {
@@ -152,6 +153,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
     if (slash === 0) throw systemError('EINVAL', 'absolute path');
     taken.check(path);
     const folder = enter(slash === -1 ? '' : path.slice(0, slash));
+    taken.learn();
     taken.take(folder, name, path);
     return { folder, name, isHidden: filling.isUnderway() };
   }

@@ -1,10 +1,10 @@
 /**
  * The restore writer. Every file is written under a temporary name in its directory (`.tsbackup-…`), or in a directory
  * that has one (filling.ts), gets owner, mode and time, and is then renamed: under its real name it is always whole, and
- * what was there is replaced, never written through. Nothing is ever written outside the target: names are checked, and directories are opened one by
- * one without following links (target-tree.ts). Directories are made with mode 0700 and get their own attributes
- * when they are left, so that read-only ones can be filled and times stay. A failure with one entry is reported and
- * the run goes on; a disk that is full or read-only ends it.
+ * what was there is replaced, never written through. Nothing is ever written outside the target: names are checked, and
+ * directories are opened one by one without following links (target-tree.ts). Directories are made with mode 0700 and get
+ * their own attributes when they are left, so that read-only ones can be filled and times stay. A failure with one entry
+ * is reported and the run goes on; a disk that is full or read-only ends it.
  */
 
 import {

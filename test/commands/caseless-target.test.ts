@@ -46,6 +46,19 @@ test('what differs in case only is not replaced in silence where case does not m
   assertSameTree(snapshotTree(join(home, 'all')), snapshotTree(source));
 });
 
+test('neither is an empty folder, with which everything begins', async t => {
+  const { home, run } = createProgram(t);
+  const source = join(home, 'source');
+  for (const folder of ['Album', 'album']) mkdirSync(join(source, folder), { recursive: true });
+  writeFileSync(join(source, 'album', 'x'), 'lower');
+  const url = `file://${home}/target`;
+  expectStatus(await run(['full', source, url], { passphrase: 'x' }));
+  const caseless = { passphrase: 'x', nodeArgs: ['--import', preload] };
+  const { stderr } = expectStatus(await run(['restore', url, 'out'], caseless), 1);
+  for (const path of ['album', 'album/x']) assert.match(stderr, new RegExp(`^Error: ${path} is not`, 'm'));
+  assert.deepEqual(readdirSync(join(home, 'out', 'album')), []);
+});
+
 test('restore --in-place --delete deletes nothing where what it restored is listed under another name', async t => {
   const { home, run } = createProgram(t);
   const source = join(home, 'source');

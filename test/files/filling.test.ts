@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { removeLeftovers } from '../../src/files/temporary.ts';
 import { createTreeWriter, type TreeWriterOptions, type WriteProblem } from '../../src/files/write.ts';
 import { entry, pathsOf, scratch } from './support.ts';
 
+const { renameSync } = fs;
 const folderEntry = (path: string) => entry(path, { type: 'directory' });
 
 function createWriter(t: TestContext, options: Partial<TreeWriterOptions> = {}) {
@@ -103,6 +105,40 @@ test('nothing is replaced that took a folder’s place meanwhile, and the folder
     assert.equal(hidden().length, 1);
   }
 });
+
+test('a folder that can’t get its name early gets it when it is left', t => {
+  const { folder, file, close, named, hidden, problems } = createWriter(t);
+  t.mock.method(fs, 'renameSync', (from: Buffer, to: Buffer) => {
+    // As servers do: not while something in it is open.
+    const isFolder = fs.lstatSync(from).isDirectory();
+    const isOpen = readdirSync('/proc/self/fd').some(fd => {
+      const path = readOrNothing(`/proc/self/fd/${fd}`);
+      return path.includes('-filling/');
+    });
+    if (isFolder && isOpen)
+      throw Object.assign(new Error('EBUSY: busy'), { code: 'EBUSY', syscall: 'rename' });
+    return renameSync(from, to);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  folder('a');
+  folder('a/deep');
+  for (let number = 0; number < 2500; number++) file(`a/deep/${number}`);
+  assert.deepEqual(named(), ['']);
+  close();
+  assert.deepEqual([named().length, hidden(), problems], [2503, [], []]);
+});
+
+function readOrNothing(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
 
 test('what a killed run was filling is removed by the next one', t => {
   const { folder, file, hidden, target, problems, close } = createWriter(t);

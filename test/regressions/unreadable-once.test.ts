@@ -37,7 +37,7 @@ for (const [code, calls] of [
     const result = await program.run(words, options);
     assertTold(result, 'a file or folder that can not be read');
     assert.match(result.stdout, /^DeletedFiles 0$/m);
-    expectStatus(await program.run(['restore', url, 'out'], options));
+    expectStatus(await program.run(['restore', url, 'out']));
     assertSameTree(snapshotTree(join(program.home, 'out')), before);
 
     heal();
