@@ -180,6 +180,7 @@ export function createTargetTree(target: string, options: TargetTreeOptions): Ta
       const { folder, name } = placeOf(entry.path);
       const begun = (made: TargetFolder) => filling.begin(made, folder, name);
       stack.push(makeAt(`${folder.base}/${name}`, entry.path, entry, begun));
+      filling.grow(0);
     },
     made: filling.grow,
     close() {
