@@ -76,12 +76,6 @@ export function createCatalog(db: SqliteDatabase): Catalog {
     .raw();
   const find = db.prepare('SELECT folder, since FROM current WHERE parent = ? AND name = ?').raw();
 
-  const findTraits = db.prepare('SELECT traits FROM current WHERE parent = ? AND name = ?').pluck();
-  const isFolder = (parent: number, name: string) => {
-    const found = findTraits.get(parent, name) as number | undefined;
-    return found !== undefined && traits.at(found).type === 'directory';
-  };
-
   const findTime = db.prepare('SELECT time FROM sets WHERE id = ?').pluck();
   const times = new Map<number, number>();
 
@@ -109,11 +103,14 @@ export function createCatalog(db: SqliteDatabase): Catalog {
     if (open.length === 0) open.push({ path: parent, folder: lookUp(parent) });
     return open.at(-1)!.folder;
   };
+  /** What the content of a folder has as parent; undefined for anything else. */
+  const folderAt = (parent: number, name: string): number | undefined =>
+    (find.get(parent, name) as [number | null, number] | undefined)?.[0] ?? undefined;
   const lookUp = (path: string): number => {
     const parent = path === '' ? ROOT_PARENT : lookUp(folderOf(path));
-    const found = find.get(parent, nameOf(path)) as [number | null, number] | undefined;
-    if (found?.[0] == null) throw catalogDamaged(`the catalog has no folder ${displayPath(path)}`);
-    return found[0];
+    const folder = folderAt(parent, nameOf(path));
+    if (folder === undefined) throw catalogDamaged(`the catalog has no folder ${displayPath(path)}`);
+    return folder;
   };
   /** What comes below `path` next finds its parent, even if the folder itself has just been removed. */
   const openFolder = (path: string, folder: number | null | undefined) => {
@@ -140,7 +137,7 @@ export function createCatalog(db: SqliteDatabase): Catalog {
       const folders = from.inclusive ? way.slice(0, -1) : way;
       open.length = 0;
       for (const { path, folder } of folders) openFolder(path, folder);
-      return folders.find(({ parent, name }) => !isFolder(parent, name))?.path;
+      return folders.find(({ parent, name }) => folderAt(parent, name) === undefined)?.path;
     },
     put(version, stat, signatureOffset) {
       begin();

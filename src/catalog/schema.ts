@@ -5,8 +5,6 @@
  * string's code points keep byte order in UTF-8).
  */
 
-import { traitsTable } from './traits.ts';
-
 /** Bytes `tsb1`; tells our files from any other database. */
 export const APPLICATION_ID = 0x74736231;
 
@@ -32,7 +30,21 @@ CREATE TABLE sets (
   id INTEGER PRIMARY KEY,
   time INTEGER NOT NULL UNIQUE,
   complete INTEGER NOT NULL
-);${traitsTable}CREATE TABLE current (${attributes}  PRIMARY KEY (parent, name)
+);
+-- What many entries have in common: see traits.ts.
+CREATE TABLE traits (
+  id INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  mode INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  gid INTEGER NOT NULL,
+  uname TEXT NOT NULL,
+  gname TEXT NOT NULL,
+  major INTEGER NOT NULL,
+  minor INTEGER NOT NULL,
+  UNIQUE (type, mode, uid, gid, uname, gname, major, minor)
+);
+CREATE TABLE current (${attributes}  PRIMARY KEY (parent, name)
 ) WITHOUT ROWID;
 CREATE TABLE history (${attributes}  until INTEGER NOT NULL,     -- set that superseded or deleted it
   PRIMARY KEY (parent, name, since)

@@ -23,30 +23,11 @@ export interface TraitStore {
 const MOST_KEPT = 4096;
 
 const fields = 'type, mode, uid, gid, uname, gname, major, minor';
-
-export const traitsTable = `
-CREATE TABLE traits (
-  id INTEGER PRIMARY KEY,
-  type TEXT NOT NULL,
-  mode INTEGER NOT NULL,
-  uid INTEGER NOT NULL,
-  gid INTEGER NOT NULL,
-  uname TEXT NOT NULL,
-  gname TEXT NOT NULL,
-  major INTEGER NOT NULL,
-  minor INTEGER NOT NULL,
-  UNIQUE (${fields})
-);
-`;
+const values = '(?, ?, ?, ?, ?, ?, ?, ?)';
 
 export function createTraitStore(db: SqliteDatabase): TraitStore {
-  const find = db
-    .prepare(
-      `SELECT id FROM traits WHERE type = ? AND mode = ? AND uid = ? AND gid = ? AND uname = ? AND gname = ?
-         AND major = ? AND minor = ?`,
-    )
-    .pluck();
-  const insert = db.prepare(`INSERT INTO traits (${fields}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+  const find = db.prepare(`SELECT id FROM traits WHERE (${fields}) = ${values}`).pluck();
+  const insert = db.prepare(`INSERT INTO traits (${fields}) VALUES ${values}`);
   const read = db.prepare(
     'SELECT type, mode, uid, gid, uname, gname, major AS devMajor, minor AS devMinor FROM traits WHERE id = ?',
   );
@@ -55,12 +36,12 @@ export function createTraitStore(db: SqliteDatabase): TraitStore {
   let last: { readonly traits: Traits; readonly number: number } | undefined;
 
   const lookUp = (traits: Traits): number => {
-    const values = valuesOf(traits);
-    const key = values.join('\0');
+    const given = valuesOf(traits);
+    const key = given.join('\0');
     const number =
       numbers.get(key) ??
-      (find.get(...values) as number | undefined) ??
-      Number(insert.run(...values).lastInsertRowid);
+      (find.get(...given) as number | undefined) ??
+      Number(insert.run(...given).lastInsertRowid);
     keep(numbers, key, number);
     return number;
   };

@@ -83,9 +83,8 @@ export function createFilling(
         giveName(current);
       } catch (error) {
         current = undefined;
-        const why = reasonOf(error).replace(/^[A-Z0-9]+: /, '');
-        const what = `${why}; what was restored of it is beside, as ${keep(temporary)}`;
-        onUnnamed(folder.path, systemError(systemName(error) ?? 'EUNKNOWN', what));
+        const what = `${reasonOf(error)}; what was restored of it is beside, as ${keep(temporary)}`;
+        onUnnamed(folder.path, Object.assign(new Error(what), { code: systemName(error) ?? 'EUNKNOWN' }));
       }
     },
   };

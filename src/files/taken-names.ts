@@ -96,13 +96,13 @@ export function createTakenNames(onCut: (path: string) => void): TakenNames {
     },
     check,
     take(folder, name, path) {
+      if (isCaseless || dropsDots) {
+        const why = whyTaken(folder, name);
+        if (why !== undefined) refused = { path, why };
+        check(path);
+        note(folder, name, path);
+      }
       if (!isKnown()) untried.push({ folder, name, path });
-      if (!isCaseless && !dropsDots) return;
-      const why = whyTaken(folder, name);
-      if (why === undefined) return note(folder, name, path);
-      untried = untried.filter(one => one.path !== path);
-      refused = { path, why };
-      check(path);
     },
   };
 }

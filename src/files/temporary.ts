@@ -128,17 +128,15 @@ export function removeLeftovers(folder: string): void {
     const entries = opendirSync(bytesOf(folder), { encoding: 'latin1' });
     try {
       for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
-        if (isLeftover(entry.name)) removeLeftover(bytesOf(`${folder}/${entry.name}`));
+        if (!isLeftover(entry.name)) continue;
+        const place = bytesOf(`${folder}/${entry.name}`);
+        if (!lstatSync(place).isDirectory()) unlinkSync(place);
+        else if (entry.name.endsWith(FILLING)) rmSync(place, { recursive: true });
       }
     } finally {
       entries.closeSync();
     }
   } catch {}
-}
-
-function removeLeftover(place: Buffer): void {
-  if (!lstatSync(place).isDirectory()) unlinkSync(place);
-  else if (place.subarray(-FILLING.length).equals(bytesOf(FILLING))) rmSync(place, { recursive: true });
 }
 
 function findHere() {

@@ -92,15 +92,15 @@ interface OpenFile {
 }
 
 interface Output {
-  readonly made: Made<number>;
+  readonly file: Made;
+  readonly fd: number;
   /** With which it was made. */
   readonly mode: number;
   closed: boolean;
 }
 
 /** Under its own name where nobody sees it yet, else under a temporary one. */
-interface Made<T> extends Temporary {
-  readonly made: T;
+interface Made extends Temporary {
   readonly isPlaced: boolean;
 }
 
@@ -177,7 +177,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** What files have that are made in a folder with a mode, of which the system may take some: asked once. */
-  function hasWhenMade(folder: TargetFolder, { made: { made: fd }, mode }: Output): Has {
+  function hasWhenMade(folder: TargetFolder, { fd, mode }: Output): Has {
     const known = madeIn.get(folder) ?? new Map<number, Has>();
     madeIn.set(folder, known);
     lastMade = known.get(mode) ?? permissionsOf(fstatSync(fd));
@@ -186,7 +186,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** @param make throws EEXIST for a name that is taken */
-  function makeAt<T>({ folder, name, isHidden }: Place, make: (place: Buffer, name: string) => T): Made<T> {
+  function makeAt<T>(
+    { folder, name, isHidden }: Place,
+    make: (place: Buffer, name: string) => T,
+  ): Made & { readonly made: T } {
     if (isHidden) {
       try {
         return { folder, name, made: make(bytesOf(`${folder.base}/${name}`), name), isPlaced: true };
@@ -208,10 +211,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   /** From here on the file is written anew; what was the same so far is copied. */
   function beginOutput(current: OpenFile): void {
     const mode = modeToMake(current);
-    const made = makeAt(current.at, place => openSync(place, newFile, mode));
-    current.output = { made, mode, closed: false };
-    content.start(made.made, current.twin?.length() ?? 0);
-    current.twin?.copyTo(made.made);
+    const file = makeAt(current.at, place => openSync(place, newFile, mode));
+    current.output = { file, fd: file.made, mode, closed: false };
+    content.start(file.made, current.twin?.length() ?? 0);
+    current.twin?.copyTo(file.made);
     current.twin?.close();
     current.twin = undefined;
   }
@@ -237,7 +240,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
   }
 
   /** Renames what is whole; see `onSetAside`. */
-  function place(made: Made<unknown>, name: string, { path }: Entry, length = 0): void {
+  function place(made: Made, name: string, { path }: Entry, length = 0): void {
     if (!made.isPlaced) placeTemporary(made, name, path);
     options.onPlaced?.(false);
     tree.made(length);
@@ -303,11 +306,10 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     }
     if (!current.output) beginOutput(current);
     const output = current.output!;
-    const fd = output.made.made;
-    dress(holdOpen(fd), entry, hasWhenMade(current.at.folder, output));
-    if (options.sync) fsyncSync(fd);
+    dress(holdOpen(output.fd), entry, hasWhenMade(current.at.folder, output));
+    if (options.sync) fsyncSync(output.fd);
     output.closed = true;
-    place(output.made, current.at.name, entry, content.close());
+    place(output.file, current.at.name, entry, content.close());
   }
 
   function discard(): void {
@@ -321,7 +323,7 @@ export function createTreeWriter(target: string, options: TreeWriterOptions): En
     } catch {
       // It is thrown away; the reason for that was reported.
     }
-    if (output) removeTemporary(output.made);
+    if (output) removeTemporary(output.file);
   }
 
   /** Does a step for one entry; when it fails, nothing half-done stays. */

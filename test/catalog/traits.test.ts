@@ -4,7 +4,8 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { loadSqlite } from '../../src/cache/sqlite.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
-import { createTraitStore, type Traits, traitsTable } from '../../src/catalog/traits.ts';
+import { schema } from '../../src/catalog/schema.ts';
+import { createTraitStore, type Traits } from '../../src/catalog/traits.ts';
 import type { EntryType } from '../../src/entry.ts';
 import { scratch } from '../files/support.ts';
 
@@ -16,7 +17,7 @@ const file: Traits = {
 async function openStore(t: TestContext) {
   const db = (await loadSqlite())(join(scratch(t), 'traits'));
   t.after(() => db.close());
-  db.exec(traitsTable);
+  db.exec(schema);
   return { db, store: createTraitStore(db) };
 }
 

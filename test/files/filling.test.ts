@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import fs, { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { removeLeftovers } from '../../src/files/temporary.ts';
 import { createTreeWriter, type TreeWriterOptions, type WriteProblem } from '../../src/files/write.ts';
+import { replaceCalls } from '../support/node-calls.ts';
 import { entry, pathsOf, scratch } from './support.ts';
 
-const { renameSync } = fs;
 const folderEntry = (path: string) => entry(path, { type: 'directory' });
 
 function createWriter(t: TestContext, options: Partial<TreeWriterOptions> = {}) {
@@ -87,11 +95,11 @@ test('a folder gets its name early where a killed run would lose much', t => {
 });
 
 test('nothing is replaced that took a folder’s place meanwhile, and the folder stays beside', t => {
-  for (const [make, systemCode] of [
-    [(place: string) => mkdirSync(place), 'EEXIST'],
-    [(place: string) => writeFileSync(place, 'somebody’s'), 'EEXIST'],
-    [(place: string) => symlinkSync('nowhere', place), 'EEXIST'],
-  ] as const) {
+  for (const make of [
+    (place: string) => mkdirSync(place),
+    (place: string) => writeFileSync(place, 'somebody’s'),
+    (place: string) => symlinkSync('nowhere', place),
+  ]) {
     const { folder, file, close, hidden, problems, target } = createWriter(t);
     folder('a');
     file('a/1');
@@ -101,7 +109,7 @@ test('nothing is replaced that took a folder’s place meanwhile, and the folder
     assert.equal(readFileSync(`${target}/${name}/1`, 'utf8'), 'a/1');
     assert.deepEqual(problems, [
       {
-        ...{ path: 'a', systemCode, restored: false, attribute: undefined },
+        ...{ path: 'a', systemCode: 'EEXIST', restored: false, attribute: undefined },
         message: `EEXIST: something else took its place; what was restored of it is beside, as ${name}`,
       },
     ]);
@@ -113,21 +121,16 @@ test('nothing is replaced that took a folder’s place meanwhile, and the folder
 
 test('a folder that can’t get its name early gets it when it is left', t => {
   const { folder, file, close, named, hidden, problems } = createWriter(t);
-  t.mock.method(fs, 'renameSync', (from: Buffer, to: Buffer) => {
+  replaceCalls(t, ['renameSync'], original => (from, to) => {
     // As servers do: not while something in it is open.
-    const isFolder = fs.lstatSync(from).isDirectory();
+    const isFolder = lstatSync(from as Buffer).isDirectory();
     const isOpen = readdirSync('/proc/self/fd').some(fd => {
       const path = readOrNothing(`/proc/self/fd/${fd}`);
       return path.includes('-filling/');
     });
     if (isFolder && isOpen)
       throw Object.assign(new Error('EBUSY: busy'), { code: 'EBUSY', syscall: 'rename' });
-    return renameSync(from, to);
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
+    return original(from, to);
   });
   folder('a');
   folder('a/deep');

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import fs, { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import {
   isLeftover,
@@ -10,6 +9,7 @@ import {
   removeLeftovers,
   removeTemporary,
 } from '../../src/files/temporary.ts';
+import { replaceCalls } from '../support/node-calls.ts';
 import { scratch } from './support.ts';
 
 function folderAt(base: string) {
@@ -77,13 +77,8 @@ test('makeTemporary() leaves nothing where making fails in its middle', t => {
 
 /** Lets every renaming fail, as file systems do that do not take a name. */
 function failRenaming(t: TestContext, code: string): void {
-  t.mock.method(fs, 'renameSync', () => {
+  replaceCalls(t, ['renameSync'], () => () => {
     throw Object.assign(new Error(`${code}: made by a test`), { code, syscall: 'rename' });
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import fs, {
+import {
   type BigIntStats,
   chmodSync,
   chownSync,
@@ -15,12 +15,12 @@ import fs, {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesOf } from '../../src/bytes.ts';
 import { createIdNames } from '../../src/files/ids.ts';
 import { createTreeWriter, type WriteProblem } from '../../src/files/write.ts';
+import { replaceCalls } from '../support/node-calls.ts';
 import { needOrdinaryUser } from '../support/tools.ts';
 import {
   anyTree,
@@ -589,17 +589,9 @@ test('createTreeWriter() throws when the target can not be made', t => {
 
 test('createTreeWriter() says of a folder and of what is in it that the file system does not take the name', t => {
   const target = scratch(t);
-  for (const call of ['mkdirSync', 'openSync'] as const) {
-    const original = fs[call] as (...given: unknown[]) => unknown;
-    t.mock.method(fs, call, (...given: unknown[]) => {
-      if (!String(given[0]).endsWith('12:30')) return original(...given);
-      throw Object.assign(new Error('EINVAL: made by a test'), { code: 'EINVAL', syscall: 'mkdir' });
-    });
-  }
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
+  replaceCalls(t, ['mkdirSync', 'openSync'], original => (...given) => {
+    if (!String(given[0]).endsWith('12:30')) return original(...given);
+    throw Object.assign(new Error('EINVAL: made by a test'), { code: 'EINVAL', syscall: 'mkdir' });
   });
   const problems = restore(`${target}/out`, [root, entry('12:30', {}), entry('12:30/x', { text: 'x' })]);
   assert.deepEqual(
